@@ -1,0 +1,1 @@
+"""naq's scheduler as it stood before the migration."""

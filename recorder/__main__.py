@@ -1,0 +1,56 @@
+"""``python -m recorder``: make the record of the phases, or show one."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from rich.console import Console
+from rich.progress import track
+
+from recorder import demo, record
+from recorder.phases import ROOT, all_phases, load
+
+
+def _record(arguments: argparse.Namespace, console: Console) -> int:
+    phases = [load(name) for name in arguments.phases] or all_phases()
+    stale = [
+        path
+        for phase in track(phases, "recording", console=console, transient=True)
+        for path in record.make(phase, timed=arguments.time)
+    ]
+    for path in stale:
+        console.print(f"made anew: {path.relative_to(ROOT)}", highlight=False, soft_wrap=True)
+    if stale and not arguments.time:
+        console.print("The record was stale. Look at what changed, and commit it.")
+        return 1
+    return 0
+
+
+def _demo(arguments: argparse.Namespace, console: Console) -> int:
+    return 0 if demo.run(load(arguments.phase), console) else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    names = [phase.name for phase in all_phases()]
+    parser = argparse.ArgumentParser(prog="python -m recorder", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    make = commands.add_parser("record", help="make the record of phases anew; 1 if it was stale")
+    make.add_argument("phases", nargs="*", metavar="PHASE", help="by default all")
+    make.add_argument("--time", action="store_true", help="also time 1,000 calls again")
+    make.set_defaults(run=_record)
+    show = commands.add_parser("demo", help="one phase from finding to measured effect")
+    show.add_argument("phase", nargs="?", default="scheduler", choices=names)
+    show.set_defaults(run=_demo)
+    return parser
+
+
+def main() -> int:
+    """Run the command line; return the exit code."""
+    arguments = _parser().parse_args()
+    status: int = arguments.run(arguments, Console())
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,97 @@
+"""Runs the project's own commands as a user would: flake8 with the plugin, and naq-migrate."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import sysconfig
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+TIERS = {0: "plugin", 1: "high", 2: "medium", 3: "low"}
+
+_FINDING = re.compile(r"(?P<path>.+?):(?P<line>\d+):(?P<column>\d+): (?P<code>NAQ\d+) (?P<text>.+)")
+
+
+class CommandError(RuntimeError):
+    """A command of the project ended in a way that it should not."""
+
+
+@dataclass(frozen=True, order=True)
+class Finding:
+    """One line of flake8's output.
+
+    Args:
+        path: as flake8 named it.
+        line: counted from 1.
+        column: counted from 1.
+        code: for example ``NAQ203``.
+        text: the message.
+    """
+
+    path: str
+    line: int
+    column: int
+    code: str
+    text: str
+
+    @property
+    def tier(self) -> str:
+        """``high``, ``medium`` or ``low``."""
+        return TIERS[int(self.code[3])]
+
+    def document(self) -> dict[str, object]:
+        """The finding as JSON has it."""
+        return asdict(self)
+
+
+def _run(command: list[str], cwd: Path, expected: tuple[int, ...]) -> str:
+    done = subprocess.run(
+        command, cwd=cwd, capture_output=True, text=True, encoding="utf-8", check=False
+    )
+    if done.returncode not in expected:
+        raise CommandError(
+            f"`{' '.join(command)}` ended with {done.returncode}:\n{done.stdout}{done.stderr}"
+        )
+    return done.stdout
+
+
+def lint(path: Path, cwd: Path, select: str = "NAQ") -> list[Finding]:
+    """Return what the real flake8 says of a path, in the order of the lines.
+
+    Args:
+        path: a file or folder, relative to ``cwd``.
+        cwd: where flake8 runs.
+        select: flake8's ``--select``.
+
+    Raises:
+        CommandError: flake8 itself failed.
+    """
+    command = [sys.executable, "-m", "flake8", "--isolated", "--select", select, str(path)]
+    output = _run(command, cwd, expected=(0, 1))
+    return sorted(
+        Finding(
+            match["path"].removeprefix("./"),
+            int(match["line"]),
+            int(match["column"]),
+            match["code"],
+            match["text"],
+        )
+        for match in _FINDING.finditer(output)
+    )
+
+
+def migrate(path: Path, cwd: Path, *arguments: str) -> str:
+    """Run ``naq-migrate fix`` on a path and return what it prints to standard output.
+
+    Args:
+        path: a file or folder, relative to ``cwd``.
+        cwd: where the command runs.
+        arguments: further options, for example ``--diff``.
+
+    Raises:
+        CommandError: the command failed.
+    """
+    executable = Path(sysconfig.get_path("scripts")) / "naq-migrate"
+    return _run([str(executable), "fix", *arguments, str(path)], cwd, expected=(0, 1))

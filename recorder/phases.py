@@ -1,0 +1,89 @@
+"""Where a phase lies and what it consists of."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PHASES = ROOT / "docs" / "phases"
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One phase of the migration: a folder under ``docs/phases`` with a ``phase.toml``.
+
+    Args:
+        name: the folder's name.
+        title: how a reader calls it.
+        tier: ``high``, ``medium`` or ``low``.
+        order: its place among the phases.
+        modules: dotted names, below ``before/``, of the modules that the phase migrates.
+        successors: paths, from the repository's root, of the modules that they became.
+    """
+
+    name: str
+    title: str
+    tier: str
+    order: int
+    modules: tuple[str, ...]
+    successors: tuple[str, ...]
+
+    @property
+    def folder(self) -> Path:
+        return PHASES / self.name
+
+    @property
+    def before(self) -> Path:
+        """The modules as they stood."""
+        return self.folder / "before"
+
+    @property
+    def fixed(self) -> Path:
+        """What the codemod makes of them, untouched."""
+        return self.folder / "fixed"
+
+    @property
+    def scenario(self) -> Path:
+        """The calls that hold before, fixed and now together."""
+        return self.folder / "scenario.py"
+
+    @property
+    def record(self) -> Path:
+        """Everything measured, as JSON."""
+        return self.folder / "record.json"
+
+    def diff(self, safety: str) -> Path:
+        """The codemod's diff, by the safety of the fixes (``safe`` or ``unsafe``)."""
+        return self.folder / f"{safety}.diff"
+
+    def files(self, folder: Path) -> Iterator[Path]:
+        """The phase's modules as files below ``folder``."""
+        for module in self.modules:
+            yield (folder / module.replace(".", "/")).with_suffix(".py")
+
+
+def load(name: str) -> Phase:
+    """Read one phase.
+
+    Raises:
+        FileNotFoundError: there is no such phase.
+    """
+    with (PHASES / name / "phase.toml").open("rb") as file:
+        document = tomllib.load(file)
+    return Phase(
+        name=name,
+        title=document["title"],
+        tier=document["tier"],
+        order=document["order"],
+        modules=tuple(document["modules"]),
+        successors=tuple(document["successors"]),
+    )
+
+
+def all_phases() -> list[Phase]:
+    """Every phase, in the order of the migration."""
+    found = [load(file.parent.name) for file in PHASES.glob("*/phase.toml")]
+    return sorted(found, key=lambda phase: phase.order)

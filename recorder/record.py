@@ -1,0 +1,125 @@
+"""The record of a phase: made from the modules as they stood, never typed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from recorder.commands import Finding, lint, migrate
+from recorder.measure import play, time_calls
+from recorder.phases import ROOT, Phase
+from recorder.variants import VARIANTS
+
+UNSAFE = ("--unsafe-fixes",)
+
+
+@dataclass(frozen=True)
+class Migration:
+    """What linter and codemod make of a phase's ``before``.
+
+    Args:
+        findings: on the modules as they stood.
+        safe: the diff of the safe fixes.
+        unsafe: the diff of the unsafe fixes, made on top of the safe ones.
+        fixed: the migrated modules' new text, by path below ``before``.
+        remaining: findings on the result.
+    """
+
+    findings: list[Finding]
+    safe: str
+    unsafe: str
+    fixed: dict[Path, bytes]
+    remaining: list[Finding]
+
+
+def run_migration(phase: Phase) -> Migration:
+    """Lint and fix a copy of the phase's modules, in a temporary folder."""
+    place = phase.before.relative_to(ROOT)
+    with tempfile.TemporaryDirectory(prefix="naq-record-") as name:
+        copy = Path(name)
+        shutil.copytree(
+            phase.before, copy / place, ignore=shutil.ignore_patterns("__pycache__")
+        )
+        findings = lint(place, copy)
+        safe = migrate(place, copy, "--diff")
+        migrate(place, copy)
+        unsafe = migrate(place, copy, "--diff", *UNSAFE)
+        migrate(place, copy, *UNSAFE)
+        fixed = {
+            file.relative_to(phase.before): (copy / place / file.relative_to(phase.before)).read_bytes()
+            for file in phase.files(phase.before)
+        }
+        return Migration(findings, safe, unsafe, fixed, lint(place, copy))
+
+
+def _code_lines(files: list[Path]) -> int:
+    return sum(
+        1
+        for file in files
+        for line in file.read_text(encoding="utf-8").splitlines()
+        if line.strip()
+    )
+
+
+def _write(path: Path, content: bytes) -> bool:
+    """Write a file if it differs; say whether it did."""
+    if path.exists() and path.read_bytes() == content:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return True
+
+
+def write_migration(phase: Phase, migration: Migration) -> list[Path]:
+    """Write the codemod's output and diffs; return the files that were stale."""
+    contents = {phase.fixed / path: content for path, content in migration.fixed.items()}
+    contents[phase.diff("safe")] = migration.safe.encode()
+    contents[phase.diff("unsafe")] = migration.unsafe.encode()
+    stale = [path for path, content in contents.items() if _write(path, content)]
+    expected = {phase.fixed / path for path in migration.fixed}
+    for leftover in set(phase.fixed.rglob("*.py")) - expected:
+        leftover.unlink()
+        stale.append(leftover)
+    return stale
+
+
+def read(phase: Phase) -> dict[str, Any]:
+    """Read a phase's record; an empty one if it was never made."""
+    if not phase.record.exists():
+        return {}
+    document: dict[str, Any] = json.loads(phase.record.read_text(encoding="utf-8"))
+    return document
+
+
+def make(phase: Phase, *, timed: bool) -> list[Path]:
+    """Make the record of one phase anew.
+
+    Args:
+        phase: the phase.
+        timed: measure the time of 1,000 calls again. It is the one part that differs between two
+            runs, so it is kept otherwise.
+
+    Returns:
+        The files of the record that were stale and are new now.
+    """
+    migration = run_migration(phase)
+    stale = write_migration(phase, migration)
+    old = read(phase)
+    document = {
+        "findings": [finding.document() for finding in migration.findings],
+        "remaining": [finding.document() for finding in migration.remaining],
+        "lines": {
+            "before": _code_lines(list(phase.files(phase.before))),
+            "fixed": _code_lines(list(phase.files(phase.fixed))),
+        },
+        "variants": {state: play(phase, state).document() for state in VARIANTS},
+        "seconds": time_calls(phase, VARIANTS) if timed else old.get("seconds", {}),
+    }
+    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    if _write(phase.record, text.encode()):
+        stale.append(phase.record)
+    return stale

@@ -1,0 +1,97 @@
+"""A phase's modules as they stood, as the codemod left them, and as they are now."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from recorder.phases import Phase
+
+VARIANTS = ("before", "fixed", "now")
+
+MIGRATED = ("config", "connection", "exceptions", "models")
+"""What a fixed module imports relatively and finds in naq."""
+
+
+def _load_file(name: str, path: Path, search: list[str] | None = None) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, path, submodule_search_locations=search)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is not a module")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One of a phase's three states, whose modules load by the same names.
+
+    Args:
+        phase: the phase.
+        state: ``before``, ``fixed`` or ``now``.
+    """
+
+    phase: Phase
+    state: str
+
+    @property
+    def _package(self) -> str:
+        return f"_{self.phase.name}_{self.state}"
+
+    def load(self, module: str) -> Any:
+        """Import a module, named as below ``before/`` and below ``naq``."""
+        if self.state == "now":
+            return importlib.import_module(f"naq.{module}")
+        if self._package not in sys.modules:
+            self._make_package()
+        return importlib.import_module(f"{self._package}.{module}")
+
+    def _make_package(self) -> None:
+        if self.state == "before":
+            _load_file(
+                self._package, self.phase.before / "__init__.py", [str(self.phase.before)]
+            )
+            return
+        # The codemod's output imports `.connection` and `.config`, which are naq's own now.
+        package = ModuleType(self._package)
+        package.__path__ = [str(self.phase.fixed)]
+        sys.modules[self._package] = package
+        for name in MIGRATED:
+            sys.modules[f"{self._package}.{name}"] = importlib.import_module(f"naq.{name}")
+
+
+def load_scenario(phase: Phase) -> Any:
+    """Import the phase's scenario: ``BUCKETS``, ``prepare``, ``play`` and so on."""
+    return _load_file(f"_{phase.name}_scenario", phase.scenario)
+
+
+@dataclass
+class Journal:
+    """What each call of a scenario returned or raised."""
+
+    steps: list[dict[str, str]] = field(default_factory=list)
+
+    async def call(self, label: str, awaitable: Awaitable[Any]) -> None:
+        """Await one call and write down its result, or the exception that a caller could catch."""
+        step = {"call": label}
+        try:
+            step["result"] = repr(await awaitable)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the record
+            step["raised"] = caught_as(error)
+        self.steps.append(step)
+
+
+def caught_as(error: Exception) -> str:
+    """Name the class by which callers that know nats-py and the builtins alone catch an error."""
+    for kind in inspect.getmro(type(error)):
+        if kind.__module__ == "builtins" or kind.__module__.split(".")[0] == "nats":
+            return f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
+    raise AssertionError("every exception has a builtin base")

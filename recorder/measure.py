@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import nats
-from naq.server import NatsServer, run_nats_server
 
+from naq.server import NatsServer, run_nats_server
 from recorder.phases import Phase
 from recorder.variants import Journal, Variant, load_scenario
 

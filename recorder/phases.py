@@ -33,6 +33,7 @@ class Phase:
 
     @property
     def folder(self) -> Path:
+        """Where the phase lies."""
         return PHASES / self.name
 
     @property

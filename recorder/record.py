@@ -41,16 +41,16 @@ def run_migration(phase: Phase) -> Migration:
     place = phase.before.relative_to(ROOT)
     with tempfile.TemporaryDirectory(prefix="naq-record-") as name:
         copy = Path(name)
-        shutil.copytree(
-            phase.before, copy / place, ignore=shutil.ignore_patterns("__pycache__")
-        )
+        shutil.copytree(phase.before, copy / place, ignore=shutil.ignore_patterns("__pycache__"))
         findings = lint(place, copy)
         safe = migrate(place, copy, "--diff")
         migrate(place, copy)
         unsafe = migrate(place, copy, "--diff", *UNSAFE)
         migrate(place, copy, *UNSAFE)
         fixed = {
-            file.relative_to(phase.before): (copy / place / file.relative_to(phase.before)).read_bytes()
+            file.relative_to(phase.before): (
+                copy / place / file.relative_to(phase.before)
+            ).read_bytes()
             for file in phase.files(phase.before)
         }
         return Migration(findings, safe, unsafe, fixed, lint(place, copy))

@@ -56,9 +56,7 @@ class Variant:
 
     def _make_package(self) -> None:
         if self.state == "before":
-            _load_file(
-                self._package, self.phase.before / "__init__.py", [str(self.phase.before)]
-            )
+            _load_file(self._package, self.phase.before / "__init__.py", [str(self.phase.before)])
             return
         # The codemod's output imports `.connection` and `.config`, which are naq's own now.
         package = ModuleType(self._package)

@@ -9,6 +9,7 @@ from naq.models import Schedule
 
 if TYPE_CHECKING:
     from nats.js import JetStreamContext
+
     from recorder.variants import Journal, Variant
 
 BUCKETS = ["scheduled_jobs"]

@@ -1,0 +1,166 @@
+"""What the analysis says of a module: every connection, and what becomes of it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from flake8_naq.names import Names
+
+Scope: TypeAlias = ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef
+Flavour = Literal["naq", "nats-py"]
+HandleKind = Literal["jetstream", "kv", "subscription", "other"]
+ReleaseMethod = Literal["close", "drain", "helper"]
+Closing = Literal["finally", "straight", "some", "never", "elsewhere"]
+
+
+@dataclass(eq=False, slots=True)
+class Derived:
+    """A handle derived from a connection; it works only while the connection is open.
+
+    Attributes:
+        kind: What it is.
+        name: Name or dotted attribute it is bound to, None when it is used at once.
+        call: The deriving call.
+        statement: The statement that the call stands in.
+        parent: Name of the handle that it comes from, None for one without a name.
+        bucket: The bucket's name as written, of a key-value bucket.
+    """
+
+    kind: HandleKind
+    name: str | None
+    call: ast.Call
+    statement: ast.stmt
+    parent: str | None = None
+    bucket: ast.expr | None = None
+
+
+@dataclass(eq=False, slots=True)
+class Release:
+    """A call that closes a connection, or means to.
+
+    Attributes:
+        call: The closing call.
+        statement: The statement that it stands in.
+        method: ``helper`` is a function that closes what it is given.
+        matches: Whether it names this connection (or its URL); else it closes somebody else's.
+        in_finally: Whether it stands in a ``finally`` block of the connection's own function.
+    """
+
+    call: ast.Call
+    statement: ast.stmt
+    method: ReleaseMethod
+    matches: bool = True
+    in_finally: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class Escape:
+    """A place where the connection, or a handle of it, leaves the function.
+
+    ``stored`` is an attribute, a global, or an item of something that outlives the function;
+    ``container`` a local container; ``argument`` a call that may keep it; ``captured`` a nested
+    function that outlives the call.
+    """
+
+    kind: Literal["returned", "yielded", "stored", "container", "argument", "captured"]
+    node: ast.AST
+
+
+@dataclass(eq=False, slots=True)
+class Leak:
+    """A path that ends with the connection still open.
+
+    Attributes:
+        line: The line that leaves the path: it raises, is cancelled, returns, or rebinds the name.
+            With ``ends`` it is the last line of the function.
+        how: What happens on that line.
+    """
+
+    line: int
+    how: Literal["raises", "cancelled", "returns", "ends", "rebound"]
+
+
+@dataclass(eq=False, slots=True)
+class Site:
+    """One place that acquires a connection.
+
+    Attributes:
+        scope: The innermost function, class body or module around it.
+        qualname: Dotted name of the scope, empty for the module.
+        call: The acquiring call; findings stand where it starts.
+        statement: The statement that the call stands in.
+        handle: Name or dotted attribute the connection is bound to, None when it has none.
+        url: The URL argument as written, None when there is none.
+        flavour: ``naq`` for a helper, ``nats-py`` for the library itself.
+        derived: Handles derived from it, in source order.
+        releases: Calls that close it, or mean to, in source order.
+        uses: Every other load of the handle or of a derived handle, in source order.
+        escapes: Where it leaves the function.
+        leaks: Paths that leave it open, the most telling first; empty when it is owned.
+        uses_after_close: Uses (and derivations) that can only run after a close.
+        closing: The closing habit.
+        managed: Whether a context manager closes it.
+        owned: Whether it leaves the function on purpose: no finding.
+        in_loop: The loop or comprehension that opens it on each turn.
+        collected: Whether it is kept in a local container.
+        shared_with: Other connections that this one could do the work of.
+    """
+
+    scope: Scope
+    qualname: str
+    call: ast.Call
+    statement: ast.stmt
+    handle: str | None
+    url: ast.expr | None
+    flavour: Flavour
+    derived: list[Derived] = field(default_factory=list)
+    releases: list[Release] = field(default_factory=list)
+    uses: list[ast.expr] = field(default_factory=list)
+    escapes: list[Escape] = field(default_factory=list)
+    leaks: list[Leak] = field(default_factory=list)
+    uses_after_close: list[ast.expr] = field(default_factory=list)
+    closing: Closing = "never"
+    managed: bool = False
+    owned: bool = False
+    in_loop: ast.AST | None = None
+    collected: bool = False
+    shared_with: list[Site] = field(default_factory=list)
+
+    @property
+    def manual(self) -> bool:
+        """Whether it is managed by hand, in this function."""
+        return not (self.managed or self.owned)
+
+
+@dataclass(eq=False, slots=True)
+class Failure:
+    """A function that could not be analysed."""
+
+    scope: Scope
+    qualname: str
+    error: Exception
+
+
+@dataclass(eq=False, slots=True)
+class ModuleAnalysis:
+    """What the analysis says of a module.
+
+    Attributes:
+        tree: The module.
+        names: What its names stand for.
+        sites: Every acquisition, in source order.
+        failures: Functions that could not be analysed.
+    """
+
+    tree: ast.Module
+    names: Names
+    sites: list[Site] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+
+    @property
+    def manual(self) -> Iterator[Site]:
+        """The connections that are managed by hand."""
+        return (site for site in self.sites if site.manual)

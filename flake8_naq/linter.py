@@ -1,0 +1,75 @@
+"""From a syntax tree to findings: what flake8, ``naq-migrate`` and the codemod all call."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+
+from flake8_naq.findings import Finding
+from flake8_naq.lifetimes import ModuleAnalysis, analyse
+from flake8_naq.rules import all_rules
+from flake8_naq.settings import Settings
+from flake8_naq.tiers import tier_of
+
+# The plugin's own findings have no tier.
+NOT_ANALYSED = "01"
+STALE_ENTRY = "02"
+
+
+def mentions_nats(source: str, settings: Settings) -> bool:
+    """Whether the source can hold anything to find; asked before anything costly is done."""
+    if "nats" in source:
+        return True
+    functions = (
+        *settings.connect_functions,
+        *settings.jetstream_functions,
+        *settings.close_functions,
+        *settings.context_managers,
+    )
+    return any(name.rpartition(".")[2] in source for name in functions)
+
+
+def lint(
+    tree: ast.Module, filename: str, settings: Settings, lines: Sequence[str] = ()
+) -> list[Finding]:
+    """Find everything that the rules find in one module, baseline and ``noqa`` left aside.
+
+    Args:
+        tree: The module's syntax tree.
+        filename: Its path, which decides the tiers.
+        settings: What the project configured.
+        lines: The source's lines; when given, a file that does not mention NATS costs nothing.
+    """
+    if lines and not mentions_nats("".join(lines), settings):
+        return []
+    return findings_of(analyse(tree, settings), filename, settings)
+
+
+def findings_of(analysis: ModuleAnalysis, filename: str, settings: Settings) -> list[Finding]:
+    """What the rules say of an analysed module, in the order of its lines."""
+    findings = [
+        Finding(
+            problem.node.lineno,
+            problem.node.col_offset,
+            rule.number,
+            tier_of(filename, problem.qualname, settings),
+            problem.message,
+            problem.qualname,
+            problem.site,
+        )
+        for rule in all_rules()
+        for problem in rule.check(analysis)
+    ]
+    findings += [
+        Finding(
+            getattr(failure.scope, "lineno", 1),
+            getattr(failure.scope, "col_offset", 0),
+            NOT_ANALYSED,
+            0,
+            f"`{failure.qualname or 'module'}` could not be analysed "
+            f"({type(failure.error).__name__}: {failure.error}): please report this function",
+            failure.qualname,
+        )
+        for failure in analysis.failures
+    ]
+    return sorted(findings, key=lambda finding: (finding.line, finding.column, finding.code))

@@ -1,0 +1,248 @@
+"""What a module's names stand for: imports, aliases, its own functions, scopes.
+
+One walk over the tree finds the scopes, their imports and their calls; what a scope binds besides
+is only worked out for scopes that somebody asks about.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+ScopeNode: TypeAlias = (
+    ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef
+)
+Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
+
+_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
+_LEAVES = (
+    ast.Name,
+    ast.Constant,
+    ast.expr_context,
+    ast.operator,
+    ast.cmpop,
+    ast.unaryop,
+    ast.boolop,
+)
+
+
+@dataclass(eq=False, slots=True)
+class Scope:
+    """A module, class body, function or lambda.
+
+    Attributes:
+        node: The node that opens it.
+        parent: The scope around it, None for the module.
+        qualname: Its dotted name, empty for the module.
+        imports: Local name to the dotted name that it was imported from.
+        functions: The functions and methods defined right in it.
+        classes: The classes defined right in it.
+        children: The scopes right inside it.
+        calls: The calls in it, those of inner scopes left out.
+        declared: Names that it declares ``global`` or ``nonlocal``.
+    """
+
+    node: ScopeNode
+    parent: Scope | None
+    qualname: str
+    imports: dict[str, str] = field(default_factory=dict)
+    functions: dict[str, Function] = field(default_factory=dict)
+    classes: dict[str, ast.ClassDef] = field(default_factory=dict)
+    children: list[Scope] = field(default_factory=list)
+    calls: list[ast.Call] = field(default_factory=list)
+    declared: set[str] = field(default_factory=set)
+    _bound: dict[str, ast.expr | None] | None = None
+
+    @property
+    def bound(self) -> dict[str, ast.expr | None]:
+        """Names that it binds other than by an import, with the value of a sole assignment."""
+        if self._bound is None:
+            self._bound = _bindings(self.node)
+        return self._bound
+
+
+class Names:
+    """What the names of one module stand for."""
+
+    def __init__(self, tree: ast.Module) -> None:
+        self.module = Scope(tree, None, "")
+        self.scopes: dict[ScopeNode, Scope] = {tree: self.module}
+        self._stars: list[str] = []
+        self._index(tree)
+
+    def resolve(self, expression: ast.expr, scope: Scope) -> str | None:
+        """The dotted name an expression was imported as.
+
+        A name that nothing in the module binds is taken for what it says, since a star import
+        may have brought it. None for what the module itself made.
+        """
+        trail: list[str] = []
+        seen = 0
+        while True:
+            while isinstance(expression, ast.Attribute):
+                trail.append(expression.attr)
+                expression = expression.value
+            if not isinstance(expression, ast.Name):
+                return None
+            origin = self._origin(expression.id, scope)
+            if isinstance(origin, str):
+                return ".".join([origin, *reversed(trail)])
+            if origin is None or seen > 4:
+                return None
+            # `connect = nats.connect`: go on with what the name was given.
+            expression, seen = origin, seen + 1
+
+    def _origin(self, name: str, scope: Scope) -> str | ast.expr | None:
+        for holder in lookup_chain(scope):
+            if name in holder.declared:
+                holder = self.module
+            given = holder.bound.get(name, _UNBOUND)
+            if name in holder.imports:
+                # `try: import nats / except ImportError: nats = None` still means the import.
+                if given is _UNBOUND or given is None or _is_none(given):
+                    return None if given is None else holder.imports[name]
+                return None
+            if name in holder.functions or name in holder.classes:
+                return None
+            if given is not _UNBOUND:
+                return given if isinstance(given, (ast.Name, ast.Attribute)) else None
+        return name
+
+    def own_function(self, called: ast.expr, scope: Scope) -> Function | None:
+        """The function of this module that an expression names: ``f``, ``self.f``, ``Class.f``."""
+        if isinstance(called, ast.Name):
+            for holder in lookup_chain(scope):
+                if called.id in holder.functions:
+                    return holder.functions[called.id]
+                if called.id in holder.imports or called.id in holder.bound:
+                    return None
+            return None
+        if isinstance(called, ast.Attribute) and isinstance(called.value, ast.Name):
+            owner: Scope | None = None
+            if called.value.id in ("self", "cls"):
+                owner = self.class_around(scope)
+            elif called.value.id in self.module.classes:
+                owner = self.scopes[self.module.classes[called.value.id]]
+            return owner.functions.get(called.attr) if owner else None
+        return None
+
+    def class_around(self, scope: Scope | None) -> Scope | None:
+        """The innermost class around a scope."""
+        while scope is not None and not isinstance(scope.node, ast.ClassDef):
+            scope = scope.parent
+        return scope
+
+    def _index(self, tree: ast.Module) -> None:
+        stack: list[tuple[ast.AST, Scope]] = [(tree, self.module)]
+        while stack:
+            node, scope = stack.pop()
+            if isinstance(node, _SCOPES):
+                scope = self._open(node, scope)
+            elif isinstance(node, ast.Call):
+                scope.calls.append(node)
+            elif isinstance(node, ast.Import):
+                for alias in node.names:
+                    root = alias.name.partition(".")[0]
+                    scope.imports[alias.asname or root] = alias.name if alias.asname else root
+                continue
+            elif isinstance(node, ast.ImportFrom):
+                origin = "." * node.level + (node.module or "")
+                for alias in node.names:
+                    if alias.name == "*":
+                        self._stars.append(origin)
+                    else:
+                        scope.imports[alias.asname or alias.name] = f"{origin}.{alias.name}"
+                continue
+            elif isinstance(node, (ast.Global, ast.Nonlocal)):
+                scope.declared.update(node.names)
+                continue
+            for name in node._fields:
+                child = getattr(node, name, None)
+                if isinstance(child, list):
+                    stack.extend(
+                        (item, scope)
+                        for item in reversed(child)
+                        if isinstance(item, ast.AST) and not isinstance(item, _LEAVES)
+                    )
+                elif isinstance(child, ast.AST) and not isinstance(child, _LEAVES):
+                    stack.append((child, scope))
+
+    def _open(
+        self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef, outer: Scope
+    ) -> Scope:
+        name = "<lambda>" if isinstance(node, ast.Lambda) else node.name
+        scope = Scope(node, outer, f"{outer.qualname}.{name}" if outer.qualname else name)
+        outer.children.append(scope)
+        self.scopes[node] = scope
+        if isinstance(node, ast.ClassDef):
+            outer.classes[name] = node
+        elif not isinstance(node, ast.Lambda):
+            outer.functions[name] = node
+        return scope
+
+
+_UNBOUND = ast.Constant(value=...)
+
+
+def lookup_chain(scope: Scope) -> Iterator[Scope]:
+    """The scopes that Python looks a name up in: class bodies are not seen from inside."""
+    yield scope
+    holder = scope.parent
+    while holder is not None:
+        if not isinstance(holder.node, ast.ClassDef):
+            yield holder
+        holder = holder.parent
+
+
+def dotted(expression: ast.AST | None) -> str | None:
+    """The text of a name or a chain of attributes on a name, ``self.nc``; else None."""
+    trail: list[str] = []
+    while isinstance(expression, ast.Attribute):
+        trail.append(expression.attr)
+        expression = expression.value
+    if not isinstance(expression, ast.Name):
+        return None
+    return ".".join([expression.id, *reversed(trail)])
+
+
+def own_nodes(root: ast.AST) -> Iterator[ast.AST]:
+    """The nodes of a scope without those of the scopes inside it (whose own nodes are given)."""
+    stack: list[ast.AST] = list(ast.iter_child_nodes(root))
+    while stack:
+        node = stack.pop()
+        yield node
+        if not isinstance(node, _SCOPES):
+            stack.extend(ast.iter_child_nodes(node))
+
+
+def _is_none(value: ast.expr) -> bool:
+    return isinstance(value, ast.Constant) and value.value is None
+
+
+def _bindings(root: ScopeNode) -> dict[str, ast.expr | None]:
+    bound: dict[str, ast.expr | None] = {}
+    if isinstance(root, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+        arguments = root.args
+        for argument in (
+            *arguments.posonlyargs,
+            *arguments.args,
+            *arguments.kwonlyargs,
+            *filter(None, (arguments.vararg, arguments.kwarg)),
+        ):
+            bound[argument.arg] = None
+    sole: dict[str, ast.expr] = {}
+    for node in own_nodes(root):
+        if isinstance(node, ast.Assign) and len(node.targets) == 1:
+            if isinstance(target := node.targets[0], ast.Name):
+                sole[target.id] = node.value
+        elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            bound[node.id] = None if node.id in bound else _UNBOUND
+        elif (
+            (isinstance(node, ast.ExceptHandler) and node.name)
+            or (isinstance(node, (ast.MatchAs, ast.MatchStar)) and node.name)
+            or isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+        ):
+            bound[node.name] = None
+    return {name: sole.get(name) if value is _UNBOUND else None for name, value in bound.items()}

@@ -1,0 +1,33 @@
+"""The words in which the rules name a connection and its cure."""
+
+from __future__ import annotations
+
+import ast
+
+from flake8_naq.lifetimes import Site
+
+PLAIN_CURE = "async with await nats.connect(...)"
+
+
+def named(site: Site) -> str:
+    """How a message calls the connection."""
+    return f"`{site.handle}`" if site.handle else "the connection"
+
+
+def cure(site: Site) -> str:
+    """The context manager to use instead, in the vocabulary of the file."""
+    if site.flavour == "nats-py":
+        return f"`{PLAIN_CURE}`"
+    url = f"{ast.unparse(site.url)}" if site.url is not None else ""
+    buckets = [derived for derived in site.derived if derived.kind == "kv"]
+    if len(buckets) == 1 and buckets[0].bucket is not None:
+        bucket = ast.unparse(buckets[0].bucket)
+        return _call("nats_kv_store", bucket, url)
+    if any(derived.kind == "jetstream" for derived in site.derived):
+        return _call("nats_jetstream", url)
+    return _call("nats_connection", url)
+
+
+def _call(function: str, *arguments: str) -> str:
+    text = f"async with {function}({', '.join(filter(None, arguments))})"
+    return f"`{text}`" if len(text) <= 80 and "\n" not in text else f"`async with {function}(...)`"

@@ -1,0 +1,72 @@
+"""Rule 01: a connection managed by hand."""
+
+from collections.abc import Iterator
+
+from flake8_naq.lifetimes import ModuleAnalysis
+from flake8_naq.patterns import pattern_of
+from flake8_naq.rules.cures import cure, named
+from flake8_naq.rules.rule import Example, Problem, Rule
+
+
+def check(analysis: ModuleAnalysis) -> Iterator[Problem]:
+    """Report every connection whose highest pattern this is."""
+    for site in analysis.sites:
+        if pattern_of(site) == "01":
+            yield Problem(
+                site.call,
+                f"{named(site)} is opened and closed by hand: use {cure(site)}",
+                site.qualname,
+                site,
+            )
+
+
+RULE = Rule(
+    number="01",
+    name="manual-connection",
+    summary="A connection is acquired, used and closed (or not) by hand in one function.",
+    why="""\
+Every hand-written close is one that an exception, an early return or a cancelled task can skip,
+and every hand-made connection costs a handshake. A context manager closes on all paths, and naq's
+also leases one shared connection instead of opening another.
+""",
+    bad=(
+        Example(
+            "closed in a `finally`",
+            """\
+from naq.connection import close_nats_connection, get_nats_connection
+
+
+async def publish(url, subject, data):
+    nc = await get_nats_connection(url)
+    try:
+        await nc.publish(subject, data)
+    finally:
+        await close_nats_connection(nc)
+""",
+            {5: "01"},
+            fixed="""\
+from naq.connection import nats_connection
+
+
+async def publish(url, subject, data):
+    async with nats_connection(url) as nc:
+        await nc.publish(subject, data)
+""",
+        ),
+    ),
+    good=(
+        Example(
+            "a context manager",
+            """\
+from naq.connection import nats_connection
+
+
+async def publish(config, subject, data):
+    async with nats_connection(config) as nc:
+        await nc.publish(subject, data)
+""",
+        ),
+    ),
+    fix="safe",
+    check=check,
+)

@@ -1,0 +1,74 @@
+"""Rule 03: a connection opened by hand for one key-value bucket."""
+
+from collections.abc import Iterator
+
+from flake8_naq.lifetimes import ModuleAnalysis
+from flake8_naq.patterns import pattern_of
+from flake8_naq.rules.cures import cure, named
+from flake8_naq.rules.rule import Example, Problem, Rule
+
+
+def check(analysis: ModuleAnalysis) -> Iterator[Problem]:
+    """Report every connection whose highest pattern this is."""
+    for site in analysis.sites:
+        if pattern_of(site) == "03":
+            yield Problem(
+                site.call,
+                f"{named(site)} is managed by hand for one bucket: use {cure(site)}",
+                site.qualname,
+                site,
+            )
+
+
+RULE = Rule(
+    number="03",
+    name="manual-kv-store",
+    summary="A connection is managed by hand whose only use is one key-value bucket.",
+    why="""\
+As with a bare connection (rule 01), each close written by hand is one that some path skips. Besides,
+connecting and binding the bucket cost six times what the operation on the bucket does.
+`nats_kv_store` yields the bound bucket, from a cache when it is warm.
+""",
+    bad=(
+        Example(
+            "closed in a `finally`",
+            """\
+from naq.connection import close_nats_connection, get_jetstream_context, get_nats_connection
+
+
+async def remember(url, key, value):
+    nc = await get_nats_connection(url)
+    try:
+        js = await get_jetstream_context(nc)
+        kv = await js.key_value("job_results")
+        await kv.put(key, value)
+    finally:
+        await close_nats_connection(nc)
+""",
+            {5: "03"},
+            fixed="""\
+from naq.connection import nats_kv_store
+
+
+async def remember(url, key, value):
+    async with nats_kv_store("job_results", url) as kv:
+        await kv.put(key, value)
+""",
+        ),
+    ),
+    good=(
+        Example(
+            "a context manager",
+            """\
+from naq.connection import nats_kv_store
+
+
+async def remember(config, key, value):
+    async with nats_kv_store("job_results", config) as kv:
+        await kv.put(key, value)
+""",
+        ),
+    ),
+    fix="safe",
+    check=check,
+)

@@ -1,0 +1,80 @@
+"""Rule 21: a class that takes and keeps a URL where it could take a Config."""
+
+import ast
+from collections.abc import Iterator
+
+from flake8_naq.lifetimes import ModuleAnalysis
+from flake8_naq.names import dotted, own_nodes
+from flake8_naq.rules.rule import Example, Problem, Rule
+
+PARAMETER = "nats_url"
+
+
+def check(analysis: ModuleAnalysis) -> Iterator[Problem]:
+    """Report the parameter of every ``__init__`` that keeps a ``nats_url``."""
+    for scope in analysis.names.scopes.values():
+        node = scope.node
+        if not isinstance(node, ast.FunctionDef) or node.name != "__init__":
+            continue
+        if scope.parent is None or not isinstance(scope.parent.node, ast.ClassDef):
+            continue
+        arguments = node.args
+        for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
+            if argument.arg == PARAMETER and _keeps(node, PARAMETER):
+                yield Problem(
+                    argument,
+                    f"`{scope.parent.node.name}` takes and keeps `{PARAMETER}`: "
+                    "take `config: Config | None = None` and keep `config or get_config()`",
+                    scope.qualname,
+                )
+
+
+def _keeps(function: ast.FunctionDef, name: str) -> bool:
+    """Whether a method puts its parameter on `self` as it is."""
+    return any(
+        isinstance(node, (ast.Assign, ast.AnnAssign))
+        and isinstance(node.value, ast.Name)
+        and node.value.id == name
+        and any(
+            (dotted(target) or "").startswith("self.")
+            for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+        )
+        for node in own_nodes(function)
+    )
+
+
+RULE = Rule(
+    number="21",
+    name="url-instead-of-config",
+    summary="A class takes and keeps `nats_url` where it could take a `Config`.",
+    why="""\
+A URL says only where the server is. A `Config` carries everything that a connection needs, and the
+context managers share one connection among all users of the same one.
+""",
+    bad=(
+        Example(
+            "a constructor on a URL",
+            """\
+class Scheduler:
+    def __init__(self, nats_url: str):
+        self.nats_url = nats_url
+""",
+            {2: "21"},
+        ),
+    ),
+    good=(
+        Example(
+            "a constructor on a config",
+            """\
+from naq.config import Config, get_config
+
+
+class Scheduler:
+    def __init__(self, config: Config | None = None):
+        self.config = config or get_config()
+""",
+        ),
+    ),
+    fix="unsafe",
+    check=check,
+)

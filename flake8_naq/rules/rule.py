@@ -1,0 +1,102 @@
+"""What a rule is, and the discovery of all of them."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from flake8_naq.lifetimes import ModuleAnalysis, Site
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What a rule's check yields.
+
+    Attributes:
+        node: The finding stands where this node starts.
+        message: One sentence: the connection, the line that makes the trouble, the cure.
+        qualname: Dotted name of the enclosing function or class.
+        site: The connection it is about, when it is about one.
+    """
+
+    node: ast.expr | ast.stmt | ast.arg
+    message: str
+    qualname: str = ""
+    site: Site | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A whole module, small enough to read at a glance, that shows the rule.
+
+    Attributes:
+        title: What it shows, as a phrase.
+        code: The module.
+        findings: Line to the numbers of the rules that report there, separated by spaces; all of
+            them, of every rule.
+        fixed: What ``naq-migrate fix`` makes of it, None where it leaves it alone.
+    """
+
+    title: str
+    code: str
+    findings: Mapping[int, str] = field(default_factory=dict)
+    fixed: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule.
+
+    Attributes:
+        number: Two digits; its codes are ``NAQ``, the tier's digit, this number.
+        name: Its name in kebab case.
+        summary: One sentence that says what it flags.
+        why: One or two paragraphs of Markdown: what goes wrong, and what to do instead.
+        bad: Examples that it reports.
+        good: Examples that nothing reports.
+        misses: Examples that it ought to report and does not; their `findings` are what it says
+            today.
+        fix: Whether ``naq-migrate fix`` has a safe or an unsafe fix, None for no fix.
+        check: Finds the problems of a module.
+    """
+
+    number: str
+    name: str
+    summary: str
+    why: str
+    bad: tuple[Example, ...]
+    good: tuple[Example, ...]
+    check: Callable[[ModuleAnalysis], Iterator[Problem]]
+    misses: tuple[Example, ...] = ()
+    fix: Literal["safe", "unsafe"] | None = None
+
+
+@cache
+def all_rules() -> tuple[Rule, ...]:
+    """Every rule of the package, by number."""
+    package = importlib.import_module("flake8_naq.rules")
+    modules = (
+        importlib.import_module(f"{package.__name__}.{module.name}")
+        for module in pkgutil.iter_modules(package.__path__)
+        if module.name.startswith("naq")
+    )
+    return tuple(sorted((module.RULE for module in modules), key=lambda rule: rule.number))
+
+
+def rule_of(code: str) -> Rule:
+    """The rule behind a code such as ``NAQ203``, or behind its number alone.
+
+    Raises:
+        LookupError: There is no such rule.
+    """
+    number = code.upper().removeprefix("NAQ")[-2:]
+    for rule in all_rules():
+        if rule.number == number:
+            return rule
+    raise LookupError(f"there is no rule {code}")

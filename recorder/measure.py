@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import nats
+from nats.js.errors import NoKeysError
 
 from naq.server import NatsServer, run_nats_server
 from recorder.phases import Phase
@@ -62,11 +63,13 @@ async def _stored(url: str, buckets: list[str]) -> dict[str, dict[str, str]]:
     async with await nats.connect(url) as nc:
         js = nc.jetstream()
         for bucket in buckets:
-            watcher = await (await js.key_value(bucket)).watchall(ignore_deletes=True)
-            state[bucket] = {}
-            while (entry := await watcher.updates()) is not None:
-                state[bucket][entry.key] = (entry.value or b"").decode()
-            await watcher.stop()
+            kv = await js.key_value(bucket)
+            try:
+                keys = await kv.keys()
+            except NoKeysError:
+                keys = []
+            entries = {key: await kv.get(key) for key in sorted(keys)}
+            state[bucket] = {key: (entry.value or b"").decode() for key, entry in entries.items()}
     return state
 
 

@@ -65,26 +65,39 @@ def _code_lines(files: list[Path]) -> int:
     )
 
 
-def _write(path: Path, content: bytes) -> bool:
-    """Write a file if it differs; say whether it did."""
-    if path.exists() and path.read_bytes() == content:
-        return False
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-    return True
+def _outputs(phase: Phase, migration: Migration) -> dict[Path, bytes]:
+    outputs = {phase.fixed / path: content for path, content in migration.fixed.items()}
+    outputs[phase.diff("safe")] = migration.safe.encode()
+    outputs[phase.diff("unsafe")] = migration.unsafe.encode()
+    return outputs
 
 
-def write_migration(phase: Phase, migration: Migration) -> list[Path]:
-    """Write the codemod's output and diffs; return the files that were stale."""
-    contents = {phase.fixed / path: content for path, content in migration.fixed.items()}
-    contents[phase.diff("safe")] = migration.safe.encode()
-    contents[phase.diff("unsafe")] = migration.unsafe.encode()
-    stale = [path for path, content in contents.items() if _write(path, content)]
-    expected = {phase.fixed / path for path in migration.fixed}
-    for leftover in set(phase.fixed.rglob("*.py")) - expected:
-        leftover.unlink()
-        stale.append(leftover)
+def _differs(path: Path, content: bytes) -> bool:
+    return not path.exists() or path.read_bytes() != content
+
+
+def stale_files(phase: Phase, migration: Migration) -> list[Path]:
+    """Return the files of a phase's record that linter and codemod no longer make."""
+    outputs = _outputs(phase, migration)
+    stale = [path for path, content in outputs.items() if _differs(path, content)]
+    stale += set(phase.fixed.rglob("*.py")) - set(outputs)
+    recorded = read(phase)
+    if recorded.get("findings") != _documents(migration.findings) or recorded.get(
+        "remaining"
+    ) != _documents(migration.remaining):
+        stale.append(phase.record)
     return stale
+
+
+def _documents(findings: list[Finding]) -> list[dict[str, object]]:
+    return [finding.document() for finding in findings]
+
+
+def _write_outputs(phase: Phase, migration: Migration) -> None:
+    shutil.rmtree(phase.fixed, ignore_errors=True)
+    for path, content in _outputs(phase, migration).items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
 
 
 def read(phase: Phase) -> dict[str, Any]:
@@ -107,11 +120,12 @@ def make(phase: Phase, *, timed: bool) -> list[Path]:
         The files of the record that were stale and are new now.
     """
     migration = run_migration(phase)
-    stale = write_migration(phase, migration)
+    stale = stale_files(phase, migration)
+    _write_outputs(phase, migration)
     old = read(phase)
     document = {
-        "findings": [finding.document() for finding in migration.findings],
-        "remaining": [finding.document() for finding in migration.remaining],
+        "findings": _documents(migration.findings),
+        "remaining": _documents(migration.remaining),
         "lines": {
             "before": _code_lines(list(phase.files(phase.before))),
             "fixed": _code_lines(list(phase.files(phase.fixed))),
@@ -120,6 +134,7 @@ def make(phase: Phase, *, timed: bool) -> list[Path]:
         "seconds": time_calls(phase, VARIANTS) if timed else old.get("seconds", {}),
     }
     text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
-    if _write(phase.record, text.encode()):
-        stale.append(phase.record)
+    if _differs(phase.record, text.encode()):
+        phase.record.write_text(text, encoding="utf-8")
+        stale = [*(path for path in stale if path != phase.record), phase.record]
     return stale

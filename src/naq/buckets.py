@@ -1,0 +1,77 @@
+"""naq's own key-value buckets: their names, and the one step that makes them."""
+
+from __future__ import annotations
+
+import asyncio
+
+import nats.errors
+from nats.js import JetStreamContext
+from nats.js.errors import BadRequestError, BucketNotFoundError
+from nats.js.kv import KeyValue
+
+from naq.config import Config, as_config
+from naq.connection import nats_jetstream
+
+SCHEDULED_JOBS = "scheduled_jobs"
+WORKER_STATUS = "worker_status"
+JOB_RESULTS = "job_results"
+JOB_STATUS = "job_status"
+
+BUCKETS = (SCHEDULED_JOBS, WORKER_STATUS, JOB_RESULTS, JOB_STATUS)
+
+
+async def ensure_buckets(
+    config: Config | str | None = None, names: tuple[str, ...] = BUCKETS
+) -> None:
+    """Make the buckets that do not exist yet; leave the others as they are.
+
+    Args:
+        config: a configuration, a URL, or None for the process's configuration.
+        names: the buckets.
+
+    Raises:
+        NaqConnectionError: there is no connection to be had.
+        nats.js.errors.APIError: the server refuses to make one.
+    """
+    settings = as_config(config)
+    async with nats_jetstream(settings) as (_, js):
+        await asyncio.gather(*(_ensure(js, name) for name in names))
+
+
+async def _ensure(js: JetStreamContext, name: str) -> None:
+    try:
+        await js.key_value(name)
+    except BucketNotFoundError:
+        try:
+            await js.create_key_value(bucket=name)
+        except BadRequestError as error:
+            if error.err_code != 10058:  # somebody else made it meanwhile, in another way
+                raise
+
+
+async def entries(kv: KeyValue, pattern: str = ">") -> dict[str, KeyValue.Entry]:
+    """Return every live entry of a bucket by its key, in one watch.
+
+    Args:
+        kv: the bucket.
+        pattern: a subject pattern for the keys.
+
+    Raises:
+        nats.errors.TimeoutError: the server stopped answering on the way.
+    """
+    found: dict[str, KeyValue.Entry] = {}
+    loop = asyncio.get_running_loop()
+    patience: float = kv._js._timeout
+    watcher = await kv.watch(pattern, ignore_deletes=True, inactive_threshold=5)
+    try:
+        async with asyncio.timeout(patience) as limit:
+            async for entry in watcher:
+                if entry is None:
+                    return found
+                found[entry.key] = entry
+                limit.reschedule(loop.time() + patience)
+    except TimeoutError as error:
+        raise nats.errors.TimeoutError from error
+    finally:
+        await watcher.stop()
+    return found

@@ -1,0 +1,164 @@
+"""The clients that leases hand out: views of one shared client that can't hurt each other.
+
+A view is a client like any other, with the shared client's state as its own: the same
+dictionary. What belongs to the lease alone lives in slots.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+import nats.errors
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import (
+    DEFAULT_SUB_PENDING_BYTES_LIMIT,
+    DEFAULT_SUB_PENDING_MSGS_LIMIT,
+    Subscription,
+)
+from nats.js import JetStreamContext
+
+
+class NaqClient(Client):
+    """A client that refuses to publish while it is disconnected.
+
+    nats-py keeps such messages and sends them after the reconnection, long after their
+    publishers were told that they had failed.
+    """
+
+    async def publish(
+        self,
+        subject: str,
+        payload: bytes = b"",
+        reply: str = "",
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        """Publish a message.
+
+        Raises:
+            nats.errors.OutboundBufferLimitError: there is no connection at the moment.
+        """
+        if not (self.is_connected or self.is_closed):
+            raise nats.errors.OutboundBufferLimitError
+        await super().publish(subject, payload, reply, headers)
+
+
+class LeasedClient(NaqClient):
+    """One lease's view of a shared client.
+
+    Its ``close`` and ``drain`` end this view and the subscriptions made on it, nothing else.
+    """
+
+    __slots__ = ("_ended", "_jetstream", "_subscriptions")
+
+    _ended: bool
+    _jetstream: JetStreamContext
+    _subscriptions: list[Subscription]
+
+    @classmethod
+    def of(cls, shared: NaqClient, jetstream: JetStreamContext) -> LeasedClient:
+        """Return a new view of a client and its JetStream context."""
+        view = cls.__new__(cls)
+        view.__dict__ = shared.__dict__
+        view._ended = False
+        view._subscriptions = []
+        view._jetstream = LeasedJetStream.of(jetstream, view)
+        return view
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the lease has ended or the connection was closed."""
+        return self._ended or self._status == Client.CLOSED
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the lease lasts and the connection stands."""
+        return not self._ended and super().is_connected
+
+    async def subscribe(
+        self,
+        subject: str,
+        queue: str = "",
+        cb: Callable[[Msg], Awaitable[None]] | None = None,
+        future: asyncio.Future[Any] | None = None,
+        max_msgs: int = 0,
+        pending_msgs_limit: int = DEFAULT_SUB_PENDING_MSGS_LIMIT,
+        pending_bytes_limit: int = DEFAULT_SUB_PENDING_BYTES_LIMIT,
+    ) -> Subscription:
+        """Subscribe until the lease ends."""
+        subscription = await super().subscribe(
+            subject, queue, cb, future, max_msgs, pending_msgs_limit, pending_bytes_limit
+        )
+        self._subscriptions.append(subscription)
+        return subscription
+
+    def jetstream(self, **opts: Any) -> JetStreamContext:
+        """Return the JetStream context of the lease, or one with options of its own."""
+        return JetStreamContext(self, **opts) if opts else self._jetstream
+
+    async def connect(self, *_arguments: Any, **_options: Any) -> None:
+        """Refuse: a lease is connected already.
+
+        Raises:
+            nats.errors.Error: always.
+        """
+        raise nats.errors.Error("naq: a leased connection is connected already")
+
+    async def close(self) -> None:
+        """End this lease's subscriptions and use. The connection stays open for the others."""
+        if self._ended:
+            return
+        subscriptions, self._subscriptions = self._subscriptions, []
+        for subscription in subscriptions:
+            # One that ended before, or a connection that is gone, has nothing left to end.
+            with suppress(nats.errors.Error):
+                await subscription.unsubscribe()
+        self._ended = True
+
+    async def drain(self) -> None:
+        """Handle what this lease's subscriptions have received, then end as ``close`` does.
+
+        Raises:
+            nats.errors.ConnectionClosedError: the lease has ended.
+        """
+        if self.is_closed:
+            raise nats.errors.ConnectionClosedError
+        subscriptions, self._subscriptions = self._subscriptions, []
+        try:
+            async with asyncio.timeout(self.options["drain_timeout"]):
+                await asyncio.gather(*(s.drain() for s in subscriptions if not s._closed))
+                await self.flush()
+        except TimeoutError as error:
+            raise nats.errors.DrainTimeoutError from error
+        finally:
+            self._subscriptions = subscriptions
+            await self.close()
+
+    async def _close(self, status: int, do_cbs: bool = True) -> None:
+        # nats-py's own way out, which its `async with` takes too.
+        await self.close()
+
+
+class LeasedJetStream(JetStreamContext):
+    """One lease's view of the JetStream context of a shared client."""
+
+    __slots__ = ("_nc", "_shared")
+
+    _nc: LeasedClient
+    _shared: JetStreamContext
+
+    @classmethod
+    def of(cls, shared: JetStreamContext, client: LeasedClient) -> LeasedJetStream:
+        """Return a new view of a JetStream context that works on a leased client."""
+        view = cls.__new__(cls)
+        view.__dict__ = shared.__dict__
+        view._nc = client
+        view._shared = shared
+        return view
+
+    async def _init_async_reply(self) -> None:
+        # Acknowledgements may come after the lease that published has ended.
+        await self._shared._init_async_reply()

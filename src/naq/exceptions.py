@@ -1,0 +1,79 @@
+"""The exceptions of naq, all of them below ``NaqError``.
+
+An error that wraps one of nats-py's is an instance of that class too, so that code written
+against nats-py goes on catching it. An exception of the caller's own is never wrapped.
+"""
+
+from __future__ import annotations
+
+import ssl
+
+import nats.errors
+import nats.js.errors
+
+
+class NaqError(Exception):
+    """The base of every exception that naq raises itself.
+
+    Args:
+        message: one sentence that says what went wrong and, where it can, what to do.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        Exception.__init__(self, message)
+
+    def __str__(self) -> str:
+        # Said again here because nats-py's classes, further down in the order, have fixed texts.
+        return str(self.args[0])
+
+
+class ConfigurationError(NaqError, ValueError):
+    """A setting is unknown or has a bad value. The message names the source it came from."""
+
+
+class NaqConnectionError(NaqError):
+    """There is no usable connection. The message names the server."""
+
+
+class NaqNoServersError(NaqConnectionError, nats.errors.NoServersError):
+    """Nothing listens at the configured address, or its name is unknown."""
+
+
+class NaqTimeoutError(NaqConnectionError, nats.errors.TimeoutError):
+    """Something accepts connections there, but does not answer in time."""
+
+
+class NaqAuthorizationError(NaqConnectionError, nats.errors.AuthorizationError):
+    """The server refuses the credentials, or their absence."""
+
+
+class NaqTLSError(NaqConnectionError, nats.errors.SecureConnFailedError, ssl.SSLError):
+    """No secure connection came about: a certificate expired, is not trusted, and the like."""
+
+
+class NaqConnectionClosedError(NaqConnectionError, nats.errors.ConnectionClosedError):
+    """The connection was closed, or the lease on it has ended."""
+
+
+class NaqJetStreamError(NaqConnectionError, nats.js.errors.ServiceUnavailableError):
+    """The server is there, but JetStream is switched off or out of order."""
+
+    def __init__(self, message: str = "") -> None:
+        nats.js.errors.ServiceUnavailableError.__init__(self, code=503, description=message)
+        Exception.__init__(self, message)
+
+
+class JobError(NaqError):
+    """A job could not be enqueued, found, controlled or run."""
+
+
+class ResultError(NaqError):
+    """A result could not be stored or fetched."""
+
+
+class SerializationError(NaqError):
+    """A value can't be turned into bytes, or bytes can't be turned into a value."""
+
+
+class ScheduleError(NaqError):
+    """A schedule makes no sense, or does not exist."""

@@ -8,6 +8,10 @@ from collections.abc import Awaitable, Callable
 import nats.errors
 import nats.js.errors
 import pytest
+from nats.aio.client import Client
+from nats.js import JetStreamContext
+from nats.js.kv import KeyValue
+
 from naq.buckets import ensure_buckets
 from naq.config import Config
 from naq.connection import (
@@ -19,9 +23,6 @@ from naq.connection import (
 )
 from naq.exceptions import ConfigurationError, NaqConnectionError, NaqJetStreamError
 from naq.server import NatsServer, run_nats_server
-from nats.aio.client import Client
-from nats.js import JetStreamContext
-from nats.js.kv import KeyValue
 
 Eventually = Callable[[Callable[[], bool]], Awaitable[None]]
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import nats.js.errors
 import pytest
+
 from naq.buckets import SCHEDULED_JOBS, ensure_buckets
 from naq.connection import nats_kv_store
 from naq.exceptions import SerializationError

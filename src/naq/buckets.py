@@ -35,15 +35,16 @@ async def ensure_buckets(
     """
     settings = as_config(config)
     async with nats_jetstream(settings) as (_, js):
-        await asyncio.gather(*(_ensure(js, name) for name in names))
+        await asyncio.gather(*(_ensure(js, name, settings) for name in names))
 
 
-async def _ensure(js: JetStreamContext, name: str) -> None:
+async def _ensure(js: JetStreamContext, name: str, config: Config) -> None:
     try:
         await js.key_value(name)
     except BucketNotFoundError:
+        ttl = {JOB_RESULTS: config.result_ttl, WORKER_STATUS: config.worker_ttl}.get(name, 0)
         try:
-            await js.create_key_value(bucket=name)
+            await js.create_key_value(bucket=name, replicas=config.replicas, ttl=ttl or None)
         except BadRequestError as error:
             if error.err_code != 10058:  # somebody else made it meanwhile, in another way
                 raise

@@ -13,10 +13,11 @@ class Scheduler:
 
     Args:
         config: a configuration, a URL, or None for the process's configuration.
+        nats_url: deprecated: a URL, by its older name.
     """
 
-    def __init__(self, config: Config | str | None = None) -> None:
-        self.config = as_config(config)
+    def __init__(self, config: Config | str | None = None, *, nats_url: str | None = None) -> None:
+        self.config = as_config(config, nats_url)
 
     async def store_scheduled_job(self, job_id: str, schedule: Schedule) -> None:
         """Store the schedule of a job, in place of an older one."""

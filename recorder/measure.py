@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import statistics
 import time
+from collections.abc import Callable, Coroutine
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import nats
-from nats.js.errors import NoKeysError
+from nats.aio.client import Client
+from nats.js import JetStreamContext
+from nats.js.errors import NoKeysError, NotFoundError
 
+from naq.connection import close_all_connections
 from naq.server import NatsServer, run_nats_server
 from recorder.phases import Phase
 from recorder.variants import Journal, Variant, load_scenario
 
 TIMED_CALLS = 1000
 TIMED_ROUNDS = 3
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -41,16 +48,25 @@ class Counts:
         )
 
 
-def counts(server: NatsServer) -> Counts:
-    """Read the server's counts once they stand still; it adds them up after it has answered."""
-    last = None
+def _settled(read: Callable[[], T]) -> T:
+    """Read what the server's monitoring says until it stands still; it lags behind its answers."""
+    last = read()
     while True:
-        varz = server.monitor("varz")
-        now = Counts(varz["total_connections"], varz["in_client_msgs"], varz["in_client_bytes"])
+        time.sleep(0.02)
+        now = read()
         if now == last:
             return now
         last = now
-        time.sleep(0.02)
+
+
+def counts(server: NatsServer) -> Counts:
+    """Read the server's counts of its clients."""
+    varz = _settled(lambda: _counted(server.monitor("varz")))
+    return Counts(*varz)
+
+
+def _counted(varz: dict[str, Any]) -> tuple[int, int, int]:
+    return varz["total_connections"], varz["in_client_msgs"], varz["in_client_bytes"]
 
 
 async def _prepare(url: str, scenario: Any) -> None:
@@ -58,19 +74,37 @@ async def _prepare(url: str, scenario: Any) -> None:
         await scenario.prepare(nc.jetstream())
 
 
-async def _stored(url: str, buckets: list[str]) -> dict[str, dict[str, str]]:
-    state: dict[str, dict[str, str]] = {}
+async def _stored(url: str, scenario: Any) -> dict[str, dict[str, str]]:
     async with await nats.connect(url) as nc:
         js = nc.jetstream()
-        for bucket in buckets:
-            kv = await js.key_value(bucket)
-            try:
-                keys = await kv.keys()
-            except NoKeysError:
-                keys = []
-            entries = {key: await kv.get(key) for key in sorted(keys)}
-            state[bucket] = {key: (entry.value or b"").decode() for key, entry in entries.items()}
-    return state
+        buckets = {name: await _entries(js, name) for name in scenario.BUCKETS}
+        streams = {name: await _messages(js, name) for name in scenario.STREAMS}
+        return buckets | streams
+
+
+async def _entries(js: JetStreamContext, bucket: str) -> dict[str, str]:
+    kv = await js.key_value(bucket)
+    try:
+        keys = await kv.keys()
+    except NoKeysError:
+        return {}
+    return {key: _text((await kv.get(key)).value) for key in sorted(keys)}
+
+
+async def _messages(js: JetStreamContext, stream: str) -> dict[str, str]:
+    messages: dict[str, str] = {}
+    state = (await js.stream_info(stream)).state
+    for sequence in range(state.first_seq, state.last_seq + 1):
+        try:
+            message = await js.get_msg(stream, sequence)
+        except NotFoundError:  # acknowledged, so gone
+            continue
+        messages[f"{sequence} {message.subject}"] = _text(message.data)
+    return messages
+
+
+def _text(value: bytes | None) -> str:
+    return (value or b"").decode("utf-8", "backslashreplace")
 
 
 @dataclass(frozen=True)
@@ -79,9 +113,9 @@ class Outcome:
 
     Args:
         steps: each call with its result or exception.
-        stored: bucket, key, value, at the end.
+        stored: bucket or stream, key or subject, value, at the end.
         counts: what the server counted while the scenario played.
-        left_open: connections open when the event loop had ended.
+        left_open: connections that nobody closed, at the end.
     """
 
     steps: list[dict[str, str]]
@@ -95,7 +129,7 @@ class Outcome:
 
 
 def play(phase: Phase, state: str) -> Outcome:
-    """Play the scenario on a fresh server, then its part for a server without buckets on another.
+    """Play the scenario on a fresh server, then its part for an unprepared server on another.
 
     Args:
         phase: the phase.
@@ -107,13 +141,22 @@ def play(phase: Phase, state: str) -> Outcome:
     with run_nats_server() as server:
         asyncio.run(_prepare(server.url, scenario))
         start = counts(server)
-        asyncio.run(scenario.play(variant, server.url, journal))
+        left_open = asyncio.run(_run(scenario.play(variant, server.url, journal), server))
         spent = counts(server) - start
-        left_open = server.open_connections
-        stored = asyncio.run(_stored(server.url, scenario.BUCKETS))
+        stored = asyncio.run(_stored(server.url, scenario))
     with run_nats_server() as server:
-        asyncio.run(scenario.play_without_bucket(variant, server.url, journal))
+        asyncio.run(_run(scenario.play_unprepared(variant, server.url, journal), server))
     return Outcome(journal.steps, stored, spent, left_open)
+
+
+async def _run(calls: Coroutine[Any, Any, None], server: NatsServer) -> int:
+    """Await a scenario's calls; return how many connections they forgot, having closed those."""
+    await calls
+    await close_all_connections()
+    left_open = _settled(lambda: server.open_connections)
+    for client in [found for found in gc.get_objects() if issubclass(type(found), Client)]:
+        await client.close()
+    return left_open
 
 
 def time_calls(phase: Phase, states: tuple[str, ...]) -> dict[str, float]:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
+import ast
+import textwrap
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from recorder import record
+from recorder import record, side_by_side
 from recorder.phases import ROOT, Phase
 
 _HEADINGS = {"before": "before", "fixed": "fixed by the codemod", "now": "now"}
 
 
-def _fence(language: str, text: str, title: str, marked: list[int] | None = None) -> str:
-    options = f' title="{title}"'
-    if marked:
-        options += f' hl_lines="{" ".join(map(str, marked))}"'
-    return f"``` {{.{language}{options}}}\n{text.rstrip()}\n```\n"
+def _fence(language: str, text: str, title: str) -> str:
+    return f'``` {{.{language} title="{title}"}}\n{text.rstrip()}\n```\n'
 
 
 def _table(rows: list[list[str]]) -> str:
@@ -34,43 +33,72 @@ def _tab(title: str, content: str) -> str:
     return f'=== "{title}"\n\n{indented}\n\n'
 
 
-def findings(phase: Phase) -> str:
-    """The linter's findings on the modules as they stood, and on the result."""
-    document = record.read(phase)
+def _rule_link(code: str) -> str:
+    return f"[{code}](../../rules/NAQ{code[4:]}.md)"
+
+
+def _findings(documents: list[dict[str, Any]]) -> str:
     rows = [["Code", "Where", "Finding"]]
-    for found in document["findings"]:
-        code = found["code"]
+    for found in documents:
         where = f"`{found['path'].partition('before/')[2]}:{found['line']}`"
-        link = f"[{code}](../../rules/NAQ{code[4:]}.md)"
-        rows.append([link, where, _escape(found["text"])])
-    left = len(document["remaining"])
-    after = "none" if left == 0 else str(left)
-    return f"{_table(rows)}\nFindings on the result: **{after}**.\n"
+        rows.append([_rule_link(found["code"]), where, _escape(found["text"])])
+    return _table(rows)
 
 
-def _changed(before: list[str], after: list[str]) -> tuple[list[int], list[int]]:
-    old: list[int] = []
-    new: list[int] = []
-    matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
-    for tag, start, end, new_start, new_end in matcher.get_opcodes():
-        if tag != "equal":
-            old.extend(range(start + 1, end + 1))
-            new.extend(range(new_start + 1, new_end + 1))
-    return old, new
+def findings(phase: Phase) -> str:
+    """The linter's findings on the modules as they stood."""
+    return _findings(record.read(phase)["findings"])
+
+
+def remaining(phase: Phase) -> str:
+    """What the codemod left, and why."""
+    document = record.read(phase)
+    if not document["remaining"]:
+        return "The linter finds nothing in the result.\n"
+    refused = "".join(f"- {_escape(line)}\n" for line in document["refused"])
+    return f"{_findings(document['remaining'])}\nWhat `naq-migrate` says of them:\n\n{refused}"
+
+
+def by_hand(phase: Phase) -> str:
+    """The places of the successors in which that was done by hand."""
+    parts = []
+    for place in phase.by_hand:
+        module, _, name = place.partition(":")
+        file = Path("src", *module.split(".")).with_suffix(".py")
+        parts.append(_fence("python", source_of(ROOT / file, name), str(file)))
+    return "\n".join(parts)
+
+
+def source_of(file: Path, name: str) -> str:
+    """Return the source of a function or class.
+
+    Args:
+        file: the module.
+        name: dotted, as ``Class.method``.
+
+    Raises:
+        LookupError: the module has no such place.
+    """
+    source = file.read_text(encoding="utf-8")
+    body = ast.parse(source).body
+    for part in name.split("."):
+        found = [statement for statement in body if getattr(statement, "name", None) == part]
+        if not found:
+            raise LookupError(f"{file} has no {name}")
+        body = getattr(found[0], "body", [])
+    lines = source.splitlines()[found[0].lineno - 1 : found[0].end_lineno]
+    return textwrap.dedent("\n".join(lines))
 
 
 def code(phase: Phase) -> str:
-    """Each module before and after, with the changed lines marked."""
+    """Each module before and after, side by side, with the changed lines marked."""
     parts = []
     for file in phase.files(phase.before):
         name = file.relative_to(phase.before)
         before = file.read_text(encoding="utf-8")
         fixed = (phase.fixed / name).read_text(encoding="utf-8")
-        old, new = _changed(before.splitlines(), fixed.splitlines())
-        parts.append(
-            _tab("Before", _fence("python", before, f"before/{name}", old))
-            + _tab("Fixed", _fence("python", fixed, f"fixed/{name}", new))
-        )
+        headings = (f"before/{name}", f"fixed/{name}")
+        parts.append(side_by_side.table(before, fixed, headings))
     return "\n".join(parts)
 
 
@@ -118,6 +146,8 @@ def calls(phase: Phase) -> str:
 
 PARTS: dict[str, Callable[[Phase], str]] = {
     "findings": findings,
+    "remaining": remaining,
+    "by-hand": by_hand,
     "code": code,
     "diffs": diffs,
     "effect": effect,

@@ -21,7 +21,9 @@ class Phase:
         tier: ``high``, ``medium`` or ``low``.
         order: its place among the phases.
         modules: dotted names, below ``before/``, of the modules that the phase migrates.
-        successors: paths, from the repository's root, of the modules that they became.
+        successors: dotted names of the modules that they became, one for each.
+        by_hand: places of the successors, ``module:Class.method``, that show what was done by
+            hand where the codemod had left a site.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Phase:
     order: int
     modules: tuple[str, ...]
     successors: tuple[str, ...]
+    by_hand: tuple[str, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -56,6 +59,16 @@ class Phase:
         """Everything measured, as JSON."""
         return self.folder / "record.json"
 
+    def successor(self, module: str) -> str:
+        """The dotted name of what a module of ``before/`` became."""
+        return self.successors[self.modules.index(module)]
+
+    @property
+    def successor_paths(self) -> list[Path]:
+        """The modules that the phase became, relative to the repository's root."""
+        places = [Path("src", *name.split(".")) for name in self.successors]
+        return [place if (ROOT / place).is_dir() else place.with_suffix(".py") for place in places]
+
     def diff(self, safety: str) -> Path:
         """The codemod's diff, by the safety of the fixes (``safe`` or ``unsafe``)."""
         return self.folder / f"{safety}.diff"
@@ -81,6 +94,7 @@ def load(name: str) -> Phase:
         order=document["order"],
         modules=tuple(document["modules"]),
         successors=tuple(document["successors"]),
+        by_hand=tuple(document.get("by_hand", ())),
     )
 
 

@@ -24,6 +24,7 @@ class Migration:
     Args:
         findings: on the modules as they stood.
         safe: the diff of the safe fixes.
+        after_safe: findings once these are made.
         unsafe: the diff of the unsafe fixes, made on top of the safe ones.
         fixed: the migrated modules' new text, by path below ``before``.
         remaining: findings on the result.
@@ -31,6 +32,7 @@ class Migration:
 
     findings: list[Finding]
     safe: str
+    after_safe: list[Finding]
     unsafe: str
     fixed: dict[Path, bytes]
     remaining: list[Finding]
@@ -45,6 +47,7 @@ def run_migration(phase: Phase) -> Migration:
         findings = lint(place, copy)
         safe = migrate(place, copy, "--diff")
         migrate(place, copy)
+        after_safe = lint(place, copy)
         unsafe = migrate(place, copy, "--diff", *UNSAFE)
         migrate(place, copy, *UNSAFE)
         fixed = {
@@ -53,7 +56,7 @@ def run_migration(phase: Phase) -> Migration:
             ).read_bytes()
             for file in phase.files(phase.before)
         }
-        return Migration(findings, safe, unsafe, fixed, lint(place, copy))
+        return Migration(findings, safe, after_safe, unsafe, fixed, lint(place, copy))
 
 
 def _code_lines(files: list[Path]) -> int:
@@ -82,11 +85,17 @@ def stale_files(phase: Phase, migration: Migration) -> list[Path]:
     stale = [path for path, content in outputs.items() if _differs(path, content)]
     stale += set(phase.fixed.rglob("*.py")) - set(outputs)
     recorded = read(phase)
-    if recorded.get("findings") != _documents(migration.findings) or recorded.get(
-        "remaining"
-    ) != _documents(migration.remaining):
+    if any(recorded.get(name) != found for name, found in _findings(migration).items()):
         stale.append(phase.record)
     return stale
+
+
+def _findings(migration: Migration) -> dict[str, list[dict[str, object]]]:
+    return {
+        "findings": _documents(migration.findings),
+        "after_safe": _documents(migration.after_safe),
+        "remaining": _documents(migration.remaining),
+    }
 
 
 def _documents(findings: list[Finding]) -> list[dict[str, object]]:
@@ -124,8 +133,7 @@ def make(phase: Phase, *, timed: bool) -> list[Path]:
     _write_outputs(phase, migration)
     old = read(phase)
     document = {
-        "findings": _documents(migration.findings),
-        "remaining": _documents(migration.remaining),
+        **_findings(migration),
         "lines": {
             "before": _code_lines(list(phase.files(phase.before))),
             "fixed": _code_lines(list(phase.files(phase.fixed))),

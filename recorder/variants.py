@@ -47,9 +47,9 @@ class Variant:
         return f"_{self.phase.name}_{self.state}"
 
     def load(self, module: str) -> Any:
-        """Import a module, named as below ``before/`` and below ``naq``."""
+        """Import a module, named as below ``before/``."""
         if self.state == "now":
-            return importlib.import_module(f"naq.{module}")
+            return importlib.import_module(self.phase.successor(module))
         if self._package not in sys.modules:
             self._make_package()
         return importlib.import_module(f"{self._package}.{module}")
@@ -67,7 +67,7 @@ class Variant:
 
 
 def load_scenario(phase: Phase) -> Any:
-    """Import the phase's scenario: ``BUCKETS``, ``prepare``, ``play`` and so on."""
+    """Import the phase's scenario: ``BUCKETS``, ``STREAMS``, ``prepare``, ``play`` and so on."""
     return _load_file(f"_{phase.name}_scenario", phase.scenario)
 
 

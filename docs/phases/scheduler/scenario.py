@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from recorder.variants import Journal, Variant
 
 BUCKETS = ["scheduled_jobs"]
+STREAMS: list[str] = []
 
 NIGHTLY = Schedule(job_id="nightly-report", cron="0 3 * * *")
 ONCE = Schedule(job_id="welcome-mail", run_at=datetime(2030, 1, 1, 12, 0, tzinfo=UTC))
@@ -38,7 +39,7 @@ async def play(variant: Variant, url: str, journal: Journal) -> None:
     await journal.call("list after the error", scheduler.get_scheduled_jobs())
 
 
-async def play_without_bucket(variant: Variant, url: str, journal: Journal) -> None:
+async def play_unprepared(variant: Variant, url: str, journal: Journal) -> None:
     """The same calls on a server that has no bucket."""
     scheduler = variant.load("scheduler").Scheduler(url)
     await journal.call("list without a bucket", scheduler.get_scheduled_jobs())

@@ -1,0 +1,158 @@
+"""The parts of the overview of all phases that come from their records, as Markdown and HTML."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from recorder import record
+from recorder.phases import Phase, all_phases
+
+SHAPES = {
+    "01": "connection",
+    "02": "JetStream",
+    "03": "bucket",
+    "04": "several connections",
+    "05": "in a loop",
+}
+"""The rules of which each site has exactly one."""
+
+FAULTS = {"11": "leaks", "12": "wrong close", "21": "URL for a config"}
+
+HANDS = {
+    "safe": "by the codemod, safe",
+    "unsafe": "by the codemod, with --unsafe-fixes",
+    "by-hand": "by hand",
+}
+
+
+@dataclass(frozen=True)
+class Sites:
+    """Who rewrote the hand-managed connections of a phase.
+
+    Args:
+        found: how many there were, by rule.
+        safe: rewritten by safe fixes.
+        unsafe: rewritten by unsafe fixes on top.
+        by_hand: left by the codemod.
+    """
+
+    found: Counter[str]
+    safe: int
+    unsafe: int
+    by_hand: int
+
+    @property
+    def total(self) -> int:
+        """How many there were."""
+        return self.safe + self.unsafe + self.by_hand
+
+
+def _by_rule(findings: list[dict[str, Any]]) -> Counter[str]:
+    return Counter(finding["code"][4:] for finding in findings)
+
+
+def _sites(findings: list[dict[str, Any]]) -> int:
+    return sum(count for rule, count in _by_rule(findings).items() if rule in SHAPES)
+
+
+def sites(phase: Phase) -> Sites:
+    """Count a phase's sites by who rewrote them, from its record."""
+    document = record.read(phase)
+    total, after_safe, remaining = (
+        _sites(document[name]) for name in ("findings", "after_safe", "remaining")
+    )
+    found = _by_rule(document["findings"])
+    return Sites(found, total - after_safe, after_safe - remaining, remaining)
+
+
+def _link(phase: Phase) -> str:
+    return f"[{phase.title}]({phase.name}/index.md)"
+
+
+def chart() -> str:
+    """A bar a phase: its sites, by who rewrote them."""
+    counted = {phase: sites(phase) for phase in all_phases()}
+    longest = max(found.total for found in counted.values())
+    legend = "".join(
+        f'<li><span class="swatch {name}"></span>{text}</li>' for name, text in HANDS.items()
+    )
+    rows = []
+    for phase, found in counted.items():
+        parts = {"safe": found.safe, "unsafe": found.unsafe, "by-hand": found.by_hand}
+        said = ", ".join(f"{count} {HANDS[name]}" for name, count in parts.items() if count)
+        bars = "".join(
+            f'<span class="{name}" style="flex-grow: {count}">{count}</span>'
+            for name, count in parts.items()
+            if count
+        )
+        rows.append(
+            f'<div class="row"><a href="{phase.name}/">{phase.title}</a>'
+            f'<span class="tier">{phase.tier}</span>'
+            f'<div class="bar" role="img" aria-label="{phase.title}: {said}"'
+            f' style="width: {found.total / longest:.0%}">{bars}</div></div>'
+        )
+    return (
+        f'<figure class="sites"><ul class="legend">{legend}</ul>\n{"".join(rows)}\n'
+        "<figcaption>Hand-managed connections of each phase, by who rewrote them."
+        " None is left in <code>src/naq</code>.</figcaption></figure>\n"
+    )
+
+
+def shapes() -> str:
+    """What was found in each phase, by rule."""
+    columns = SHAPES | FAULTS
+    phases = all_phases()
+    counted = {phase: sites(phase).found for phase in phases}
+    total = sum(counted.values(), Counter[str]())
+    used = [rule for rule in columns if total[rule]]
+    links = [f"[{rule}](../rules/NAQ{rule}.md) {columns[rule]}" for rule in used]
+    rows = [["Phase", "Priority", *links]]
+    rows += [
+        [_link(phase), phase.tier, *(str(counted[phase][rule] or "") for rule in used)]
+        for phase in phases
+    ]
+    rows.append(["**all**", "", *(f"**{total[rule]}**" for rule in used)])
+    return _table(rows)
+
+
+def effects() -> str:
+    """Connections, requests, time and lines of each phase, before and now."""
+    rows = [["Phase", "Connections", "Left open", "Requests", "Bytes", "1,000 calls, s", "Lines"]]
+    for phase in all_phases():
+        document = record.read(phase)
+        before, now = (document["variants"][state] for state in ("before", "now"))
+        seconds, lines = document["seconds"], document["lines"]
+        rows.append(
+            [
+                _link(phase),
+                *(
+                    _change(before["counts"][name], now["counts"][name])
+                    for name in ("connections",)
+                ),
+                _change(before["left_open"], now["left_open"]),
+                *(
+                    _change(before["counts"][name], now["counts"][name])
+                    for name in ("requests", "bytes")
+                ),
+                f"{seconds['before']:.2f} → {seconds['now']:.2f}" if seconds else "",
+                _change(lines["before"], lines["fixed"]),
+            ]
+        )
+    return _table(rows)
+
+
+def _change(before: int, now: int) -> str:
+    return f"{before:,} → {now:,}"
+
+
+def _table(rows: list[list[str]]) -> str:
+    head, *body = rows
+    lines = [head, ["---"] * 2 + ["--:"] * (len(head) - 2), *body]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines) + "\n"
+
+
+PARTS: dict[str, Callable[[], str]] = {"chart": chart, "shapes": shapes, "effects": effects}
+"""What the overview may ask for with ``<!-- record: NAME -->``."""

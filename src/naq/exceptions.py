@@ -77,3 +77,19 @@ class SerializationError(NaqError):
 
 class ScheduleError(NaqError):
     """A schedule makes no sense, or does not exist."""
+
+
+class JobFailedError(JobError):
+    """A job failed for good. The message holds the worker's traceback."""
+
+
+class JobTimeoutError(JobError, TimeoutError):
+    """An attempt took longer than the job's timeout."""
+
+
+class JobBlockedError(JobError):
+    """An async job held the event loop, so that the worker could do nothing else."""
+
+
+class JobCrashedError(JobError):
+    """The process that ran the job died of it."""

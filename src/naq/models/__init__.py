@@ -1,6 +1,22 @@
 """What naq stores and sends."""
 
+from naq.models.job import JOB_STATUS, Job
+from naq.models.outcome import JobFailure, Outcome
+from naq.models.retry import Exponential, Fixed, Linear, RetryStrategy
 from naq.models.schedule import MissedRuns, Schedule, ScheduleStatus
 from naq.models.status import WORKER_STATUS
 
-__all__ = ["WORKER_STATUS", "MissedRuns", "Schedule", "ScheduleStatus"]
+__all__ = [
+    "JOB_STATUS",
+    "WORKER_STATUS",
+    "Exponential",
+    "Fixed",
+    "Job",
+    "JobFailure",
+    "Linear",
+    "MissedRuns",
+    "Outcome",
+    "RetryStrategy",
+    "Schedule",
+    "ScheduleStatus",
+]

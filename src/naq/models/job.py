@@ -1,0 +1,377 @@
+"""A job: a call to be made by a worker, and how to go about it.
+
+On the wire a job is two lines. The first is JSON and says everything about the job but the
+call's arguments; the second is the call, written by the serializer that the first line names. So
+whoever lists jobs reads no pickle, and a job written with the JSON serializer is JSON throughout.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import json
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any, Final, NamedTuple
+
+from naq.exceptions import JobError, SerializationError
+from naq.models.retry import (
+    Exponential,
+    Fixed,
+    Linear,
+    RetryStrategy,
+    exception_names,
+    strategy_from_json,
+    strategy_to_json,
+)
+from naq.names import DEFAULT_QUEUE, is_key
+from naq.serializers import CLOUDPICKLE, JSON, Serializer, get_serializer
+
+FORMAT: Final = 1
+"""The version of the wire form; a reader refuses a newer one."""
+
+_NO_RETRY: Final = Fixed(0)
+
+
+class JOB_STATUS(StrEnum):  # noqa: N801 - the name is older than the habit
+    """Where a job stands."""
+
+    SCHEDULED = "scheduled"
+    WAITING = "waiting"
+    QUEUED = "queued"
+    RUNNING = "running"
+    RETRYING = "retrying"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Call(NamedTuple):
+    """What a job's second line holds."""
+
+    function: Callable[..., Any] | str
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    retry: RetryStrategy
+
+
+class Job:
+    """A call for a worker to make.
+
+    Args:
+        function: a function, or its name as ``package.module:function``. A function that cannot
+            be imported by name (a lambda, one of ``__main__``) travels by value, which only
+            the cloudpickle serializer can do.
+        args: the call's positional arguments.
+        kwargs: the call's keyword arguments.
+        job_id: the job's name, a unique one by default. A job enqueued again under the same id
+            is the same job. Letters, digits and ``-/_=.`` only, as in a key of a bucket.
+        queue: the queue's name; any text.
+        timeout: seconds (or a timedelta) that one attempt may take; None means no limit.
+        max_retries: how often a failed job is tried again.
+        retry: the strategy, or a number of seconds; see :mod:`naq.models.retry`.
+        retry_on: exception classes, or their names as ``module:Class``, that are worth a retry;
+            empty means all.
+        ignore_on: exceptions that are not, whatever ``retry_on`` says.
+        depends_on: ids of jobs, or jobs, that must have succeeded first.
+        isolated: run in a process of its own, which may crash, or be ended at its timeout.
+        keep_result: store the result. Without it a job can run again after a crash of the server.
+        serializer: a serializer or the name of a registered one.
+        created_at: seconds since the epoch.
+
+    Raises:
+        JobError: a setting makes no sense; the message names it.
+        SerializationError: there is no such serializer.
+    """
+
+    __slots__ = (
+        "_body",
+        "_call",
+        "_retry",
+        "_wire",
+        "created_at",
+        "depends_on",
+        "function_name",
+        "ignore_on",
+        "isolated",
+        "job_id",
+        "keep_result",
+        "max_retries",
+        "queue",
+        "retry_on",
+        "serializer",
+        "timeout",
+    )
+
+    def __init__(
+        self,
+        function: Callable[..., Any] | str,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        job_id: str | None = None,
+        queue: str = DEFAULT_QUEUE,
+        timeout: float | timedelta | None = None,
+        max_retries: int = 0,
+        retry: RetryStrategy | float = _NO_RETRY,
+        retry_on: Iterable[type[BaseException] | str] = (),
+        ignore_on: Iterable[type[BaseException] | str] = (),
+        depends_on: Job | str | Iterable[Job | str] = (),
+        isolated: bool = False,
+        keep_result: bool = True,
+        serializer: Serializer | str = CLOUDPICKLE,
+        created_at: float | None = None,
+    ) -> None:
+        if isinstance(timeout, timedelta):
+            timeout = timeout.total_seconds()
+        if timeout is not None and not timeout > 0:
+            raise JobError(f"timeout must be a positive number of seconds, not {timeout!r}")
+        if max_retries < 0:
+            raise JobError(f"max_retries must be 0 or more, not {max_retries!r}")
+        if job_id is None:
+            job_id = uuid.uuid4().hex
+        elif not is_key(job_id):
+            raise JobError(
+                f"job id {job_id!r}: use letters, digits and -/_=. with no dot at an end"
+            )
+        if not queue:
+            raise JobError("a queue needs a name")
+        self.job_id = job_id
+        self.queue = queue
+        self.timeout = timeout
+        self.max_retries = max_retries
+        self.retry_on = exception_names(retry_on)
+        self.ignore_on = exception_names(ignore_on)
+        self.depends_on = _ids(depends_on)
+        self.isolated = isolated
+        self.keep_result = keep_result
+        self.serializer = (
+            get_serializer(serializer) if isinstance(serializer, str) else serializer
+        ).name
+        self.created_at = time.time() if created_at is None else created_at
+        self.function_name = function if isinstance(function, str) else name_of(function)
+        if ":" not in self.function_name:
+            raise JobError(f"function {function!r}: write it as package.module:function")
+        if isinstance(retry, int | float):
+            retry = Fixed(retry)
+        self._call: Call | None = Call(function, tuple(args), dict(kwargs or {}), retry)
+        self._retry: dict[str, Any] | None = None
+        self._body: bytes | None = None
+        self._wire: bytes | None = None
+
+    @property
+    def call(self) -> Call:
+        """The function (or its name), the arguments and the retry strategy, read when first asked.
+
+        Raises:
+            SerializationError: the call cannot be read here.
+        """
+        if self._call is None:
+            self._call = self._read_call()
+        return self._call
+
+    @property
+    def args(self) -> tuple[Any, ...]:
+        """The call's positional arguments."""
+        return self.call.args
+
+    @property
+    def kwargs(self) -> dict[str, Any]:
+        """The call's keyword arguments."""
+        return self.call.kwargs
+
+    @property
+    def retry(self) -> RetryStrategy:
+        """The strategy that gives the delay before a retry."""
+        return self.call.retry
+
+    def function(self) -> Callable[..., Any]:
+        """Return the function itself.
+
+        Raises:
+            SerializationError: it cannot be imported, or read, here.
+        """
+        function = self.call.function
+        return import_function(function) if isinstance(function, str) else function
+
+    def serialize(self) -> bytes:
+        """Return the wire form of the job.
+
+        Raises:
+            SerializationError: the serializer cannot write the call.
+        """
+        if self._wire is None:
+            self._wire = self._write()
+        return self._wire
+
+    @classmethod
+    def deserialize(cls, data: bytes) -> Job:
+        """Read a job from its wire form; the call's arguments are read when first asked for.
+
+        Raises:
+            SerializationError: the bytes are no job, or one of a newer naq.
+        """
+        head, _, body = data.partition(b"\n")
+        try:
+            settings = json.loads(head)
+            if settings["naq"] > FORMAT:
+                raise SerializationError(
+                    f"a job of format {settings['naq']}, written by a newer naq than this one"
+                )
+            job = cls.__new__(cls)
+            job.job_id = settings["id"]
+            job.queue = settings["queue"]
+            job.function_name = settings["function"]
+            job.serializer = settings["serializer"]
+            job.created_at = settings["created"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise SerializationError(f"no job: {data[:40]!r}") from error
+        get = settings.get
+        job.timeout = get("timeout")
+        job.max_retries = get("retries", 0)
+        job.retry_on = tuple(get("retry_on", ()))
+        job.ignore_on = tuple(get("ignore_on", ()))
+        job.depends_on = tuple(get("depends_on", ()))
+        job.isolated = get("isolated", False)
+        job.keep_result = get("keep_result", True)
+        job._retry = get("retry")
+        job._call = None
+        job._body = body
+        job._wire = data
+        return job
+
+    def describe(self) -> dict[str, Any]:
+        """Return what a listing shows of the job, without reading the call."""
+        shown: dict[str, Any] = {
+            "job_id": self.job_id,
+            "queue": self.queue,
+            "function": self.function_name,
+            "created_at": self.created_at,
+            "serializer": self.serializer,
+            "timeout": self.timeout,
+            "max_retries": self.max_retries,
+            "depends_on": list(self.depends_on),
+        }
+        return shown
+
+    def _write(self) -> bytes:
+        call = self.call
+        head: dict[str, Any] = {
+            "naq": FORMAT,
+            "id": self.job_id,
+            "queue": self.queue,
+            "function": self.function_name,
+            "serializer": self.serializer,
+            "created": self.created_at,
+        }
+        by_value: dict[str, Callable[..., Any]] = {}
+        if callable(call.function) and not is_importable(call.function):
+            by_value["function"] = call.function
+        if isinstance(call.retry, Fixed | Linear | Exponential):
+            if call.retry != _NO_RETRY:
+                head["retry"] = strategy_to_json(call.retry)
+        elif is_importable(call.retry):
+            head["retry"] = {"kind": "function", "name": name_of(call.retry)}
+        else:
+            by_value["retry"] = call.retry
+        optional = {
+            "timeout": self.timeout,
+            "retries": self.max_retries,
+            "retry_on": self.retry_on,
+            "ignore_on": self.ignore_on,
+            "depends_on": self.depends_on,
+            "isolated": self.isolated,
+        }
+        head |= {key: value for key, value in optional.items() if value}
+        if not self.keep_result:
+            head["keep_result"] = False
+        if by_value and self.serializer == JSON.name:
+            which = " and ".join(name_of(function) for function in by_value.values())
+            raise SerializationError(
+                f"{which} cannot be imported by name, which the json serializer needs: "
+                "define it at the top of a module that the worker can import"
+            )
+        parts = (call.args, call.kwargs, by_value) if by_value else (call.args, call.kwargs)
+        body = get_serializer(self.serializer).dumps(parts)
+        return json.dumps(head, separators=(",", ":")).encode() + b"\n" + body
+
+    def _read_call(self) -> Call:
+        assert self._body is not None
+        parts = get_serializer(self.serializer).loads(self._body)
+        try:
+            args, kwargs, *rest = parts
+            by_value = rest[0] if rest else {}
+            retry: RetryStrategy = by_value.get("retry", _NO_RETRY)
+            if self._retry is not None:
+                if self._retry["kind"] == "function":
+                    retry = import_function(self._retry["name"])
+                else:
+                    retry = strategy_from_json(self._retry)
+            return Call(
+                by_value.get("function", self.function_name), tuple(args), dict(kwargs), retry
+            )
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
+            raise SerializationError(f"the call of job {self.job_id} is malformed") from error
+
+    def __repr__(self) -> str:
+        return f"Job({self.function_name!r}, job_id={self.job_id!r}, queue={self.queue!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Job) and self.serialize() == other.serialize()
+
+    def __hash__(self) -> int:
+        return hash(self.job_id)
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """Return the name of a function as ``package.module:function``."""
+    if isinstance(function, functools.partial):
+        return name_of(function.func)
+    named = function if hasattr(function, "__qualname__") else type(function)
+    return f"{named.__module__}:{named.__qualname__}"
+
+
+def is_importable(function: Callable[..., Any]) -> bool:
+    """Whether another process finds this very function under its name."""
+    module = getattr(function, "__module__", None)
+    name = getattr(function, "__qualname__", None)
+    if module is None or name is None or module == "__main__":
+        return False
+    found: Any = sys.modules.get(module)
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    # A bound method is made anew at each look, so it is compared by value.
+    return found is function or (found is not None and found == function)
+
+
+@functools.lru_cache(maxsize=4096)
+def import_function(name: str) -> Callable[..., Any]:
+    """Import the function of a name such as ``package.module:function``.
+
+    Raises:
+        SerializationError: there is no such function to import here.
+    """
+    module, _, qualified = name.partition(":")
+    try:
+        found: Any = importlib.import_module(module)
+        for part in qualified.split("."):
+            found = getattr(found, part)
+    except Exception as error:
+        raise SerializationError(
+            f"cannot import {name}: {type(error).__name__}: {error}"
+        ) from error
+    if not callable(found):
+        raise SerializationError(f"{name} is no function, but a {type(found).__name__}")
+    function: Callable[..., Any] = found
+    return function
+
+
+def _ids(jobs: Job | str | Iterable[Job | str]) -> tuple[str, ...]:
+    if isinstance(jobs, Job | str):
+        jobs = (jobs,)
+    ids = (job.job_id if isinstance(job, Job) else job for job in jobs)
+    return tuple(dict.fromkeys(ids))

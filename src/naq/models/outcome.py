@@ -1,0 +1,129 @@
+"""What becomes of a job, as the bucket ``job_results`` holds it.
+
+A success written by the cloudpickle serializer is the pickled value and nothing else: what naq
+has always stored under a job's id. Everything else is two lines, as a job is: JSON that says what
+happened, then the value, written by the serializer that the first line names. A pickle starts
+with the byte 0x80, so the two cannot be confused.
+"""
+
+from __future__ import annotations
+
+import json
+import traceback
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from naq.exceptions import SerializationError
+from naq.models.retry import exception_name
+from naq.serializers import CLOUDPICKLE, get_serializer
+
+_PICKLE: Final = b"\x80"
+
+_LONGEST: Final = 32_000
+"""Characters that are kept of a message and of a traceback: a server takes 1 MB a message."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobFailure:
+    """Why a job failed, in words only, so that any exception can be told.
+
+    Args:
+        error_type: the exception's class as ``module:Class``.
+        message: the exception's text.
+        traceback: the traceback as Python prints it, in the worker.
+        attempts: how many attempts were made.
+        worker: id of the worker of the last one.
+        failed_at: seconds since the epoch.
+    """
+
+    error_type: str
+    message: str
+    traceback: str
+    attempts: int = 1
+    worker: str = ""
+    failed_at: float = 0.0
+
+    @classmethod
+    def of(
+        cls, error: BaseException, *, attempts: int = 1, worker: str = "", failed_at: float = 0.0
+    ) -> JobFailure:
+        """Tell an exception. A class whose ``str`` raises is told as far as it goes."""
+        try:
+            message = str(error)
+        except Exception as second:
+            message = f"<its text cannot be had: {type(second).__name__}>"
+        try:
+            told = "".join(traceback.format_exception(error))
+        except Exception as second:
+            told = f"<its traceback cannot be had: {type(second).__name__}>"
+        return cls(
+            exception_name(type(error)), _cut(message), _cut(told), attempts, worker, failed_at
+        )
+
+    def __str__(self) -> str:
+        name = self.error_type.rpartition(":")[2]
+        return f"{name}: {self.message}" if self.message else name
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A job's result or failure.
+
+    Args:
+        value: what the function returned; None for a failure.
+        failure: why it failed; None for a success.
+        serializer: name of the serializer that writes the value.
+    """
+
+    value: Any = None
+    failure: JobFailure | None = None
+    serializer: str = field(default=CLOUDPICKLE.name)
+
+    def serialize(self) -> bytes:
+        """Return the bytes to store.
+
+        Raises:
+            SerializationError: the serializer cannot write the value.
+        """
+        if self.failure is not None:
+            failure = {name: getattr(self.failure, name) for name in self.failure.__slots__}
+            return _line({"naq": 1, "failure": failure}) + b"\n"
+        body = get_serializer(self.serializer).dumps(self.value)
+        if self.serializer == CLOUDPICKLE.name:
+            return body
+        return _line({"naq": 1, "serializer": self.serializer}) + b"\n" + body
+
+    @classmethod
+    def deserialize(cls, data: bytes) -> Outcome:
+        """Read what was stored.
+
+        Raises:
+            SerializationError: the bytes cannot be read here.
+        """
+        if data.startswith(_PICKLE):
+            return cls(CLOUDPICKLE.loads(data))
+        head, _, body = data.partition(b"\n")
+        try:
+            said = json.loads(head)
+            if "failure" in said:
+                return cls(failure=JobFailure(**said["failure"]))
+            serializer = said["serializer"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise SerializationError(f"no result: {data[:40]!r}") from error
+        return cls(get_serializer(serializer).loads(body), serializer=serializer)
+
+    @staticmethod
+    def is_failure(data: bytes) -> bool:
+        """Whether stored bytes tell a failure; reads no pickle."""
+        return data.startswith(b'{"naq":1,"failure":')
+
+
+def _line(said: dict[str, Any]) -> bytes:
+    return json.dumps(said, separators=(",", ":")).encode()
+
+
+def _cut(text: str) -> str:
+    if len(text) <= _LONGEST:
+        return text
+    left = len(text) - _LONGEST
+    return f"{text[: _LONGEST // 2]}\n... {left} characters left out ...\n{text[-_LONGEST // 2 :]}"

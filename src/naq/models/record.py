@@ -1,0 +1,64 @@
+"""What the bucket ``job_status`` says of a job that is on its way.
+
+The first line is the status and nothing else. The second, where there is one, is JSON: the counts
+that decide whether a job that comes back is tried again.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+
+from naq.exceptions import SerializationError
+from naq.models.job import JOB_STATUS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRecord:
+    """A job's status and its history so far.
+
+    Args:
+        status: where it stands.
+        failures: attempts that ended in an exception.
+        starts: attempts of which it is written down that they began.
+        returns: attempts that a stopping worker broke off and gave back.
+        worker: id of the worker concerned.
+        updated_at: seconds since the epoch.
+    """
+
+    status: JOB_STATUS
+    failures: int = 0
+    starts: int = 0
+    returns: int = 0
+    worker: str = ""
+    updated_at: float = 0.0
+
+    @property
+    def crashes(self) -> int:
+        """Attempts that began and of whose end nothing is known: their worker died."""
+        return max(self.starts - self.failures - self.returns, 0)
+
+    def serialize(self) -> bytes:
+        """Return the bytes to store."""
+        said = {
+            "failures": self.failures,
+            "starts": self.starts,
+            "returns": self.returns,
+            "worker": self.worker,
+            "updated_at": self.updated_at or time.time(),
+        }
+        return f"{self.status.value}\n{json.dumps(said, separators=(',', ':'))}".encode()
+
+    @classmethod
+    def deserialize(cls, data: bytes | None) -> JobRecord:
+        """Read what was stored; a status alone will do.
+
+        Raises:
+            SerializationError: the bytes are no status.
+        """
+        head, _, tail = (data or b"").partition(b"\n")
+        try:
+            return cls(status=JOB_STATUS(head.decode()), **json.loads(tail or b"{}"))
+        except (ValueError, TypeError) as error:
+            raise SerializationError(f"no status of a job: {(data or b'')[:40]!r}") from error

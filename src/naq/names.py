@@ -1,0 +1,72 @@
+"""The names of jobs and queues on a server: subjects, streams, consumers.
+
+One stream holds the jobs of all queues, one subject a job: ``naq.jobs.<queue>.<job id>``. So the
+server can say of one job whether it still waits, and of one queue how long it is, and two jobs of
+one id cannot stand in a queue. Retention is by acknowledgement (a work queue).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+JOB_STREAM: Final = "naq_jobs"
+JOB_SUBJECTS: Final = "naq.jobs"
+DEFAULT_QUEUE: Final = "default"
+
+_KEY = re.compile(r"[-/_=A-Za-z0-9]+(\.[-/_=A-Za-z0-9]+)*")
+_PLAIN = re.compile(r"[A-Za-z0-9_-]+")
+_QUOTED = re.compile(r"=([0-9A-F]{2})")
+
+
+def is_key(text: str) -> bool:
+    """Whether a bucket takes the text as a key."""
+    return _KEY.fullmatch(text) is not None
+
+
+def token(name: str) -> str:
+    """Write any name as one token of a subject, a key and a consumer's name at once.
+
+    Letters, digits, ``-`` and ``_`` stay as they are; every other byte of the UTF-8 form becomes
+    ``=XX``, so that ``e-mail.eu`` is ``e-mail=2Eeu``.
+
+    Raises:
+        ValueError: the name is empty.
+    """
+    if _PLAIN.fullmatch(name):
+        return name
+    if not name:
+        raise ValueError("an empty name")
+    return "".join(
+        chr(byte) if _PLAIN.fullmatch(chr(byte)) else f"={byte:02X}" for byte in name.encode()
+    )
+
+
+def untoken(text: str) -> str:
+    """Read back what :func:`token` has written."""
+    return _QUOTED.sub(lambda match: chr(int(match[1], 16)), text).encode("latin-1").decode()
+
+
+def queue_subject(queue: str) -> str:
+    """Return the subject of all jobs of a queue."""
+    return f"{JOB_SUBJECTS}.{token(queue)}.*"
+
+
+def job_subject(queue: str, job_id: str) -> str:
+    """Return the subject of one job of a queue."""
+    return f"{JOB_SUBJECTS}.{token(queue)}.{token(job_id)}"
+
+
+def queue_of(subject: str) -> str:
+    """Return the queue that a job's subject names."""
+    return untoken(subject.split(".")[2])
+
+
+def consumer_name(queue: str) -> str:
+    """Return the name of the durable consumer that a queue's workers share."""
+    return f"naq_{token(queue)}"
+
+
+def kv_subject(bucket: str, key: str) -> str:
+    """Return the subject on which a bucket stores a key (ADR-8 of the NATS project)."""
+    return f"$KV.{bucket}.{key}"

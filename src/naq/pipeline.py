@@ -1,0 +1,162 @@
+"""JetStream publishes whose acknowledgements are awaited together, not one by one.
+
+nats-py's own ``publish_async`` has futures that never end by themselves when the server goes away.
+Here a publish that is not acknowledged is repeated, so what is published must bear it: a message
+id, or a value under a key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Final, Self
+
+import nats.errors
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from nats.js.api import Header
+from nats.js.errors import APIError, NoStreamResponseError
+
+PERIOD: Final = 0.25
+"""Seconds between two looks at what is still unacknowledged."""
+
+
+@dataclass(slots=True, eq=False)
+class _Pending:
+    subject: str
+    payload: bytes
+    headers: dict[str, str] | None
+    future: asyncio.Future[bool]
+    resend_at: float
+    give_up_at: float
+    no_stream: bool = False
+
+
+class PublishPipeline:
+    """Publishes to streams without a wait for each acknowledgement.
+
+    Args:
+        conn: the connection, for as long as the pipeline is entered.
+        timeout: seconds without an acknowledgement after which a publish is repeated.
+        give_up: seconds after which it fails; None repeats for as long as the pipeline is entered.
+    """
+
+    def __init__(self, conn: Client, *, timeout: float = 2.0, give_up: float | None = None) -> None:
+        self._conn = conn
+        self._timeout = timeout
+        self._give_up = float("inf") if give_up is None else give_up
+        self._loop = asyncio.get_running_loop()
+        self._pending: dict[str, _Pending] = {}
+        self._count = 0
+        self._prefix = ""
+        self._subscription: Subscription | None = None
+        self._ticker: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._prefix = self._conn.new_inbox() + "."
+        self._subscription = await self._conn.subscribe(
+            self._prefix + "*", cb=self._acknowledged, pending_bytes_limit=0, pending_msgs_limit=0
+        )
+        self._ticker = self._loop.create_task(self._repeat())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        assert self._ticker is not None
+        assert self._subscription is not None
+        self._ticker.cancel()
+        for entry in self._pending.values():
+            entry.future.cancel()
+        self._pending.clear()
+        with suppress(nats.errors.Error):  # the connection may be gone, and the inbox with it
+            await self._subscription.unsubscribe()
+
+    async def publish(
+        self, subject: str, payload: bytes, headers: Mapping[str, str] | None = None
+    ) -> asyncio.Future[bool]:
+        """Send a message and return the future of its acknowledgement.
+
+        The future's result says whether the message is new; False is a duplicate of one that is
+        stored. It raises nats-py's ``APIError`` when the stream refuses the message,
+        ``NoStreamResponseError`` or ``TimeoutError`` when nobody acknowledged in time.
+
+        Raises:
+            nats.errors.MaxPayloadError: the message is larger than the server takes.
+        """
+        self._count += 1
+        key = str(self._count)
+        now = self._loop.time()
+        future: asyncio.Future[bool] = self._loop.create_future()
+        entry = _Pending(
+            subject,
+            payload,
+            dict(headers) if headers else None,
+            future,
+            now + self._timeout,
+            now + self._give_up,
+        )
+        self._pending[key] = entry
+        try:
+            await self._send(key, entry)
+        except BaseException:
+            del self._pending[key]
+            raise
+        return future
+
+    async def _send(self, key: str, entry: _Pending) -> None:
+        # Without a connection the message waits here for the next look at what is pending.
+        with suppress(nats.errors.OutboundBufferLimitError):
+            await self._conn.publish(
+                entry.subject, entry.payload, reply=self._prefix + key, headers=entry.headers
+            )
+
+    async def _acknowledged(self, msg: Msg) -> None:
+        key = msg.subject[len(self._prefix) :]
+        entry = self._pending.get(key)
+        if entry is None:
+            return
+        if msg.headers and msg.headers.get(Header.STATUS) == "503":
+            # Nobody listens: an election, or no such stream. Time will tell.
+            entry.no_stream = True
+            return
+        del self._pending[key]
+        if entry.future.done():
+            return
+        answer = json.loads(msg.data)
+        if "error" in answer:
+            entry.future.set_exception(_api_error(answer["error"]))
+        else:
+            entry.future.set_result(not answer.get("duplicate", False))
+
+    async def _repeat(self) -> None:
+        while True:
+            await asyncio.sleep(PERIOD)
+            now = self._loop.time()
+            for key, entry in list(self._pending.items()):
+                if entry.future.done():
+                    self._pending.pop(key, None)
+                elif now >= entry.give_up_at:
+                    self._pending.pop(key, None)
+                    entry.future.set_exception(
+                        NoStreamResponseError() if entry.no_stream else nats.errors.TimeoutError()
+                    )
+                elif now >= entry.resend_at and self._conn.is_connected:
+                    entry.resend_at = now + self._timeout
+                    await self._send(key, entry)
+
+
+def _api_error(error: dict[str, object]) -> Exception:
+    try:
+        APIError.from_error(error)
+    except APIError as raised:
+        return raised
+    return APIError(code=500, description="unknown")

@@ -1,0 +1,135 @@
+"""Putting jobs into the stream of jobs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable
+from typing import Final
+
+import nats.errors
+from nats.aio.client import Client
+from nats.js import JetStreamContext
+from nats.js.api import Header, PubAck
+from nats.js.errors import APIError, NoStreamResponseError
+
+from naq.exceptions import JobError
+from naq.models.job import Job
+from naq.names import job_subject
+from naq.pipeline import PublishPipeline
+from naq.streams import ensure_stream, job_stream
+
+WINDOW: Final = 1000
+"""How many unacknowledged jobs a pipelined enqueue has under way."""
+
+GIVE_UP: Final = 15.0
+"""Seconds for which publishing is tried again: an election of a leader takes 4 to 7."""
+
+_STILL_QUEUED: Final = 10077
+"""nats-server's code for "maximum messages per subject exceeded"."""
+
+
+async def publish_job(js: JetStreamContext, job: Job, message_id: str | None = None) -> bool:
+    """Put a job into its queue and wait until the server has stored it.
+
+    Args:
+        js: the JetStream context.
+        job: the job.
+        message_id: what the server tells duplicates by; the job's id by default.
+
+    Returns:
+        Whether it is new there; False when the job was in the queue, or went into it within the
+        last two minutes.
+
+    Raises:
+        JobError: the job is larger than the server takes, or the stream refuses it.
+        SerializationError: the job's serializer cannot write the call.
+        nats.errors.TimeoutError: the server does not answer.
+    """
+    subject = job_subject(job.queue, job.job_id)
+    data = job.serialize()
+    headers = {Header.MSG_ID.value: message_id or job.job_id}
+    try:
+        try:
+            ack = await js.publish(subject, data, headers=headers)
+        except NoStreamResponseError:
+            await ensure_stream(js, job_stream())
+            ack = await _publish_patiently(js, subject, data, headers)
+    except APIError as error:
+        if error.err_code == _STILL_QUEUED:
+            return False
+        raise _refused(job, error) from error
+    except nats.errors.MaxPayloadError as error:
+        raise _too_large(job) from error
+    return not ack.duplicate
+
+
+async def _publish_patiently(
+    js: JetStreamContext, subject: str, data: bytes, headers: dict[str, str]
+) -> PubAck:
+    """Publish, and bear with an election: nobody answers while a stream has no leader."""
+    async with asyncio.timeout(GIVE_UP):
+        while True:
+            try:
+                return await js.publish(subject, data, headers=headers)
+            except NoStreamResponseError:
+                await asyncio.sleep(0.1)
+
+
+async def publish_jobs(conn: Client, js: JetStreamContext, jobs: Iterable[Job]) -> list[bool]:
+    """Put many jobs into their queues, without a wait for each.
+
+    Returns:
+        For each job, in order, whether it is new there.
+
+    Raises:
+        JobError: a job was not taken; the message says which, and how many were.
+        SerializationError: a job's serializer cannot write the call; the jobs before it are
+            enqueued.
+    """
+    await ensure_stream(js, job_stream())
+    taken: list[bool] = []
+    window: deque[tuple[Job, asyncio.Future[bool]]] = deque()
+
+    async def settle() -> None:
+        job, future = window.popleft()
+        try:
+            taken.append(await future)
+        except APIError as error:
+            if error.err_code != _STILL_QUEUED:
+                raise _refused(job, error, len(taken)) from error
+            taken.append(False)
+        except (nats.errors.TimeoutError, NoStreamResponseError) as error:
+            raise JobError(
+                f"the server did not acknowledge job {job.job_id} within {GIVE_UP:g} s; "
+                f"{len(taken)} jobs before it are enqueued"
+            ) from error
+
+    async with PublishPipeline(conn, give_up=GIVE_UP) as pipeline:
+        for job in jobs:
+            headers = {Header.MSG_ID.value: job.job_id}
+            try:
+                future = await pipeline.publish(
+                    job_subject(job.queue, job.job_id), job.serialize(), headers
+                )
+            except nats.errors.MaxPayloadError as error:
+                raise _too_large(job) from error
+            window.append((job, future))
+            if len(window) >= WINDOW:
+                for _ in range(WINDOW // 2):
+                    await settle()
+        while window:
+            await settle()
+    return taken
+
+
+def _refused(job: Job, error: APIError, before: int | None = None) -> JobError:
+    enqueued = "" if before is None else f"; {before} jobs before it are enqueued"
+    return JobError(f"the server refuses job {job.job_id}: {error.description}{enqueued}")
+
+
+def _too_large(job: Job) -> JobError:
+    return JobError(
+        f"job {job.job_id} has {len(job.serialize())} bytes, more than the server takes in one "
+        "message: store its arguments elsewhere and pass a reference"
+    )

@@ -1,0 +1,158 @@
+"""How a call and its result become bytes.
+
+Two serializers come with naq. ``cloudpickle``, the default, takes nearly every Python value, and
+whoever can write to the server can run code in a worker that reads it. ``json`` takes what JSON
+can say, holds no pickle anywhere, and is readable from other languages. A worker only reads the
+serializers that are registered in its process.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+from typing import Any, Protocol, runtime_checkable
+
+import cloudpickle
+
+from naq.exceptions import SerializationError
+
+
+@runtime_checkable
+class Serializer(Protocol):
+    """What naq asks of a serializer. ``name`` is written beside the bytes."""
+
+    name: str
+
+    def dumps(self, value: Any) -> bytes:
+        """Return the bytes of a value.
+
+        Raises:
+            SerializationError: the value cannot be written.
+        """
+        ...
+
+    def loads(self, data: bytes) -> Any:
+        """Return the value of the bytes.
+
+        Raises:
+            SerializationError: the bytes cannot be read.
+        """
+        ...
+
+
+class CloudpickleSerializer:
+    """Pickle, with lambdas and whatever ``__main__`` defines written by value (cloudpickle)."""
+
+    name = "cloudpickle"
+
+    def dumps(self, value: Any) -> bytes:
+        """Return the pickled value.
+
+        Raises:
+            SerializationError: the value cannot be pickled.
+        """
+        try:
+            data: bytes = cloudpickle.dumps(value)
+        except Exception as error:
+            raise SerializationError(
+                f"cannot pickle a {type(value).__name__}: {_said(error)}"
+            ) from error
+        return data
+
+    def loads(self, data: bytes) -> Any:
+        """Return the unpickled value.
+
+        Raises:
+            SerializationError: the bytes are no pickle, or need what cannot be imported here.
+        """
+        try:
+            return pickle.loads(data)
+        except Exception as error:
+            raise SerializationError(f"cannot unpickle: {_said(error)}") from error
+
+
+class JsonSerializer:
+    """JSON in UTF-8. Tuples come back as lists; keys must be strings; NaN is refused."""
+
+    name = "json"
+
+    def dumps(self, value: Any) -> bytes:
+        """Return the value as one line of JSON.
+
+        Raises:
+            SerializationError: JSON has no such value.
+        """
+        try:
+            _refuse_other_keys(value)
+            text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+            return text.encode()
+        except (TypeError, ValueError, RecursionError) as error:
+            raise SerializationError(
+                f"cannot write a {type(value).__name__} as JSON: {_said(error)}"
+            ) from error
+
+    def loads(self, data: bytes) -> Any:
+        """Return the value of the JSON text.
+
+        Raises:
+            SerializationError: the bytes are not JSON.
+        """
+        try:
+            return json.loads(data)
+        except (ValueError, RecursionError) as error:
+            raise SerializationError(f"cannot read JSON: {_said(error)}") from error
+
+
+def _refuse_other_keys(value: Any) -> None:
+    """Refuse a key that is no string: ``json`` would turn it into one without a word."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if not isinstance(key, str):
+                raise TypeError(f"the key {key!r} is not a string")
+            _refuse_other_keys(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            _refuse_other_keys(inner)
+
+
+def _said(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+CLOUDPICKLE = CloudpickleSerializer()
+JSON = JsonSerializer()
+
+_registered: dict[str, Serializer] = {CLOUDPICKLE.name: CLOUDPICKLE, JSON.name: JSON}
+
+
+def register_serializer(serializer: Serializer) -> None:
+    """Make a serializer of one's own known in this process, under its name.
+
+    Clients and workers both need it.
+
+    Raises:
+        SerializationError: the object lacks ``name``, ``dumps`` or ``loads``, or the name is
+            not one word.
+    """
+    if not isinstance(serializer, Serializer):
+        raise SerializationError(
+            f"{type(serializer).__name__} is no serializer: it needs name, dumps and loads"
+        )
+    if not serializer.name.isidentifier():
+        raise SerializationError(f"a serializer's name is one word, not {serializer.name!r}")
+    _registered[serializer.name] = serializer
+
+
+def get_serializer(name: str) -> Serializer:
+    """Return the registered serializer of a name.
+
+    Raises:
+        SerializationError: none has that name.
+    """
+    try:
+        return _registered[name]
+    except KeyError:
+        known = ", ".join(sorted(_registered))
+        raise SerializationError(
+            f"no serializer {name!r} is registered here (known: {known})"
+        ) from None

@@ -1,0 +1,270 @@
+"""Jobs, outcomes, records: what they hold survives the wire, and nothing is read without need."""
+
+import json
+import math
+import pickle
+import subprocess
+import sys
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from naq.exceptions import JobError, SerializationError
+from naq.models import JOB_STATUS, Exponential, Fixed, Job, JobFailure, Linear, Outcome
+from naq.models.failed import FailedJob
+from naq.models.record import JobRecord
+from naq.models.retry import exception_names, is_one_of, strategy_from_json, strategy_to_json
+
+
+def own_delay(attempt: int) -> float:
+    return attempt * 7.0
+
+
+class Greeter:
+    @staticmethod
+    def greet(name: str) -> str:
+        return f"hello {name}"
+
+
+def through_the_wire(job: Job) -> Job:
+    return Job.deserialize(job.serialize())
+
+
+def test_every_setting_survives_the_wire() -> None:
+    job = Job(
+        math.pow,
+        (2, 3),
+        {"a": 1},
+        job_id="a.b/c",
+        queue="e-mail, weekly",
+        timeout=timedelta(minutes=1),
+        max_retries=3,
+        retry=Exponential(delay=2, factor=3, maximum=60, jitter=0.1),
+        retry_on=[OSError],
+        ignore_on=[FileNotFoundError, "package.module:Error"],
+        depends_on=["x", Job(math.sqrt, job_id="y")],
+        isolated=True,
+        keep_result=False,
+        created_at=12.5,
+    )
+    read = through_the_wire(job)
+    for name in [
+        "job_id",
+        "queue",
+        "timeout",
+        "max_retries",
+        "retry",
+        "retry_on",
+        "ignore_on",
+        "depends_on",
+        "isolated",
+        "keep_result",
+        "created_at",
+        "serializer",
+        "args",
+        "kwargs",
+    ]:
+        assert getattr(read, name) == getattr(job, name), name
+    assert read.function() is math.pow
+    assert read.timeout == 60
+    assert read.depends_on == ("x", "y")
+
+
+def test_a_job_that_was_read_is_written_as_it_was() -> None:
+    data = Job(math.sqrt, (4,)).serialize()
+    assert Job.deserialize(data).serialize() == data
+
+
+def test_ids_are_unique_by_default() -> None:
+    assert Job(math.sqrt).job_id != Job(math.sqrt).job_id
+
+
+def test_a_lambda_travels_by_value() -> None:
+    assert through_the_wire(Job(lambda: 42)).function()() == 42
+
+
+def test_an_importable_function_travels_by_name() -> None:
+    job = Job(Greeter.greet, ("you",))
+    assert job.function_name == f"{__name__}:Greeter.greet"
+    assert b"Greeter.greet" in job.serialize().partition(b"\n")[0]
+
+
+def test_a_function_of_main_travels_by_value() -> None:
+    program = (
+        "import sys\nfrom naq.models import Job\ndef f(): return 'from main'\n"
+        "sys.stdout.buffer.write(Job(f).serialize())"
+    )
+    data = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout
+    assert Job.deserialize(data).function()() == "from main"
+
+
+def test_a_json_job_is_json_on_both_lines() -> None:
+    head, body = Job(math.pow, (2, 3), serializer="json").serialize().split(b"\n")
+    assert json.loads(head)["function"] == "math:pow"
+    assert json.loads(body) == [[2, 3], {}]
+
+
+def test_json_refuses_a_function_without_a_name_to_import() -> None:
+    with pytest.raises(SerializationError, match="cannot be imported by name"):
+        Job(lambda: 1, serializer="json").serialize()
+
+
+def test_a_json_job_never_unpickles_its_call() -> None:
+    head = Job(math.pow, (2, 3), serializer="json").serialize().partition(b"\n")[0]
+    job = Job.deserialize(head + b"\n" + pickle.dumps(((), {})))
+    with pytest.raises(SerializationError, match="cannot read JSON"):
+        _ = job.args
+
+
+def test_the_call_is_not_read_before_it_is_asked_for() -> None:
+    job = Job.deserialize(Job("no.such.module:f", (1,)).serialize() + b"")
+    assert job.describe()["function"] == "no.such.module:f"
+    with pytest.raises(SerializationError, match=r"cannot import no\.such\.module:f"):
+        job.function()
+
+
+def test_ones_own_retry_function_travels() -> None:
+    assert through_the_wire(Job(math.sqrt, retry=own_delay)).retry(2) == 14
+    assert through_the_wire(Job(math.sqrt, retry=lambda attempt: attempt)).retry(2) == 2
+
+
+def test_a_number_is_a_fixed_delay() -> None:
+    assert through_the_wire(Job(math.sqrt, retry=2.5)).retry == Fixed(2.5)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"job_id": "a b"}, "job id 'a b'"),
+        ({"job_id": ""}, "job id ''"),
+        ({"queue": ""}, "a queue needs a name"),
+        ({"timeout": 0}, "timeout must be"),
+        ({"max_retries": -1}, "max_retries must be"),
+        ({"retry": -1}, "delay must be"),
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_refused(
+    settings: dict[str, object], message: str
+) -> None:
+    with pytest.raises(JobError, match=message):
+        Job(math.sqrt, **settings)  # type: ignore[arg-type]
+
+
+def test_a_function_given_by_name_needs_a_module() -> None:
+    with pytest.raises(JobError, match=r"package\.module:function"):
+        Job("sqrt")
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b"[]\n", b"\x80\x04", b'{"naq": 1}\n'])
+def test_other_bytes_are_no_job(data: bytes) -> None:
+    with pytest.raises(SerializationError, match="no job"):
+        Job.deserialize(data)
+
+
+def test_a_job_of_a_newer_naq_is_refused_by_its_format() -> None:
+    data = Job(math.sqrt).serialize().replace(b'"naq":1', b'"naq":2')
+    with pytest.raises(SerializationError, match="written by a newer naq"):
+        Job.deserialize(data)
+
+
+@given(st.integers(1, 10_000))
+def test_no_strategy_waits_longer_than_its_maximum(attempt: int) -> None:
+    assert 0 <= Linear(5, maximum=60)(attempt) <= 60
+    assert 0 <= Exponential(5, maximum=60)(attempt) <= 60
+
+
+def test_strategies_grow_as_they_are_called() -> None:
+    assert [Fixed(2)(n) for n in (1, 2, 3)] == [2, 2, 2]
+    assert [Linear(2)(n) for n in (1, 2, 3)] == [2, 4, 6]
+    assert [Exponential(2, jitter=0)(n) for n in (1, 2, 3)] == [2, 4, 8]
+
+
+@given(st.floats(0, 1), st.integers(1, 8))
+def test_jitter_only_takes_off_its_part(jitter: float, attempt: int) -> None:
+    full = 2.0**attempt
+    assert full * (1 - jitter) <= Exponential(2, jitter=jitter)(attempt) <= full
+
+
+@pytest.mark.parametrize("strategy", [Fixed(3), Linear(1, 9), Exponential(1, 3, 9, 0.2)])
+def test_a_strategy_survives_json(strategy: Fixed | Linear | Exponential) -> None:
+    assert strategy_from_json(json.loads(json.dumps(strategy_to_json(strategy)))) == strategy
+
+
+@pytest.mark.parametrize("data", [{}, {"kind": "magic"}, {"kind": "fixed", "factor": 2}])
+def test_an_unknown_strategy_is_refused(data: dict[str, object]) -> None:
+    with pytest.raises(JobError, match="retry strategy"):
+        strategy_from_json(data)
+
+
+def test_an_exception_is_matched_by_its_bases_names() -> None:
+    assert is_one_of(FileNotFoundError(), exception_names([OSError]))
+    assert not is_one_of(ValueError(), exception_names([OSError]))
+    assert is_one_of(ValueError(), ["builtins:ValueError"])
+
+
+def test_a_cloudpickle_result_is_the_pickle_alone() -> None:
+    data = Outcome({"a": 1}).serialize()
+    assert pickle.loads(data) == {"a": 1}
+    assert Outcome.deserialize(data) == Outcome({"a": 1})
+
+
+def test_a_json_result_holds_no_pickle() -> None:
+    data = Outcome([1, None], serializer="json").serialize()
+    assert Outcome.deserialize(data) == Outcome([1, None], serializer="json")
+    assert [json.loads(line) for line in data.splitlines()][1] == [1, None]
+
+
+class _RudeError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text for you")
+
+
+def test_a_failure_is_told_with_its_traceback() -> None:
+    try:
+        math.sqrt(-1)
+    except ValueError as error:
+        failure = JobFailure.of(error, attempts=2, worker="w", failed_at=1.0)
+    read = Outcome.deserialize(Outcome(failure=failure).serialize()).failure
+    assert read == failure
+    assert failure.error_type == "builtins:ValueError"
+    assert "math.sqrt(-1)" in failure.traceback
+    assert str(failure).startswith("ValueError: ")
+
+
+def test_an_exception_whose_text_raises_is_told_all_the_same() -> None:
+    failure = JobFailure.of(_RudeError())
+    assert "RuntimeError" in failure.message
+    assert failure.error_type.endswith(":_RudeError")
+
+
+def test_a_very_long_failure_is_cut_in_the_middle() -> None:
+    failure = JobFailure.of(ValueError("x" * 1_000_000))
+    assert len(Outcome(failure=failure).serialize()) < 200_000
+
+
+def test_only_a_failure_is_taken_for_one() -> None:
+    assert Outcome.is_failure(Outcome(failure=JobFailure("a:B", "", "")).serialize())
+    assert not Outcome.is_failure(Outcome("failure").serialize())
+    assert not Outcome.is_failure(Outcome({"failure": 1}, serializer="json").serialize())
+
+
+def test_a_failed_job_survives_its_bucket() -> None:
+    failed = FailedJob(Job(math.sqrt, (-1,)), JobFailure("builtins:ValueError", "m", "t", 3))
+    assert FailedJob.deserialize(failed.serialize()) == failed
+
+
+def test_the_first_line_of_a_record_is_the_status() -> None:
+    record = JobRecord(status=JOB_STATUS.RETRYING, failures=2, starts=3, updated_at=5.0)
+    assert record.serialize().splitlines()[0] == b"retrying"
+    assert JobRecord.deserialize(record.serialize()) == record
+
+
+def test_a_status_alone_is_a_record() -> None:
+    assert JobRecord.deserialize(b"running") == JobRecord(status=JOB_STATUS.RUNNING)
+
+
+def test_starts_without_an_end_are_crashes() -> None:
+    record = JobRecord(status=JOB_STATUS.RUNNING, starts=5, failures=1, returns=2)
+    assert record.crashes == 2

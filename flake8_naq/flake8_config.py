@@ -1,4 +1,4 @@
-"""What flake8 would do here: its configuration, read by flake8's own code.
+"""What flake8 would do here: its configuration, its selection and its ``noqa``, by its own code.
 
 ``naq-migrate`` and flake8 agree because there is one reading of the options, not two.
 """
@@ -6,11 +6,125 @@
 from __future__ import annotations
 
 import argparse
+import configparser
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
+from flake8.exceptions import Flake8Exception
+from flake8.formatting.default import Nothing
 from flake8.options.config import load_config
+from flake8.options.parse_args import parse_args
+from flake8.processor import FileProcessor
+from flake8.style_guide import StyleGuideManager
 
+from flake8_naq.errors import CommandError
+from flake8_naq.findings import Finding
+from flake8_naq.settings import OPTIONS, Settings
+
+# flake8's own options that decide what is read and what is reported.
+_FLAKE8_OPTIONS = {
+    "config": ("FILE", "the configuration file; others are not looked for"),
+    "select": ("CODES", "codes to report, such as NAQ2 for medium priority"),
+    "extend-select": ("CODES", "codes to add to those selected"),
+    "ignore": ("CODES", "codes to leave out"),
+    "extend-ignore": ("CODES", "codes to add to those left out"),
+    "per-file-ignores": ("MAPPING", "files and the codes to leave out there"),
+    "exclude": ("GLOBS", "files and folders to skip"),
+    "extend-exclude": ("GLOBS", "files and folders to skip besides"),
+    "filename": ("GLOBS", "names of the files to read in a folder, default *.py"),
+    "stdin-display-name": ("FILE", "path of what is read from standard input"),
+}
+_FLAKE8_SWITCHES = {
+    "isolated": "read no configuration file",
+    "disable-noqa": "report what a `# noqa` comment silences, too",
+}
 _BASELINE_NAMES = ("naq-baseline", "naq_baseline")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Give a command the options of flake8 and of the plugin, which mean what they mean there."""
+    group = parser.add_argument_group("options of flake8", "as in its configuration file")
+    for name, (metavar, text) in _FLAKE8_OPTIONS.items():
+        group.add_argument(f"--{name}", metavar=metavar, help=text)
+    for name, text in _FLAKE8_SWITCHES.items():
+        group.add_argument(f"--{name}", action="store_true", help=text)
+    group = parser.add_argument_group("options of the plugin", "as in flake8's configuration file")
+    for option in OPTIONS:
+        metavar = {"names": "NAMES", "globs": "GLOBS", "path": "FILE"}[option.kind]
+        group.add_argument(f"--{option.name}", metavar=metavar, help=option.help)
+
+
+@dataclass(frozen=True)
+class Flake8:
+    """flake8 as it is configured here.
+
+    Attributes:
+        options: What flake8 parsed from its files and from the command line.
+        settings: The plugin's part of it.
+    """
+
+    options: argparse.Namespace
+    settings: Settings
+    _guide: StyleGuideManager
+
+    @classmethod
+    def configured(cls, arguments: argparse.Namespace) -> Self:
+        """Let flake8 read its configuration.
+
+        Args:
+            arguments: What a command parsed that has `add_options`.
+
+        Raises:
+            CommandError: An option, or the configuration file, holds something unusable.
+        """
+        try:
+            _, options = parse_args(_command_line(arguments))
+            guide = StyleGuideManager(options, Nothing(options))
+        except (Flake8Exception, ValueError, configparser.Error) as error:
+            raise CommandError(" ".join(str(error).split())) from error
+        return cls(options, Settings.from_values(vars(options)), guide)
+
+    def reported(
+        self, filename: str, lines: Sequence[str], findings: Iterable[Finding]
+    ) -> list[Finding]:
+        """The findings that flake8 reports: selected, not ignored for this file, without ``noqa``.
+
+        Args:
+            filename: Path of the file, as flake8 would name it.
+            lines: Its lines, as flake8 reads them.
+            findings: What the linter finds in it.
+        """
+        found = list(findings)
+        if not found:
+            return []
+        processor = FileProcessor(filename, self.options, lines=list(lines))
+        if processor.should_ignore_file():
+            return []
+        return [
+            finding
+            for finding in found
+            if self._guide.handle_error(
+                finding.code,
+                filename,
+                finding.line,
+                finding.column,
+                finding.message,
+                processor.noqa_line_for(finding.line),
+            )
+        ]
+
+
+def _command_line(arguments: argparse.Namespace) -> list[str]:
+    values = vars(arguments)
+
+    def given(name: str) -> object:
+        return values[name.replace("-", "_")]
+
+    names = [*_FLAKE8_OPTIONS, *(option.name for option in OPTIONS)]
+    line = [f"--{name}={given(name)}" for name in names if given(name) is not None]
+    return line + [f"--{name}" for name in _FLAKE8_SWITCHES if given(name)]
 
 
 def baseline_path(options: argparse.Namespace) -> Path | None:
@@ -25,11 +139,44 @@ def baseline_path(options: argparse.Namespace) -> Path | None:
     value: str = options.naq_baseline
     if not value:
         return None
-    path = Path(value)
-    if path.is_absolute():
-        return path
-    configuration, folder = load_config(
-        options.config, options.append_config, isolated=options.isolated
-    )
-    written = [configuration.get("flake8", name, fallback=None) for name in _BASELINE_NAMES]
-    return (Path(folder) / path if value in written else path).absolute()
+    if Path(value).is_absolute():
+        return Path(value)
+    written, folder = _written_baseline(options.config, options.append_config, options.isolated)
+    return folder / value if written == value else Path(value).absolute()
+
+
+def configured_baseline(arguments: argparse.Namespace) -> Path | None:
+    """Where a command's options or the configuration want the baseline, whether it exists or not.
+
+    Raises:
+        CommandError: There is no such configuration file.
+    """
+    if arguments.naq_baseline:
+        return Path(arguments.naq_baseline).absolute()
+    written, folder = _written(arguments)
+    return folder / written if written else None
+
+
+def configuration_folder(arguments: argparse.Namespace) -> Path:
+    """The folder of flake8's configuration file, the working directory when there is none.
+
+    Raises:
+        CommandError: There is no such configuration file.
+    """
+    return _written(arguments)[1]
+
+
+def _written(arguments: argparse.Namespace) -> tuple[str, Path]:
+    try:
+        return _written_baseline(arguments.config, [], arguments.isolated)
+    except Flake8Exception as error:
+        raise CommandError(str(error)) from error
+
+
+def _written_baseline(
+    config: str | None, append_config: list[str], isolated: bool
+) -> tuple[str, Path]:
+    """What the configuration says of the baseline, and the folder it counts from."""
+    configuration, folder = load_config(config, append_config, isolated=isolated)
+    values = (configuration.get("flake8", name, fallback="") for name in _BASELINE_NAMES)
+    return next(filter(None, values), ""), Path(folder).absolute()

@@ -1,0 +1,62 @@
+"""``naq-migrate``: the command line around the codemod and the reports."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
+
+from flake8_naq import __version__
+from flake8_naq.errors import CommandError
+from flake8_naq.report import explain, inventory, ratchet
+
+# Exit codes: a command itself returns 0 or 1.
+ERROR = 2
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: Arguments without the program's name, those of the process by default.
+
+    Returns:
+        The exit code: 0 nothing to do or done, 1 as the command says, 2 usage or unreadable input.
+    """
+    arguments = _parser().parse_args(argv)
+    try:
+        code: int = arguments.run(arguments)
+        sys.stdout.flush()
+    except CommandError as error:
+        print(f"naq-migrate: {error}", file=sys.stderr)
+        return ERROR
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; nothing is left for Python to flush at its exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="naq-migrate",
+        description="Move hand-managed NATS connections to context managers.",
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in (*_fix(), inventory, ratchet, explain):
+        command.add_parser(subparsers)
+    return parser
+
+
+def _fix() -> list[ModuleType]:
+    if find_spec("flake8_naq.migrate") and find_spec("flake8_naq.migrate.command"):
+        return [import_module("flake8_naq.migrate.command")]
+    return []

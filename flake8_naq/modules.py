@@ -1,0 +1,77 @@
+"""Reading a module as flake8 reads it, and saying in one line why it cannot be read."""
+
+from __future__ import annotations
+
+import ast
+import io
+import sys
+import tokenize
+from dataclasses import dataclass
+from pathlib import Path
+
+from flake8_naq.paths import STDIN
+
+
+class ReadError(Exception):
+    """A file cannot be read as Python. One line that names the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """A module's text.
+
+    Attributes:
+        path: Its path, as flake8 would print it.
+        lines: Its lines, with every line ending as a newline and without a byte order mark.
+    """
+
+    path: str
+    lines: list[str]
+
+    @property
+    def text(self) -> str:
+        """The whole text."""
+        return "".join(self.lines)
+
+    def parse(self) -> ast.Module:
+        """The module's syntax tree.
+
+        Raises:
+            ReadError: It is not Python.
+        """
+        try:
+            return ast.parse(self.text)
+        except SyntaxError as error:
+            raise ReadError(f"{self.path}:{error.lineno or 1}: {error.msg}") from error
+        except (ValueError, RecursionError, MemoryError) as error:
+            raise ReadError(f"{self.path}: {error or 'too deeply nested'}") from error
+
+
+def read_module(file: str, stdin_display_name: str = "stdin") -> Module:
+    """Read one file.
+
+    Args:
+        file: Its path, or ``-`` for standard input.
+        stdin_display_name: What to call standard input.
+
+    Raises:
+        ReadError: It is missing, unreadable, or not in the encoding that it says.
+    """
+    path = stdin_display_name if file == STDIN else file
+    try:
+        content = sys.stdin.buffer.read() if file == STDIN else Path(file).read_bytes()
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+        lines = io.TextIOWrapper(io.BytesIO(content), encoding).readlines()
+    except OSError as error:
+        raise ReadError(f"{path}: {_lower(error.strerror or str(error))}") from error
+    except UnicodeDecodeError as error:
+        raise ReadError(f"{path}: not {error.encoding.upper()} ({error.reason})") from error
+    except (SyntaxError, LookupError) as error:
+        # The tokenizer says "invalid or missing encoding declaration" of bytes that do not fit.
+        unknown = str(error).startswith("unknown encoding")
+        raise ReadError(f"{path}: {error if unknown else 'not UTF-8'}") from error
+    return Module(path, lines)
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]

@@ -1,0 +1,1 @@
+"""What ``naq-migrate`` tells: the inventory, the ratchet, the page of a rule."""

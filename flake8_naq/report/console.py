@@ -1,0 +1,27 @@
+"""The terminal, by way of rich, which is in the extra ``migrate``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from flake8_naq.errors import missing_extra
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def console(command: str) -> Console:
+    """A rich console on standard output.
+
+    Raises:
+        CommandError: rich is not installed.
+    """
+    try:
+        from rich.console import Console
+    except ModuleNotFoundError:
+        raise missing_extra(command, "rich") from None
+    # What goes into a file or a pipe is not squeezed into the 80 columns of a missing terminal.
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120
+    return Console(highlight=False, width=width)

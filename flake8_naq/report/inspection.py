@@ -1,0 +1,79 @@
+"""One pass over the files of a command: what the linter finds, and what cannot be read."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from flake8_naq.findings import Finding
+from flake8_naq.flake8_config import Flake8
+from flake8_naq.lifetimes import ModuleAnalysis, analyse
+from flake8_naq.linter import findings_of, mentions_nats
+from flake8_naq.modules import Module, ReadError, read_module
+from flake8_naq.paths import python_files
+
+
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """What the linter says of one module.
+
+    Attributes:
+        module: The module's text.
+        analysis: Its connections.
+        findings: Everything that was found, `noqa` and the configuration's selection left aside.
+        reported: Those that flake8 reports; the baseline left aside.
+    """
+
+    module: Module
+    analysis: ModuleAnalysis
+    findings: list[Finding]
+    reported: list[Finding]
+
+
+@dataclass
+class Inspection:
+    """Goes over the files of a command; one that cannot be read does not stop the others.
+
+    Attributes:
+        flake8: The configuration.
+        paths: Files and folders as given.
+        files: How many files were looked at.
+        unreadable: How many of them could not be read; each has its line on standard error.
+    """
+
+    flake8: Flake8
+    paths: Sequence[str]
+    files: int = 0
+    unreadable: int = 0
+
+    def __iter__(self) -> Iterator[Inspected]:
+        """The modules that mention NATS."""
+        for file in python_files(self.paths, self.flake8.options):
+            self.files += 1
+            try:
+                inspected = self._inspect(file)
+            except ReadError as error:
+                self.unreadable += 1
+                print(f"naq-migrate: {error}", file=sys.stderr)
+                continue
+            if inspected:
+                yield inspected
+
+    def _inspect(self, file: str) -> Inspected | None:
+        settings = self.flake8.settings
+        module = read_module(file, self.flake8.options.stdin_display_name)
+        mentioned = mentions_nats(module.text, settings)
+        # A file that someone names should be Python, even if there is nothing to find in it.
+        if not mentioned and not self._named(file):
+            return None
+        tree = module.parse()
+        if not mentioned:
+            return None
+        analysis = analyse(tree, settings)
+        findings = findings_of(analysis, module.path, settings)
+        reported = self.flake8.reported(module.path, module.lines, findings)
+        return Inspected(module, analysis, findings, reported)
+
+    def _named(self, file: str) -> bool:
+        return file in self.paths or f"./{file}" in self.paths

@@ -1,0 +1,71 @@
+"""``naq-migrate inventory``: every connection, by tier, shape and closing habit."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flake8_naq.baseline import Baseline, BaselineError
+from flake8_naq.errors import CommandError
+from flake8_naq.flake8_config import Flake8, add_options, baseline_path
+from flake8_naq.report import document, markdown, sarif
+from flake8_naq.report.connections import Inventory
+from flake8_naq.report.console import console
+from flake8_naq.report.inspection import Inspection
+
+if TYPE_CHECKING:
+    from argparse import _SubParsersAction
+
+
+def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Tell the command line of this command."""
+    parser = subparsers.add_parser(
+        "inventory",
+        help="list every connection by tier, shape and closing habit",
+        description="List every connection by tier, shape and closing habit.",
+    )
+    parser.add_argument("paths", nargs="*", metavar="PATH", help="files, folders, or - for stdin")
+    parser.add_argument(
+        "--format",
+        choices=("text", "markdown", "json", "sarif"),
+        default="text",
+        help="a table for people, Markdown for a pull request, JSON, or SARIF 2.1.0",
+    )
+    add_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the inventory; 2 when a file could not be read."""
+    screen = console("inventory") if arguments.format == "text" else None
+    flake8 = Flake8.configured(arguments)
+    inspection = Inspection(flake8, arguments.paths)
+    inventory = Inventory()
+    results = None
+    if arguments.format == "sarif":
+        results = sarif.Results(_baseline(flake8), Path.cwd())
+    for inspected in inspection:
+        inventory.add(inspected, flake8)
+        if results:
+            results.add(inspected)
+    inventory.sort()
+    if screen:
+        from flake8_naq.report import table
+
+        table.show(screen, inventory, inspection.files)
+    elif arguments.format == "markdown":
+        print(markdown.text(inventory, inspection.files), end="")
+    else:
+        made = results.log() if results else document.document(inventory, inspection.files)
+        print(json.dumps(made, indent=2, ensure_ascii=False))
+    return 2 if inspection.unreadable else 0
+
+
+def _baseline(flake8: Flake8) -> Baseline | None:
+    path = baseline_path(flake8.options)
+    try:
+        return Baseline.load(path) if path else None
+    except BaselineError as error:
+        raise CommandError(str(error)) from error

@@ -1,0 +1,147 @@
+"""The findings as SARIF 2.1.0, which code scanning services show beside the code.
+
+https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from flake8_naq import __version__
+from flake8_naq.baseline import Baseline, Entry
+from flake8_naq.findings import Finding
+from flake8_naq.report import rule_page
+from flake8_naq.report.connections import TIERS
+from flake8_naq.report.inspection import Inspected
+from flake8_naq.rules import Rule, all_rules
+
+SCHEMA = (
+    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+)
+_LEVELS = {0: "error", 1: "error", 2: "warning", 3: "note"}
+
+
+@dataclass
+class Results:
+    """Gathers the findings that flake8 reports.
+
+    Attributes:
+        baseline: Findings that it knows are marked as suppressed.
+        root: Paths below this folder are given relative to it.
+    """
+
+    baseline: Baseline | None
+    root: Path
+    _results: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, inspected: Inspected) -> None:
+        """Take in the findings of one module."""
+        path, lines = inspected.module.path, inspected.module.lines
+        new = Counter(map(id, inspected.reported))
+        if self.baseline:
+            new = Counter(map(id, self.baseline.new(path, inspected.reported, lines)))
+        self._results += [
+            self._result(path, lines, found, known=not new[id(found)])
+            for found in inspected.reported
+        ]
+
+    def log(self) -> dict[str, Any]:
+        """The whole SARIF log, its one run with the rules that it speaks of."""
+        ids = sorted({result["ruleId"] for result in self._results})
+        for result in self._results:
+            result["ruleIndex"] = ids.index(result["ruleId"])
+        return {
+            "$schema": SCHEMA,
+            "version": "2.1.0",
+            "runs": [
+                {
+                    "tool": {
+                        "driver": {
+                            "name": "flake8-naq",
+                            "semanticVersion": __version__,
+                            "rules": [_descriptor(code) for code in ids],
+                        }
+                    },
+                    "columnKind": "unicodeCodePoints",
+                    "results": self._results,
+                }
+            ],
+        }
+
+    def _result(
+        self, path: str, lines: Sequence[str], finding: Finding, known: bool
+    ) -> dict[str, Any]:
+        line = lines[finding.line - 1] if finding.line <= len(lines) else ""
+        column = len(line.encode()[: finding.column].decode(errors="replace"))
+        result: dict[str, Any] = {
+            "ruleId": finding.code,
+            "level": _LEVELS[finding.tier],
+            "message": {"text": finding.message},
+            "locations": [
+                {
+                    "physicalLocation": {
+                        "artifactLocation": {"uri": self._uri(path)},
+                        "region": {
+                            "startLine": finding.line,
+                            "startColumn": column + 1,
+                            "snippet": {"text": line.rstrip("\n")},
+                        },
+                    },
+                    "logicalLocations": [
+                        {"fullyQualifiedName": finding.qualname, "kind": "function"}
+                    ]
+                    if finding.qualname
+                    else [],
+                }
+            ],
+            "partialFingerprints": {"naqBaselineEntry/v1": _fingerprint(finding, lines)},
+        }
+        if known:
+            result["suppressions"] = [
+                {"kind": "external", "justification": "known to the baseline"}
+            ]
+        return result
+
+    def _uri(self, path: str) -> str:
+        absolute = (self.root / path).absolute()
+        if absolute.is_relative_to(self.root):
+            return quote(absolute.relative_to(self.root).as_posix())
+        return absolute.as_uri()
+
+
+def _fingerprint(finding: Finding, lines: Sequence[str]) -> str:
+    """What the baseline knows a finding by, in short: it stays when the code moves."""
+    entry = Entry.of(finding, lines)
+    text = "\0".join((entry.rule, entry.function, entry.line))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _descriptor(code: str) -> dict[str, Any]:
+    tier, number = int(code[3]), code[4:]
+    rule = next((rule for rule in all_rules() if rule.number == number), None)
+    if tier == 0 or rule is None:
+        return {
+            "id": code,
+            "name": "not-analysed",
+            "shortDescription": {"text": "A function could not be analysed."},
+        }
+    return _described(code, tier, rule)
+
+
+def _described(code: str, tier: int, rule: Rule) -> dict[str, Any]:
+    page = rule_page.markdown(rule)
+    return {
+        "id": code,
+        "name": rule.name,
+        "shortDescription": {"text": rule.summary},
+        "fullDescription": {"text": rule.why.strip()},
+        "help": {"text": page, "markdown": page},
+        "defaultConfiguration": {"level": _LEVELS[tier]},
+        "properties": {"tags": ["nats", f"{TIERS[tier]}-priority"], "precision": "high"},
+    }

@@ -1,0 +1,48 @@
+"""The inventory for people, on a terminal. Only imported when rich is there."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from flake8_naq.report import summary
+from flake8_naq.report.connections import Connection, Inventory
+
+
+def show(console: Console, inventory: Inventory, files: int) -> None:
+    """Print the inventory: an overview, then a block a file, the most urgent tier first."""
+    if inventory.connections:
+        console.print(_overview(inventory))
+    for tier, found in inventory.by_tier():
+        console.print(f"\n[bold]{summary.title(tier, found)}[/]")
+        for path, connections in groupby(found, key=lambda one: one.path):
+            console.print(Text(path, "cyan"), soft_wrap=True)
+            console.print(_block(list(connections)))
+    if inventory.connections:
+        console.print(f"\n{summary.legend()}.", markup=False, style="dim")
+    console.print(summary.headline(inventory, files), markup=False)
+
+
+def _overview(inventory: Inventory) -> Table:
+    table = Table(title="NATS connections, and how they are closed", title_justify="left")
+    for number, heading in enumerate(summary.SUMMARY_HEAD):
+        table.add_column(heading, justify="right" if number else "left")
+    for row in summary.summary(inventory):
+        table.add_row(*row)
+    return table
+
+
+def _block(connections: list[Connection]) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(justify="right", min_width=6)
+    grid.add_column(min_width=30, overflow="fold")
+    for width in (22, 1, 18, 0):
+        grid.add_column(min_width=width)
+    for one in connections:
+        row = summary.Row.of(one)
+        cells = (row.line, row.function, row.shape, row.category, row.closed, row.findings)
+        grid.add_row(*(Text(cell) for cell in cells))
+    return grid

@@ -47,6 +47,10 @@ class NaqAuthorizationError(NaqConnectionError, nats.errors.AuthorizationError):
     """The server refuses the credentials, or their absence."""
 
 
+class NaqRefusedError(NaqConnectionError, nats.errors.Error):
+    """The server refuses the connection: it is full, or no NATS server."""
+
+
 class NaqTLSError(NaqConnectionError, nats.errors.SecureConnFailedError, ssl.SSLError):
     """No secure connection came about: a certificate expired, is not trusted, and the like."""
 

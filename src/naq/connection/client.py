@@ -26,8 +26,17 @@ class NaqClient(Client):
     """A client that refuses to publish while it is disconnected.
 
     nats-py keeps such messages and sends them after the reconnection, long after their
-    publishers were told that they had failed.
+    publishers were told that they had failed. And one that sends credentials over TLS only,
+    where that was asked for: nats-py leaves the choice to the server.
     """
+
+    tls_required = False
+
+    def _connect_command(self) -> bytes:
+        writer = getattr(self._transport, "_io_writer", None)
+        if self.tls_required and writer and writer.get_extra_info("ssl_object") is None:
+            raise nats.errors.SecureConnWantedError
+        return super()._connect_command()
 
     async def publish(
         self,
@@ -129,7 +138,10 @@ class LeasedClient(NaqClient):
         subscriptions, self._subscriptions = self._subscriptions, []
         try:
             async with asyncio.timeout(self.options["drain_timeout"]):
-                await asyncio.gather(*(s.drain() for s in subscriptions if not s._closed))
+                # What waits for a `next_msg` or an `async for` waits for nobody any longer.
+                await asyncio.gather(
+                    *(s._drain() for s in subscriptions if s._cb and not s._closed)
+                )
                 await self.flush()
         except TimeoutError as error:
             raise nats.errors.DrainTimeoutError from error

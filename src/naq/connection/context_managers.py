@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import TracebackType
@@ -10,14 +10,16 @@ from types import TracebackType
 import nats.errors
 from nats.aio.client import Client
 from nats.js import JetStreamContext
-from nats.js.errors import BucketNotFoundError, ServiceUnavailableError
 from nats.js.kv import KeyValue
 
 from naq.config import Config, as_config
-from naq.connection.client import LeasedClient, NaqClient
-from naq.connection.dial import abandon, address, dial
-from naq.connection.pool import SharedConnection, lease
-from naq.exceptions import NaqJetStreamError, NaqTimeoutError
+from naq.connection.bucket import LeasedKeyValue, bind
+from naq.connection.client import LeasedClient
+from naq.connection.dial import where
+from naq.connection.pool import lease
+from naq.connection.shared import SharedConnection
+
+logger = logging.getLogger("naq.connection")
 
 
 def nats_connection(
@@ -138,46 +140,33 @@ class _BucketLease(_Lease):
         self._bucket = bucket
 
     async def __aenter__(self) -> KeyValue:
-        self._shared, self._client = await lease(self._config)
-        jetstream = self._client.jetstream()
-        bound = self._shared.buckets.get(self._bucket)
+        shared, client = self._shared, self._client = await lease(self._config)
+        bound = shared.buckets.get(self._bucket)
         if bound is None:
             try:
-                bound = await _bind(jetstream, self._bucket, self._config)
+                bound = await bind(client.jetstream(), self._bucket, self._config)
             except BaseException as error:
                 await self.__aexit__(type(error), error, None)
                 raise
-            self._shared.buckets[self._bucket] = bound
-        return KeyValue(bound._name, bound._stream, bound._pre, jetstream, bound._direct)
-
-
-async def _bind(jetstream: JetStreamContext, bucket: str, config: Config) -> KeyValue:
-    try:
-        async with asyncio.timeout(config.connect_timeout):
-            return await jetstream.key_value(bucket)
-    except BucketNotFoundError as error:
-        error.description = f"there is no bucket {bucket!r}"
-        raise
-    except ServiceUnavailableError as error:
-        reason = error.description or "JetStream is not switched on"
-        raise NaqJetStreamError(f"no JetStream on the {_where(config)}: {reason}") from error
-    except TimeoutError as error:
-        raise NaqTimeoutError(
-            f"JetStream on the {_where(config)} did not answer within {config.connect_timeout:g} s"
-        ) from error
-
-
-def _where(config: Config) -> str:
-    return f"NATS server at {', '.join(address(server) for server in config.servers)}"
+            shared.buckets[self._bucket] = bound
+        return LeasedKeyValue.of(bound, client.jetstream(), shared.buckets)
 
 
 @asynccontextmanager
 async def _exclusive_connection(config: Config) -> AsyncGenerator[Client]:
-    client = await dial(config)
+    connection = SharedConnection(config)
+    await connection.open()
+    client = LeasedClient.of(connection.client, connection.jetstream)
     try:
         yield client
     finally:
-        await _finish(client)
+        try:
+            if client.is_connected:
+                await client.drain()
+        except nats.errors.Error as error:
+            logger.warning("draining the connection to the %s: %s", where(config), error)
+        finally:
+            await connection.close()
 
 
 @asynccontextmanager
@@ -185,23 +174,10 @@ async def _exclusive_jetstream(
     config: Config,
 ) -> AsyncGenerator[tuple[Client, JetStreamContext]]:
     async with _exclusive_connection(config) as client:
-        yield client, client.jetstream(timeout=config.request_timeout)
+        yield client, client.jetstream()
 
 
 @asynccontextmanager
 async def _exclusive_kv_store(bucket: str, config: Config) -> AsyncGenerator[KeyValue]:
     async with _exclusive_jetstream(config) as (_, jetstream):
-        yield await _bind(jetstream, bucket, config)
-
-
-async def _finish(client: NaqClient) -> None:
-    """Drain and close a client, whatever state it is in."""
-    try:
-        if client.is_connected and not client.is_draining:
-            await client.drain()
-        else:
-            await client.close()
-    except (OSError, nats.errors.Error):
-        pass  # the connection was lost meanwhile: nothing is left to be drained
-    finally:
-        abandon(client)
+        yield await bind(jetstream, bucket, config)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import logging
 import math
 import random
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import nats.errors
@@ -19,6 +22,7 @@ from naq.exceptions import (
     NaqAuthorizationError,
     NaqConnectionError,
     NaqNoServersError,
+    NaqRefusedError,
     NaqTimeoutError,
     NaqTLSError,
 )
@@ -37,7 +41,7 @@ async def dial(
     """Connect to one of the configured servers.
 
     Each server gets one try of at most ``connect_timeout``. The connection that comes of it
-    then outlives the loss of its server: it comes back by itself, however long that takes.
+    then outlives the loss of its server: it comes back by itself, to whichever is there.
 
     Args:
         config: the servers, and the manners.
@@ -47,23 +51,31 @@ async def dial(
     Raises:
         NaqConnectionError: no server could be connected to; the message says which and why.
     """
+    options = _options(config) | {
+        "disconnected_cb": disconnected_cb,
+        "reconnected_cb": reconnected_cb,
+    }
+    failures: list[NaqConnectionError] = []
     servers = random.sample(config.servers, len(config.servers))
-    for tries_left in reversed(range(len(servers))):
+    for server in servers:
         try:
-            return await _try(config, servers, disconnected_cb, reconnected_cb)
-        except NaqConnectionError:
-            if not tries_left:
-                raise
-        servers.append(servers.pop(0))
-    raise NaqNoServersError("no NATS server is configured")
+            client = await _try(config, server, options)
+        except NaqConnectionError as error:
+            failures.append(error)
+        else:
+            client._setup_server_pool([other for other in servers if other != server])
+            return client
+    if len(failures) == 1:
+        raise failures[0]
+    raise NaqNoServersError(
+        f"none of {len(failures)} NATS servers can be used: {'; '.join(map(str, failures))}"
+    ) from failures[-1]
 
 
-async def _try(
-    config: Config,
-    servers: list[str],
-    disconnected_cb: Callback | None,
-    reconnected_cb: Callback | None,
-) -> NaqClient:
+async def _try(config: Config, server: str, options: dict[str, Any]) -> NaqClient:
+    task = asyncio.current_task()
+    assert task is not None
+    cancelling = task.cancelling()
     causes: list[Exception] | None = []
 
     async def note(error: Exception) -> None:
@@ -76,46 +88,99 @@ async def _try(
             logger.error("connection %r: %s", config.name, error, exc_info=error)
 
     client = NaqClient()
+    client.tls_required = config.tls
     try:
         async with asyncio.timeout(config.connect_timeout):
             await client.connect(
-                servers,
-                name=config.name,
+                server,
                 error_cb=note,
-                disconnected_cb=disconnected_cb,
-                reconnected_cb=reconnected_cb,
-                dont_randomize=True,
                 # With nats-py's defaults a missing server is noticed after 120 s.
                 allow_reconnect=False,
                 max_reconnect_attempts=1,
                 reconnect_time_wait=0,
                 connect_timeout=math.ceil(config.connect_timeout),
+                **options,
             )
             # Here and not with the first request, which may belong to a lease: the
             # subscription to replies is everybody's.
             await client._init_request_sub()
+            if task.cancelling() > cancelling:
+                # Python 3.11's wait_for loses a cancellation that comes with the last byte.
+                raise asyncio.CancelledError
     except BaseException as error:
         abandon(client)
         if isinstance(error, (OSError, nats.errors.Error)):
             cause = causes[0] if causes else error
-            raise _explain(cause, servers[0], config) from cause
+            if isinstance(cause, ConnectionError) and client._server_info:
+                raise NaqRefusedError(
+                    f"the NATS server at {address(server)} greets and closes the connection: "
+                    "it is full, or wants a client certificate"
+                ) from cause
+            raise _explain(cause, server, config) from cause
         raise
     causes = None
     client.options.update(
         allow_reconnect=True,
-        max_reconnect_attempts=-1,
+        max_reconnect_attempts=config.max_reconnect_attempts,
         reconnect_time_wait=config.reconnect_time_wait,
         connect_timeout=config.connect_timeout,
         drain_timeout=config.drain_timeout,
-        dont_randomize=False,
+        ping_interval=config.ping_interval,
     )
     return client
 
 
+def _options(config: Config) -> dict[str, Any]:
+    """Return the options of nats-py for a configuration's name, credentials and TLS.
+
+    Raises:
+        NaqConnectionError: a file that the configuration names can't be used.
+    """
+    options: dict[str, Any] = {
+        "name": config.name,
+        "user": config.user,
+        "password": config.password,
+        "token": config.token,
+        "tls_hostname": config.tls_hostname,
+        "tls_handshake_first": config.tls_first,
+    }
+    for setting, option in (("credentials", "user_credentials"), ("nkey_seed", "nkeys_seed")):
+        path: Path | None = getattr(config, setting)
+        if path is not None:
+            options[option] = _readable(path, setting)
+            _need_nkeys(setting)
+    if config.tls:
+        options["tls"] = _tls_context(config)
+    return options
+
+
+def _readable(path: Path, setting: str) -> str:
+    try:
+        path.read_bytes()
+    except OSError as error:
+        raise NaqAuthorizationError(f"{setting}: {path}: {error.strerror}") from error
+    return str(path)
+
+
+def _need_nkeys(setting: str) -> None:
+    if importlib.util.find_spec("nkeys") is None:
+        raise NaqAuthorizationError(f"{setting} needs a package more: pip install 'naq[nkeys]'")
+
+
+def _tls_context(config: Config) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=config.tls_ca)
+        if config.tls_cert is not None:
+            context.load_cert_chain(config.tls_cert, config.tls_key)
+    except OSError as error:
+        files = [str(path) for path in (config.tls_ca, config.tls_cert, config.tls_key) if path]
+        raise NaqTLSError(f"TLS: {' and '.join(files)}: {error.strerror or error}") from error
+    return context
+
+
 def abandon(client: NaqClient) -> None:
     """Give up a client's socket at once, saying nothing to the server."""
-    transport = client._transport
-    writer = getattr(transport, "_io_writer", None)
+    writer = getattr(client._transport, "_io_writer", None)
     if writer is not None:
         writer.transport.abort()
 
@@ -126,17 +191,25 @@ def address(server: str) -> str:
     return f"{parts.hostname}:{parts.port or 4222}"
 
 
+def where(config: Config) -> str:
+    """Return words for the configured servers, for an error's message."""
+    return f"NATS server at {' or '.join(address(server) for server in config.servers)}"
+
+
 def _explain(error: Exception, server: str, config: Config) -> NaqConnectionError:
-    where = f"NATS server at {address(server)}"
+    place = f"NATS server at {address(server)}"
     if isinstance(error, ssl.SSLError):
         reason = getattr(error, "verify_message", "") or error.reason or error
-        return NaqTLSError(f"no secure connection to the {where}: {reason}")
+        return NaqTLSError(f"no secure connection to the {place}: {reason}")
+    if isinstance(error, nats.errors.SecureConnWantedError):
+        return NaqTLSError(f"the {place} offers no TLS, which the configuration asks for")
     if isinstance(error, TimeoutError):
-        return NaqTimeoutError(f"the {where} did not answer within {config.connect_timeout:g} s")
+        return NaqTimeoutError(f"the {place} did not answer within {config.connect_timeout:g} s")
     if isinstance(error, socket.gaierror):
-        return NaqNoServersError(f"no {where}: the host's name is unknown")
+        return NaqNoServersError(f"no {place}: the host's name is unknown")
     if isinstance(error, OSError):
-        return NaqNoServersError(f"no {where}: {error.strerror or error}")
-    if "authorization violation" in str(error).lower():
-        return NaqAuthorizationError(f"the {where} refuses these credentials")
-    return NaqNoServersError(f"no connection to the {where}: {error}")
+        return NaqNoServersError(f"no {place}: {error.strerror or error}")
+    said = str(error).removeprefix("nats: ").strip("'")
+    if "authorization violation" in said.lower():
+        return NaqAuthorizationError(f"the {place} refuses these credentials")
+    return NaqRefusedError(f"the {place} refuses the connection: {said}")

@@ -4,113 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import AsyncGenerator
+import os
+import weakref
+from collections.abc import AsyncGenerator, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from nats.js import JetStreamContext
-
 from naq.config import Config
 from naq.connection.client import LeasedClient, NaqClient
-from naq.connection.dial import abandon, address, dial
-from naq.exceptions import NaqConnectionError, NaqTimeoutError
-
-CLOSE_TIMEOUT = 2.0
-"""Seconds that the orderly close of a connection may take before its socket is dropped."""
-
-
-class SharedConnection:
-    """A connected client, the leases on it, and the buckets bound on it.
-
-    Args:
-        pool: the pool that holds it.
-        config: what it was made from.
-    """
-
-    def __init__(self, pool: Pool, config: Config) -> None:
-        self.pool = pool
-        self.config = config
-        self.leases = 0
-        self.buckets: dict[str, Any] = {}
-        self._connected = asyncio.Event()
-        self._idle_since = 0.0
-        self._idle_timer: asyncio.TimerHandle | None = None
-        self.client: NaqClient
-        self.jetstream: JetStreamContext
-
-    async def open(self) -> None:
-        """Connect.
-
-        Raises:
-            NaqConnectionError: no server could be connected to.
-        """
-
-        async def disconnected() -> None:
-            self._connected.clear()
-            self.buckets.clear()
-
-        async def reconnected() -> None:
-            self._connected.set()
-
-        self.client = await dial(
-            self.config, disconnected_cb=disconnected, reconnected_cb=reconnected
-        )
-        self._connected.set()
-        self.jetstream = JetStreamContext(self.client, timeout=self.config.request_timeout)
-
-    async def wait_until_connected(self) -> None:
-        """Wait for the end of an outage.
-
-        Raises:
-            NaqTimeoutError: it takes longer than ``connect_timeout``.
-        """
-        try:
-            async with asyncio.timeout(self.config.connect_timeout):
-                await self._connected.wait()
-        except TimeoutError as error:
-            servers = ", ".join(address(server) for server in self.config.servers)
-            raise NaqTimeoutError(
-                f"the connection to the NATS server at {servers} is lost and did not come back "
-                f"within {self.config.connect_timeout:g} s"
-            ) from error
-
-    def release(self) -> None:
-        """Give back one lease. The last one starts the idle time."""
-        self.leases -= 1
-        if not self.leases:
-            self.start_idle_time()
-
-    def start_idle_time(self) -> None:
-        """Close the connection later, unless somebody wants it before."""
-        loop = self.pool.loop
-        self._idle_since = loop.time()
-        if self._idle_timer is None and not loop.is_closed():
-            self._idle_timer = loop.call_later(self.config.idle_time, self._idle_time_is_over)
-
-    def _idle_time_is_over(self) -> None:
-        self._idle_timer = None
-        if self.leases:
-            return
-        rest = self._idle_since + self.config.idle_time - self.pool.loop.time()
-        if rest > 0:
-            # It was used meanwhile: cheaper to look again than to move the timer at each use.
-            self._idle_timer = self.pool.loop.call_later(rest, self._idle_time_is_over)
-            return
-        self.pool.forget(self)
-        self.pool.spawn(self.close())
-
-    async def close(self) -> None:
-        """Flush and close; drop the socket when the server does not play along."""
-        if self._idle_timer is not None:
-            self._idle_timer.cancel()
-            self._idle_timer = None
-        try:
-            async with asyncio.timeout(CLOSE_TIMEOUT):
-                await self.client.close()
-        except (TimeoutError, OSError):
-            pass
-        finally:
-            abandon(self.client)
+from naq.connection.shared import SharedConnection
+from naq.exceptions import NaqConnectionError
 
 
 @dataclass(eq=False)
@@ -132,7 +35,7 @@ class Pool:
     loop: asyncio.AbstractEventLoop
     connections: dict[Config, SharedConnection] = field(default_factory=dict)
     _dials: dict[Config, Dial] = field(default_factory=dict)
-    _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _end_of_loop: AsyncGenerator[None] | None = None
 
     async def acquire(self, config: Config) -> SharedConnection:
@@ -142,21 +45,18 @@ class Pool:
             NaqConnectionError: there is no connection to be had.
         """
         shared = self.connections.get(config)
-        if shared is not None and shared.client.is_closed:
-            self.forget(shared)
-            shared = None
-        if shared is None:
+        if shared is None or shared.client.is_closed:
             return await self._dial(config)
         shared.leases += 1
-        if not shared.client.is_connected:
-            try:
-                await shared.wait_until_connected()
-            except BaseException:
-                shared.release()
-                raise
+        try:
+            await shared.wait_until_connected()
+        except BaseException:
+            shared.release()
+            raise
         return shared
 
     async def _dial(self, config: Config) -> SharedConnection:
+        """Connect once for all who ask at the same time."""
         await self._watch_end_of_loop()
         attempt = self._dials.get(config)
         if attempt is None:
@@ -164,6 +64,8 @@ class Pool:
             attempt.task = self.loop.create_task(self._open(config, attempt))
         attempt.waiters += 1
         try:
+            # A task of its own: nats-py leaves the socket open when its connect is cancelled,
+            # and one who goes must not take the connection from those who wait.
             shared = await asyncio.shield(attempt.task)
         except asyncio.CancelledError:
             attempt.waiters -= 1
@@ -178,36 +80,33 @@ class Pool:
         return shared
 
     async def _open(self, config: Config, attempt: Dial) -> SharedConnection:
-        shared = SharedConnection(self, config)
+        shared = SharedConnection(config, self._close_idle)
         try:
             await shared.open()
         finally:
-            if self._dials.get(config) is attempt:
-                del self._dials[config]
-        if attempt.task.cancelling():
-            # Python 3.11's wait_for may lose a cancellation that comes with the last byte.
-            abandon(shared.client)
-            raise asyncio.CancelledError
+            self._remove(config, attempt)
         self.connections[config] = shared
         return shared
 
+    def _remove(self, config: Config, attempt: Dial) -> None:
+        if self._dials.get(config) is attempt:
+            del self._dials[config]
+
     def _give_up(self, config: Config, attempt: Dial) -> None:
         """End an attempt that nobody waits for any longer."""
-        if not attempt.task.done():
-            self._dials.pop(config, None)
-            attempt.task.cancel()
-        elif not attempt.task.cancelled() and attempt.task.exception() is None:
-            shared = attempt.task.result()
-            if not shared.leases:
-                shared.start_idle_time()
+        task = attempt.task
+        if not task.done():
+            self._remove(config, attempt)
+            task.cancel()
+        elif not task.cancelled() and task.exception() is None and not task.result().leases:
+            task.result().start_idle_time()
 
-    def forget(self, shared: SharedConnection) -> None:
-        """Hand out this connection no longer."""
+    def _close_idle(self, shared: SharedConnection) -> None:
         if self.connections.get(shared.config) is shared:
             del self.connections[shared.config]
+        self._spawn(shared.close())
 
-    def spawn(self, coroutine: Any) -> None:
-        """Run a coroutine in the background until it ends."""
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = self.loop.create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -219,6 +118,13 @@ class Pool:
         self._dials.clear()
         shared, self.connections = list(self.connections.values()), {}
         await asyncio.gather(*(connection.close() for connection in shared))
+
+    def drop(self) -> None:
+        """Close the sockets of every connection without the loop, which runs no more."""
+        for shared in self.connections.values():
+            shared.drop_socket()
+        self.connections.clear()
+        self._dials.clear()
 
     async def _watch_end_of_loop(self) -> None:
         """Have the loop close what is left when it ends.
@@ -238,6 +144,7 @@ class Pool:
 
 
 _ATTRIBUTE = "_naq_connection_pool"
+_pools: weakref.WeakSet[Pool] = weakref.WeakSet()
 
 
 def current_pool() -> Pool:
@@ -247,18 +154,45 @@ def current_pool() -> Pool:
     # nobody closed, and its connections, for ever.
     pool: Pool | None = getattr(loop, _ATTRIBUTE, None)
     if pool is None:
+        _drop_those_of_closed_loops()
         pool = Pool(loop)
         setattr(loop, _ATTRIBUTE, pool)
+        _pools.add(pool)
     return pool
 
 
+def _drop_those_of_closed_loops() -> None:
+    for pool in list(_pools):
+        if pool.loop.is_closed():
+            pool.drop()
+
+
+def _forget_the_parent_s() -> None:
+    """Close a forked child's copies of its parent's sockets, or they would stay open with it."""
+    for pool in list(_pools):
+        pool.drop()
+    _pools.clear()
+
+
+os.register_at_fork(after_in_child=_forget_the_parent_s)
+
+
 async def close_all_connections() -> None:
-    """Close every shared connection of the running loop, leased or not."""
+    """Close every shared connection of the running loop, leased or not.
+
+    A program that ends its loop with ``asyncio.run`` need not call it. One that uses
+    ``run_until_complete`` and then ``loop.close()`` should.
+    """
+    _drop_those_of_closed_loops()
     await current_pool().close()
 
 
 async def lease(config: Config) -> tuple[SharedConnection, LeasedClient]:
-    """Return the connection of a configuration and a new view of its client."""
+    """Return the connection of a configuration, with one lease more, and a view of its client.
+
+    Raises:
+        NaqConnectionError: there is no connection to be had.
+    """
     pool = current_pool()
     shared = pool.connections.get(config)
     if shared is not None and shared.client._status == NaqClient.CONNECTED:

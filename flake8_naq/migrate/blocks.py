@@ -1,0 +1,96 @@
+"""Where a statement stands: its block, its neighbours, and which names a function mentions."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from flake8_naq.names import Scope
+
+_BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a statement stands.
+
+    Attributes:
+        block: The statements of its block.
+        index: Its index there.
+        owner: The node that holds the block.
+        field: The owner's field that is the block.
+    """
+
+    block: list[ast.stmt]
+    index: int
+    owner: ast.AST
+    field: str
+
+
+class Blocks:
+    """The places of all statements below a node."""
+
+    def __init__(self, root: ast.AST) -> None:
+        self._places: dict[ast.AST, Place] = {}
+        stack: list[ast.AST] = [root]
+        while stack:
+            node = stack.pop()
+            for field in _BLOCKS:
+                block = getattr(node, field, None)
+                if not isinstance(block, list):
+                    continue
+                for index, child in enumerate(block):
+                    self._places[child] = Place(block, index, node, field)
+                stack.extend(block)
+
+    def place(self, statement: ast.AST) -> Place:
+        """The place of a statement, an except clause or a match case."""
+        return self._places[statement]
+
+    def ancestors(self, statement: ast.AST) -> Iterator[tuple[ast.AST, str]]:
+        """The compound statements around a statement, inmost first, with the field it is in."""
+        place = self._places.get(statement)
+        while place is not None:
+            yield place.owner, place.field
+            place = self._places.get(place.owner)
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """One place where a function names a variable.
+
+    Attributes:
+        node: The name.
+        captured: Whether an inner function, lambda or class does so.
+    """
+
+    node: ast.Name
+    captured: bool
+
+    @property
+    def line(self) -> int:
+        """The line it stands on."""
+        return self.node.lineno
+
+
+def mentions(scope: Scope, name: str) -> list[Mention]:
+    """Every mention of a variable in its function and those inside it, in source order."""
+    found: list[Mention] = []
+    stack: list[tuple[ast.AST, bool]] = [
+        (child, False) for child in ast.iter_child_nodes(scope.node)
+    ]
+    while stack:
+        node, inner = stack.pop()
+        if isinstance(node, ast.Name) and node.id == name:
+            found.append(Mention(node, inner))
+        deeper = inner or isinstance(
+            node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
+        )
+        stack.extend((child, deeper) for child in ast.iter_child_nodes(node))
+    return sorted(found, key=lambda mention: (mention.node.lineno, mention.node.col_offset))
+
+
+def parents(root: ast.AST) -> dict[ast.AST, ast.AST]:
+    """Every node's parent below a node."""
+    return {child: node for node in ast.walk(root) for child in ast.iter_child_nodes(node)}

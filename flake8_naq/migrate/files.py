@@ -1,0 +1,106 @@
+"""Reading files as they are, and replacing them whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from flake8_naq.migrate.source import Codec, SourceError, decode
+from flake8_naq.paths import STDIN
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A file's text, and how to write it back.
+
+    Attributes:
+        path: Its path, as the user wrote it.
+        text: Its text, line endings as they stand.
+        codec: Its encoding.
+    """
+
+    path: str
+    text: str
+    codec: Codec
+
+
+def read_bytes(path: str) -> bytes:
+    """The bytes of a file, or of standard input.
+
+    Raises:
+        SourceError: It cannot be read.
+    """
+    try:
+        return sys.stdin.buffer.read() if path == STDIN else Path(path).read_bytes()
+    except OSError as error:
+        raise SourceError((error.strerror or str(error)).lower()) from error
+
+
+def document(path: str, content: bytes) -> Document:
+    """A file from its bytes.
+
+    Raises:
+        SourceError: They are not text in the encoding that they say.
+    """
+    text, codec = decode(content)
+    return Document(path, text, codec)
+
+
+def replace(path: str, content: bytes) -> None:
+    """Put new content in the place of a file's, in one step.
+
+    The file keeps its mode and its owner; a symbolic link stays one, and what it points to changes.
+
+    Raises:
+        OSError: The folder or the file cannot be written. The file is then as it was.
+    """
+    target = Path(path).resolve(strict=True)
+    status = target.stat()
+    if not os.access(target, os.W_OK):
+        raise PermissionError(13, "permission denied", path)
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if (status.st_uid, status.st_gid) != (os.geteuid(), os.getegid()):
+            os.chown(name, status.st_uid, status.st_gid)
+        Path(name).chmod(status.st_mode & 0o7777)
+        Path(name).replace(target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def unstaged(paths: Iterable[str]) -> set[str]:
+    """Those of the files that git could not give back: changed since they were staged, or new.
+
+    Files outside of any repository are not among them.
+    """
+    found: set[str] = set()
+    by_repository: dict[Path, dict[str, str]] = {}
+    for path in paths:
+        real = Path(path).resolve()
+        for folder in real.parents:
+            if (folder / ".git").exists():
+                by_repository.setdefault(folder, {})[real.relative_to(folder).as_posix()] = path
+                break
+    for repository, names in by_repository.items():
+        try:
+            done = subprocess.run(
+                ["git", "ls-files", "-z", "--modified", "--others", "--exclude-standard"],
+                cwd=repository,
+                capture_output=True,
+                check=False,
+            )
+        except FileNotFoundError:
+            continue
+        changed = os.fsdecode(done.stdout).split("\0")
+        found.update(names[name] for name in changed if name in names)
+    return found

@@ -1,0 +1,117 @@
+"""Finds the files worth a closer look: bytes first, then one run of ast-grep for all that are left."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sysconfig
+from collections.abc import Iterable, Sequence
+from importlib.resources import files
+from pathlib import Path
+
+from flake8_naq.errors import CommandError, missing_extra
+from flake8_naq.settings import Settings
+
+# What one command line may hold, well below what systems allow.
+_ARGUMENTS = 1_000_000
+# ast-grep passes over longer files without a word.
+_LONGEST = 3_000_000
+_CONFIGURED = """\
+id: configured
+language: python
+severity: hint
+message: A connection may be acquired here.
+rule:
+  kind: identifier
+  regex: ^({names})$
+"""
+
+
+def executable() -> str:
+    """The path of ast-grep, as its wheel installs it.
+
+    Raises:
+        CommandError: It is not installed.
+    """
+    found = shutil.which("ast-grep", path=sysconfig.get_path("scripts")) or shutil.which("ast-grep")
+    if found is None:
+        raise missing_extra("naq-migrate fix", "ast-grep")
+    return found
+
+
+def rules(settings: Settings) -> str:
+    """The rules of ``shapes/`` and those that a project's own functions need, as one YAML stream."""
+    shapes = sorted(files("flake8_naq.migrate").joinpath("shapes").iterdir(), key=lambda f: f.name)
+    texts = [shape.read_text(encoding="utf-8") for shape in shapes if shape.name.endswith(".yml")]
+    names = {name.rpartition(".")[2] for name in settings.connect_functions}
+    if names:
+        texts.append(_CONFIGURED.format(names="|".join(sorted(names))))
+    return "\n---\n".join(texts)
+
+
+def needles(settings: Settings) -> tuple[bytes, ...]:
+    """Bytes of which a file has to hold one."""
+    return (
+        b"nats",
+        *(name.rpartition(".")[2].encode() for name in settings.connect_functions),
+    )
+
+
+def suspicious(content: bytes, sought: Iterable[bytes]) -> bool:
+    """Whether a file's bytes leave anything to look for."""
+    return any(needle in content for needle in sought)
+
+
+def unreadable_for_ast_grep(content: bytes) -> bool:
+    """Whether ast-grep would pass over the file in silence."""
+    if len(content) >= _LONGEST:
+        return True
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        return True
+    return False
+
+
+def matching(paths: Sequence[str], settings: Settings) -> set[str]:
+    """The files in which a shape occurs.
+
+    Args:
+        paths: The files to search.
+        settings: The project's own functions.
+
+    Raises:
+        CommandError: ast-grep is missing, or failed.
+    """
+    if not paths:
+        return set()
+    found: set[str] = set()
+    command = [executable(), "scan", "--inline-rules", rules(settings), "--json=stream"]
+    # Whether a file is hidden or ignored was decided before.
+    command += [
+        f"--no-ignore={kind}" for kind in ("hidden", "dot", "exclude", "global", "parent", "vcs")
+    ]
+    for batch in _batches(paths):
+        named = {str(Path(path).absolute()): path for path in batch}
+        done = subprocess.run([*command, *named], capture_output=True, check=False)
+        if done.returncode not in (0, 1):
+            lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
+            raise CommandError(f"ast-grep failed: {lines[0] if lines else done.returncode}")
+        for line in done.stdout.splitlines():
+            file = json.loads(line)["file"]
+            found.add(named.get(file, file))
+    return found
+
+
+def _batches(paths: Sequence[str]) -> Iterable[list[str]]:
+    batch: list[str] = []
+    length = 0
+    for path in paths:
+        batch.append(path)
+        length += len(path) + 200
+        if length > _ARGUMENTS:
+            yield batch
+            batch, length = [], 0
+    if batch:
+        yield batch

@@ -1,0 +1,343 @@
+"""Mends the imports of a rewritten file: names needed come, names no longer used go."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from pyflakes.checker import Checker
+from pyflakes.messages import Message, UnusedImport
+
+from flake8_naq.migrate.plans import Import, RefusedError
+from flake8_naq.migrate.source import Source
+
+LINE_LENGTH = 88
+_CONSTANT = re.compile(r"[A-Z0-9_]+\Z")
+
+
+@dataclass
+class _Change:
+    """What one import statement gains and loses."""
+
+    statement: ast.ImportFrom | ast.Import
+    block: list[ast.stmt]
+    gains: list[str] = field(default_factory=list)
+    losses: set[str] = field(default_factory=set)
+
+
+def flakes(tree: ast.Module, filename: str) -> list[Message]:
+    """What pyflakes says of a module."""
+    return list(Checker(tree, filename=filename).messages)
+
+
+def mend_imports(text: str, filename: str, before: list[Message], needed: Iterable[Import]) -> str:
+    """Add the names that a rewrite needs and take out the imports that it left unused.
+
+    Args:
+        text: The rewritten module.
+        filename: Its path: what a package's ``__init__`` imports is for others to use.
+        before: What pyflakes said of the module as it was.
+        needed: The names that were used anew.
+
+    Raises:
+        RefusedError: An import stands where it cannot be changed.
+    """
+    source = Source(text)
+    statements = list(_statements(source.tree))
+    changes: dict[int, _Change] = {}
+    additions: list[tuple[Import, _Change]] = []
+
+    def change_of(statement: ast.ImportFrom | ast.Import, block: list[ast.stmt]) -> _Change:
+        return changes.setdefault(id(statement), _Change(statement, block))
+
+    for wanted in dict.fromkeys(needed):
+        for statement, block in _beside(statements, wanted):
+            place = change_of(statement, block)
+            if (
+                wanted.name
+                and isinstance(statement, ast.ImportFrom)
+                and _module(statement) == wanted.module
+            ):
+                if wanted.name not in place.gains and wanted.name not in _locals(statement):
+                    place.gains.append(wanted.name)
+            else:
+                additions.append((wanted, place))
+    for statement, block, local in _unused(source.tree, statements, filename, before):
+        change_of(statement, block).losses.add(local)
+    lines = list(source.lines)
+    for change in changes.values():
+        _apply(source, change, [w for w, place in additions if place is change], lines)
+    mended = "".join(lines)
+    for wanted, place in additions:
+        mended = _add_statement(Source(mended), wanted, place)
+    return mended
+
+
+def _statements(tree: ast.Module) -> Iterable[tuple[ast.ImportFrom | ast.Import, list[ast.stmt]]]:
+    stack: list[ast.AST] = [tree]
+    while stack:
+        node = stack.pop()
+        for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+            block = getattr(node, name, None)
+            if isinstance(block, list):
+                for child in block:
+                    if isinstance(child, (ast.ImportFrom, ast.Import)):
+                        yield child, block
+                stack.extend(block)
+
+
+def _beside(
+    statements: list[tuple[ast.ImportFrom | ast.Import, list[ast.stmt]]], wanted: Import
+) -> list[tuple[ast.ImportFrom | ast.Import, list[ast.stmt]]]:
+    root = wanted.beside.partition(".")[0]
+    found = [pair for pair in statements if root in _locals(pair[0])]
+    if not found:
+        raise RefusedError(
+            f"no import of `{wanted.beside}` to put `{wanted.name or wanted.module}` beside"
+        )
+    return found
+
+
+def _module(statement: ast.ImportFrom) -> str:
+    return "." * statement.level + (statement.module or "")
+
+
+def _locals(statement: ast.ImportFrom | ast.Import) -> set[str]:
+    return {_local(alias, statement) for alias in statement.names}
+
+
+def _local(alias: ast.alias, statement: ast.ImportFrom | ast.Import) -> str:
+    if alias.asname:
+        return alias.asname
+    return alias.name if isinstance(statement, ast.ImportFrom) else alias.name.partition(".")[0]
+
+
+def _unused(
+    tree: ast.Module,
+    statements: list[tuple[ast.ImportFrom | ast.Import, list[ast.stmt]]],
+    filename: str,
+    before: list[Message],
+) -> Iterable[tuple[ast.ImportFrom | ast.Import, list[ast.stmt], str]]:
+    """Imports that nobody uses any more, and somebody did."""
+    if filename.endswith("__init__.py"):
+        return
+    old = [message.message_args[0] for message in before if isinstance(message, UnusedImport)]
+    by_line = {statement.lineno: (statement, block) for statement, block in statements}
+    for message in flakes(tree, filename):
+        if not isinstance(message, UnusedImport):
+            continue
+        name = message.message_args[0]
+        if name in old:
+            old.remove(name)
+            continue
+        statement, block = by_line[message.lineno]
+        for alias in statement.names:
+            if _flake_name(alias, statement) == name:
+                yield statement, block, _local(alias, statement)
+
+
+def _flake_name(alias: ast.alias, statement: ast.ImportFrom | ast.Import) -> str:
+    if isinstance(statement, ast.Import):
+        return alias.name if not alias.asname else f"{alias.name} as {alias.asname}"
+    module = _module(statement)
+    full = f"{module}{alias.name}" if module.endswith(".") else f"{module}.{alias.name}"
+    return full if not alias.asname or alias.asname == alias.name else f"{full} as {alias.asname}"
+
+
+# -- one statement
+
+
+def _apply(source: Source, change: _Change, added: list[Import], lines: list[str]) -> None:
+    """Rewrite an import statement's lines, or take them out."""
+    statement = change.statement
+    if not change.gains and not change.losses:
+        return
+    first, last = statement.lineno, statement.end_lineno or statement.lineno
+    if not source.alone(statement):
+        raise RefusedError(f"the import on line {first} shares its line with something else")
+    comments = {n: source.comments[n][1] for n in range(first, last + 1) if n in source.comments}
+    left = [alias for alias in statement.names if _local(alias, statement) not in change.losses]
+    names = [_text(alias) for alias in left]
+    for gain in change.gains:
+        _insert_sorted(names, gain)
+    indentation = source.indentation(first)
+    newline = source.newline
+    if comments and last > first:
+        _line_by_line(source, change, lines)
+        return
+    trailing = _trailing(source, last, comments)
+    if not names:
+        new = [indentation + comment for comment in comments.values()]
+        if len(change.block) == 1 and not added:
+            new.append(f"{indentation}pass")
+        if not new and not added:
+            _drop_blank_after(change, lines, first, last)
+    elif isinstance(statement, ast.Import):
+        new = [f"{indentation}import {', '.join(names)}{trailing}"]
+    else:
+        new = _from_import(source, statement, names, indentation, trailing)
+    text = "".join(line + newline for line in new)
+    lines[first - 1] = text
+    for number in range(first + 1, last + 1):
+        lines[number - 1] = ""
+
+
+def _trailing(source: Source, last: int, comments: dict[int, str]) -> str:
+    if last not in comments:
+        return ""
+    line = source.lines[last - 1]
+    code = line[: source.comments[last][0]]
+    return code[len(code.rstrip()) :] + comments[last]
+
+
+def _drop_blank_after(change: _Change, lines: list[str], first: int, last: int) -> None:
+    """An import that was a paragraph of its own takes its blank line along."""
+    above = first < 2 or not lines[first - 2].strip()
+    if above and last < len(lines) and not lines[last].strip():
+        lines[last] = ""
+
+
+def _from_import(
+    source: Source, statement: ast.ImportFrom, names: list[str], indentation: str, trailing: str
+) -> list[str]:
+    head = f"{indentation}from {_module(statement)} import "
+    one = head + ", ".join(names) + trailing
+    was_exploded = (statement.end_lineno or statement.lineno) > statement.lineno
+    magic = was_exploded and _magic_comma(source, statement)
+    if len(names) == 1 or (len(one) <= LINE_LENGTH and not magic):
+        return [one]
+    unit = "\t" if indentation.startswith("\t") else "    "
+    return [
+        f"{head}(",
+        *(f"{indentation}{unit}{name}," for name in names),
+        f"{indentation}){trailing}",
+    ]
+
+
+def _magic_comma(source: Source, statement: ast.ImportFrom) -> bool:
+    last = statement.end_lineno or statement.lineno
+    text = "".join(source.lines[statement.lineno - 1 : last])
+    return bool(re.search(r",\s*\)\s*(#.*)?\s*\Z", text))
+
+
+def _line_by_line(source: Source, change: _Change, lines: list[str]) -> None:
+    """Change a statement that has comments among its names, one name a line."""
+    statement = change.statement
+    first, last = statement.lineno, statement.end_lineno or statement.lineno
+    aliases = {alias.lineno: alias for alias in statement.names}
+    if len(aliases) != len(statement.names) or first in aliases or last in aliases:
+        raise RefusedError(f"the import on line {first} has comments among its names")
+    left = [a for a in statement.names if _local(a, statement) not in change.losses]
+    if not left and not change.gains:
+        raise RefusedError(f"the import on line {first} has comments among its names")
+    for alias in statement.names:
+        if _local(alias, statement) not in change.losses:
+            continue
+        comment = source.comments.get(alias.lineno)
+        kept = f"{source.indentation(alias.lineno)}{comment[1]}{source.newline}" if comment else ""
+        lines[alias.lineno - 1] = kept
+    for gain in change.gains:
+        later = [alias for alias in statement.names if _key(alias.name) > _key(gain)]
+        number = later[0].lineno if later else last
+        indentation = source.indentation(statement.names[0].lineno)
+        lines[number - 1] = f"{indentation}{gain},{source.newline}" + lines[number - 1]
+    if not later_comma(source, statement):
+        raise RefusedError(f"the import on line {first} has comments among its names")
+
+
+def later_comma(source: Source, statement: ast.ImportFrom | ast.Import) -> bool:
+    """Whether the last name of an import is followed by a comma."""
+    alias = statement.names[-1]
+    line = source.lines[(alias.end_lineno or alias.lineno) - 1]
+    return line[source.column(alias.lineno, alias.end_col_offset or 0) :].lstrip().startswith(",")
+
+
+def _text(alias: ast.alias) -> str:
+    return f"{alias.name} as {alias.asname}" if alias.asname else alias.name
+
+
+def _key(name: str) -> tuple[int, str]:
+    """The order of names as ruff has it (isort's ``order-by-type``): constants, classes, the rest."""
+    plain = name.partition(" as ")[0]
+    kind = 0 if _CONSTANT.match(plain) and len(plain) > 1 else 1 if plain[:1].isupper() else 2
+    return kind, plain
+
+
+def _insert_sorted(names: list[str], gain: str) -> None:
+    """Put a name where a sorted list has it; a list that is not sorted gets it at its end."""
+    if names == sorted(names, key=_key):
+        names.append(gain)
+        names.sort(key=_key)
+    elif gain not in names:
+        names.append(gain)
+
+
+# -- a statement of its own
+
+
+def _add_statement(source: Source, wanted: Import, place: _Change) -> str:
+    """Put a new import statement beside another, where sorted imports have it."""
+    anchor = place.statement
+    statement_text = (
+        f"from {wanted.module} import {wanted.name}" if wanted.name else f"import {wanted.module}"
+    )
+    indentation = " " * anchor.col_offset
+    candidates = [
+        (statement, block)
+        for statement, block in _statements(source.tree)
+        if statement.col_offset == anchor.col_offset and source.alone(statement)
+    ]
+    for statement, _ in candidates:
+        if (
+            isinstance(statement, ast.ImportFrom)
+            and wanted.name
+            and _module(statement) == wanted.module
+        ):
+            lines = list(source.lines)
+            change = _Change(statement, [statement, statement], [wanted.name])
+            if wanted.name in _locals(statement):
+                return source.text
+            _apply(source, change, [], lines)
+            return "".join(lines)
+    order = _statement_key(wanted)
+    section = [
+        statement for statement, _ in candidates if _section(statement) == _section_of(wanted)
+    ]
+    later = [statement for statement in section if _order(statement) > order]
+    lines = list(source.lines)
+    new = f"{indentation}{statement_text}{source.newline}"
+    if later:
+        number = min(statement.lineno for statement in later)
+        lines[number - 1] = new + lines[number - 1]
+    elif section:
+        number = max(statement.end_lineno or statement.lineno for statement in section)
+        lines[number - 1] += new
+    else:
+        number = min(anchor.lineno, len(lines))
+        lines[number - 1] = new + lines[number - 1]
+    return "".join(lines)
+
+
+def _statement_key(wanted: Import) -> tuple[int, str]:
+    return (1, wanted.module) if wanted.name else (0, wanted.module)
+
+
+def _order(statement: ast.ImportFrom | ast.Import) -> tuple[int, str]:
+    if isinstance(statement, ast.Import):
+        return 0, statement.names[0].name
+    return 1, _module(statement)
+
+
+def _section(statement: ast.ImportFrom | ast.Import) -> tuple[int, str]:
+    """Relative imports by their level, absolute ones by their top-level package."""
+    if isinstance(statement, ast.ImportFrom) and statement.level:
+        return statement.level, ""
+    module = statement.module if isinstance(statement, ast.ImportFrom) else statement.names[0].name
+    return 0, (module or "").partition(".")[0]
+
+
+def _section_of(wanted: Import) -> tuple[int, str]:
+    level = len(wanted.module) - len(wanted.module.lstrip("."))
+    return (level, "") if level else (0, wanted.module.partition(".")[0])

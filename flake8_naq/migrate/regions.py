@@ -1,0 +1,255 @@
+"""The stretch of a function in which a connection is open, and how its closes are written there."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from flake8_naq.lifetimes import ModuleAnalysis, Site
+from flake8_naq.lifetimes.vocabulary import Vocabulary
+from flake8_naq.migrate.blocks import Blocks, Mention, mentions, parents
+from flake8_naq.migrate.closing import Close, Closers
+from flake8_naq.migrate.plans import RefusedError
+from flake8_naq.migrate.source import Source
+from flake8_naq.names import Scope, own_nodes
+
+Shape = Literal["before-try", "inside-try", "straight", "never"]
+
+
+@dataclass
+class Module:
+    """One parsed file, with what planning asks of it again and again."""
+
+    source: Source
+    analysis: ModuleAnalysis
+    vocabulary: Vocabulary
+    blocks: Blocks = field(init=False)
+    parents: dict[ast.AST, ast.AST] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.blocks = Blocks(self.source.tree)
+        self.parents = parents(self.source.tree)
+
+    def handles(self, site: Site) -> set[str]:
+        """The names of all connections that the site's function acquires."""
+        return {
+            other.handle
+            for other in self.analysis.sites
+            if other.scope is site.scope and other.handle is not None
+        }
+
+
+@dataclass
+class Region:
+    """Where a connection lives, from its acquisition to its close.
+
+    Attributes:
+        site: The acquisition.
+        scope: The function around it.
+        handle: The variable.
+        shape: How acquisition and close stand to each other.
+        acquire: The acquiring statement.
+        made: ``nc = NATS()``, when the client is made before it connects.
+        guard: The ``try`` whose ``finally`` closes.
+        end: The last statement of the region, in the acquisition's block.
+        closes: The statements that close it, in source order.
+        others: Statements of the ``finally`` that do something else.
+        inits: ``nc = None`` before the acquisition.
+        mentions: Every mention of the variable in the function.
+    """
+
+    site: Site
+    scope: Scope
+    handle: str
+    shape: Shape
+    acquire: ast.stmt
+    made: ast.stmt | None
+    guard: ast.Try | None
+    end: ast.stmt
+    closes: list[Close]
+    others: list[ast.stmt]
+    inits: list[ast.stmt]
+    mentions: list[Mention]
+
+
+def find_region(module: Module, site: Site) -> Region:
+    """Find the region of a hand-managed connection.
+
+    Raises:
+        RefusedError: The connection is not used in a way that one block could hold.
+    """
+    scope = module.analysis.names.scopes[site.scope]
+    if not isinstance(scope.node, ast.AsyncFunctionDef):
+        raise RefusedError("it is not opened in an `async def`")
+    handle = _bound_name(site)
+    closers = Closers(module.analysis.names, module.vocabulary, scope, module.handles(site))
+    named = mentions(scope, handle)
+    _refuse_kept(module, scope, handle, named)
+    found = list(_closes(closers, scope.node))
+    mine = [close for close in found if close.handle == handle]
+    if not mine:
+        mine = [close for close in found if close.handle is None]
+    place = module.blocks.place(site.statement)
+    inits, made = _bindings(module, site, handle, named)
+    block, index = place.block, place.index
+
+    def region(shape: Shape, guard: ast.Try | None, end: ast.stmt) -> Region:
+        others: list[ast.stmt] = []
+        if guard is not None:
+            closing = {id(close.statement) for close in found}
+            others = [stmt for stmt in guard.finalbody if id(stmt) not in closing]
+        last = end.end_lineno or end.lineno
+        first = guard.lineno if shape == "inside-try" and guard else site.statement.lineno
+        inside = [close for close in mine if first <= close.statement.lineno <= last]
+        return Region(
+            site,
+            scope,
+            handle,
+            shape,
+            site.statement,
+            made,
+            guard,
+            end,
+            inside,
+            others,
+            inits,
+            named,
+        )
+
+    statements = {id(close.statement) for close in mine}
+    if (
+        isinstance(place.owner, ast.Try)
+        and place.field == "body"
+        and any(id(statement) in statements for statement in place.owner.finalbody)
+    ):
+        return region("inside-try", place.owner, place.owner)
+    for statement in block[index + 1 :]:
+        if isinstance(statement, ast.Try) and any(
+            id(inner) in statements for inner in statement.finalbody
+        ):
+            return region("before-try", statement, statement)
+    rebound = _rebinding(site, named)
+    straight = [
+        statement
+        for statement in block[index + 1 :]
+        if id(statement) in statements and statement.lineno < rebound
+    ]
+    if straight:
+        return region("straight", None, straight[-1])
+    if any(site.statement.lineno < close.statement.lineno < rebound for close in mine):
+        raise RefusedError("it is closed in some branches only, or far from where it is opened")
+    return region("never", None, block[-1])
+
+
+def _bound_name(site: Site) -> str:
+    match site.statement:
+        case ast.Assign(targets=[ast.Name(id=name)], value=ast.Await()):
+            return name
+        case ast.AnnAssign(target=ast.Name(id=name), value=ast.Await()):
+            return name
+        case ast.Expr(
+            value=ast.Await(
+                value=ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="connect"))
+            )
+        ):
+            return name
+    if site.handle and "." in site.handle:
+        raise RefusedError(f"the connection is kept on `{site.handle}`")
+    raise RefusedError("the connection is not bound to a variable by a statement of its own")
+
+
+def _closes(closers: Closers, root: ast.AST) -> Iterator[Close]:
+    """The outermost closing statements of a function, in source order."""
+    found: dict[int, Close] = {}
+    inner: set[int] = set()
+    for node in own_nodes(root):
+        if isinstance(node, ast.stmt) and (close := closers.close(node)):
+            found[id(node)] = close
+            inner.update(id(child) for child in ast.walk(node) if child is not node)
+    yield from sorted(
+        (close for key, close in found.items() if key not in inner),
+        key=lambda close: close.statement.lineno,
+    )
+
+
+def _bindings(
+    module: Module, site: Site, handle: str, named: list[Mention]
+) -> tuple[list[ast.stmt], ast.stmt | None]:
+    """The ``nc = None`` and the ``nc = NATS()`` that belong to an acquisition.
+
+    Raises:
+        RefusedError: The variable is bound by anything else than connections.
+    """
+    acquiring = {
+        id(other.statement) for other in module.analysis.sites if other.scope is site.scope
+    }
+    inits: list[ast.stmt] = []
+    made: ast.stmt | None = None
+    constructed = isinstance(site.statement, ast.Expr)
+    for mention in named:
+        if isinstance(mention.node.ctx, ast.Load):
+            continue
+        statement = module.parents[mention.node]
+        if id(statement) in acquiring and not mention.captured:
+            continue
+        before = mention.line < site.statement.lineno
+        match statement:
+            case (
+                ast.Assign(targets=[_], value=ast.Constant(value=None))
+                | ast.AnnAssign(value=ast.Constant(value=None))
+            ) if not mention.captured:
+                if before:
+                    inits.append(statement)
+                    continue
+            case (
+                ast.Assign(targets=[_], value=ast.Call(args=[], keywords=[]))
+                | ast.AnnAssign(value=ast.Call(args=[], keywords=[]))
+            ) if constructed and not mention.captured:
+                if before:
+                    made = statement
+                continue
+        raise RefusedError(f"`{handle}` is bound again on line {mention.line}")
+    if constructed and made is None:
+        raise RefusedError(f"`{handle}` is a client that was made elsewhere")
+    return inits, made
+
+
+def _rebinding(site: Site, named: list[Mention]) -> float:
+    """The line on which the variable is next bound, infinity when it is not."""
+    return min(
+        (
+            mention.line
+            for mention in named
+            if isinstance(mention.node.ctx, ast.Store)
+            and mention.line > (site.statement.end_lineno or site.statement.lineno)
+        ),
+        default=float("inf"),
+    )
+
+
+def _refuse_kept(module: Module, scope: Scope, handle: str, named: list[Mention]) -> None:
+    if handle in scope.declared:
+        raise RefusedError(f"`{handle}` is global or nonlocal")
+    for mention in named:
+        parent = module.parents[mention.node]
+        if isinstance(mention.node.ctx, ast.Del):
+            raise RefusedError(f"`{handle}` is deleted on line {mention.line}")
+        if isinstance(parent, (ast.Return, ast.Yield, ast.YieldFrom)):
+            raise RefusedError(f"`{handle}` leaves the function on line {mention.line}")
+        if isinstance(mention.node.ctx, ast.Load) and isinstance(
+            parent,
+            (ast.Assign, ast.AnnAssign, ast.NamedExpr, ast.Tuple, ast.List, ast.Set, ast.Dict),
+        ):
+            raise RefusedError(f"`{handle}` is kept under another name on line {mention.line}")
+        if (
+            isinstance(parent, ast.Call)
+            and isinstance(parent.func, ast.Attribute)
+            and parent.func.attr in ("append", "add", "put", "put_nowait", "setdefault", "insert")
+            and mention.node in parent.args
+        ):
+            raise RefusedError(
+                f"connections are collected on line {mention.line}: "
+                "open one connection outside the loop and use it for all"
+            )

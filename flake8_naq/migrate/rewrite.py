@@ -1,0 +1,724 @@
+"""Turns the region of a hand-managed connection into an ``async with``."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tokenize
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from flake8_naq.lifetimes import Site
+from flake8_naq.lifetimes.vocabulary import CLIENT_CLASSES
+from flake8_naq.migrate.blocks import Mention, mentions
+from flake8_naq.migrate.closing import Close
+from flake8_naq.migrate.edits import Edits, Shift
+from flake8_naq.migrate.managers import Header, Manager, Step
+from flake8_naq.migrate.plans import Import, RefusedError, Rewrite, Target
+from flake8_naq.migrate.regions import Module, Region, find_region
+from flake8_naq.names import Scope, own_nodes
+
+_FINALLY = re.compile(r"\s*finally\s*:")
+_HANDLERS_OF_ALL = frozenset({"BaseException", "CancelledError"})
+
+
+def plan_rewrite(module: Module, site: Site, target: Target) -> Rewrite:
+    """Decide how one hand-managed connection becomes an ``async with``.
+
+    Raises:
+        RefusedError: It stays as it is, for the reason that the message gives.
+    """
+    return _Planner(module, find_region(module, site), target).plan()
+
+
+@dataclass
+class _Planner:
+    module: Module
+    region: Region
+    target: Target
+
+    def plan(self) -> Rewrite:
+        region = self.region
+        self._check_lines()
+        removed, kept = self._closes()
+        unsafe = self._leaks(removed + kept)
+        notes = self._notes(removed)
+        header = self._header(removed, kept)
+        guard = region.guard
+        first = region.acquire.lineno
+        if region.made is not None and region.made in self._dropped_statements(header):
+            first = region.made.lineno
+        inits = self._inits(header)
+        first = min([first, *(init.lineno for init in inits)])
+        if region.shape == "inside-try" and guard is not None:
+            first = min(first, guard.lineno)
+        unsafe += self._handler_changes()
+
+        def edit(edits: Edits) -> None:
+            _Editor(self.module, region, header, removed, kept, inits, edits).edit()
+
+        return Rewrite(
+            first,
+            _last(region.end),
+            edit,
+            header.imports,
+            unsafe,
+            notes,
+            self._dropped(removed, header, inits),
+        )
+
+    # -- what may go
+
+    def _check_lines(self) -> None:
+        region, source = self.region, self.module.source
+        statements = [region.acquire, *(close.statement for close in region.closes), *region.inits]
+        if region.made is not None:
+            statements.append(region.made)
+        guard = region.guard
+        for statement in statements:
+            if guard is not None and statement in guard.finalbody and len(guard.finalbody) == 1:
+                continue  # `finally: await nc.close()` on one line goes as a whole
+            if not source.alone(statement):
+                raise RefusedError(f"line {statement.lineno} holds more than one statement")
+        if guard is not None and (not source.alone(guard) or guard.body[0].lineno == guard.lineno):
+            raise RefusedError(f"line {guard.lineno} holds more than one statement")
+
+    def _closes(self) -> tuple[list[Close], list[Close]]:
+        """The closes that go, and those that stay in their place."""
+        region = self.region
+        removed: list[Close] = []
+        kept: list[Close] = []
+        for close in region.closes:
+            (kept if self._stays(close) else removed).append(close)
+        if self.target == "naq" and kept:
+            line = kept[0].statement.lineno
+            raise RefusedError(f"the close on line {line} does not end the use of the connection")
+        return removed, kept
+
+    def _stays(self, close: Close) -> bool:
+        region, guard = self.region, self.region.guard
+        if self.target == "nats-py" and (close.method == "drain" or close.swallows):
+            return True
+        place = self.module.blocks.place(close.statement)
+        if guard is not None and close.statement in guard.finalbody:
+            after = guard.finalbody[place.index + 1 :]
+            before = guard.finalbody[: place.index]
+            own = list(region.others)
+            if region.shape == "before-try":
+                return any(statement in own for statement in after)
+            return any(statement in own for statement in before)
+        if guard is None and close.statement is region.end:
+            return False
+        following = place.block[place.index + 1 :]
+        if not following:
+            return True
+        match following[0]:
+            case ast.Return(value=None | ast.Constant() | ast.Name()):
+                return False
+            case ast.Raise():
+                return False
+        if guard is None and close.statement in self._siblings():
+            # `await nc.drain()` and then `await nc.close()`: the last one ends the region.
+            rest = self._siblings()
+            tail = rest[rest.index(close.statement) : rest.index(region.end) + 1]
+            return not all(any(other.statement is item for other in region.closes) for item in tail)
+        return True
+
+    def _siblings(self) -> list[ast.stmt]:
+        return self.module.blocks.place(self.region.acquire).block
+
+    def _leaks(self, closes: list[Close]) -> list[str]:
+        """Paths that were left without a close and now have one."""
+        region = self.region
+        found: list[str] = []
+        if region.shape == "never":
+            found.append(
+                f"`{region.handle}` was never closed; "
+                f"it now closes when the block ends, after line {_last(region.end)}"
+            )
+            return found
+        closing = {close.statement for close in closes}
+        covered = region.guard
+        for node in self._own_statements():
+            if not isinstance(node, (ast.Return, ast.Break, ast.Continue)):
+                continue
+            if covered is not None and _inside(self.module, node, covered):
+                continue
+            if isinstance(node, (ast.Break, ast.Continue)) and self._loops_inside(node):
+                continue
+            place = self.module.blocks.place(node)
+            if any(before in closing for before in place.block[: place.index]):
+                continue
+            found.append(f"line {node.lineno} left `{region.handle}` open; it is now closed there")
+        if region.shape == "straight" and self._swallowed() and self._listens():
+            found.append(
+                f"an error left `{region.handle}` open with its subscriptions at work; "
+                "it is now closed"
+            )
+        return found
+
+    def _own_statements(self) -> Iterator[ast.stmt]:
+        region = self.region
+        for node in own_nodes(region.scope.node):
+            if isinstance(node, ast.stmt) and region.acquire.lineno < node.lineno <= _last(
+                region.end
+            ):
+                yield node
+
+    def _loops_inside(self, node: ast.stmt) -> bool:
+        for owner, field in self.module.blocks.ancestors(node):
+            if isinstance(owner, (ast.For, ast.AsyncFor, ast.While)) and field == "body":
+                return owner.lineno > self.region.acquire.lineno
+        return False
+
+    def _swallowed(self) -> bool:
+        return any(
+            isinstance(owner, ast.Try) and field == "body" and owner.handlers
+            for owner, field in self.module.blocks.ancestors(self.region.acquire)
+        )
+
+    def _listens(self) -> bool:
+        return any(
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr == "subscribe"
+            for node in own_nodes(self.region.scope.node)
+        )
+
+    def _handler_changes(self) -> list[str]:
+        """Handlers of the ``try`` around an acquisition, which now also see a close."""
+        guard = self.region.guard
+        if self.region.shape != "inside-try" or guard is None or self.target == "naq":
+            return []
+        return [
+            f"the `except` on line {handler.lineno} now also sees a cancellation of the close"
+            for handler in guard.handlers
+            if handler.type is None
+            or any(
+                isinstance(node, (ast.Name, ast.Attribute))
+                and (node.id if isinstance(node, ast.Name) else node.attr) in _HANDLERS_OF_ALL
+                for node in ast.walk(handler.type)
+            )
+        ]
+
+    def _notes(self, removed: list[Close]) -> list[str]:
+        region = self.region
+        return [
+            f"line {close.statement.lineno} closed whatever the pool holds, not `{region.handle}`"
+            for close in removed
+            if close.method == "pooled"
+        ]
+
+    # -- the header
+
+    def _header(self, removed: list[Close], kept: list[Close]) -> Header:
+        if self.target == "nats-py":
+            return self._plain_header()
+        region, module = self.region, self.module
+        value = getattr(region.acquire, "value", None)
+        if not isinstance(value, ast.Await) or value.value is not region.site.call:
+            raise RefusedError(
+                "the connecting call stands inside another call, which would be lost"
+            )
+        steps = self._steps()
+        uses = self._uses(removed)
+        self._refuse_outside(uses[region.handle])
+        manager = Manager(
+            region.site,
+            region.scope,
+            module.analysis.names,
+            module.vocabulary,
+            module.source,
+            module.parents,
+        )
+        drains = any(close.method == "drain" for close in removed)
+        header = manager.header(steps, uses, drains=drains)
+        for name in {*header.gone, *(_targets(header.taken))}:
+            self._refuse_outside(uses.get(name, []))
+        for statement in header.taken:
+            if not module.source.alone(statement):
+                raise RefusedError(f"line {statement.lineno} holds more than one statement")
+        for statement in (region.acquire, *header.taken):
+            for _, comment in self._comments(statement):
+                if comment.startswith("# type:") and header.gone:
+                    raise RefusedError(
+                        f"the type comment on line {statement.lineno} would lose its place"
+                    )
+        return header
+
+    def _plain_header(self) -> Header:
+        region = self.region
+        if region.made is None:
+            return Header([])
+        names = self.module.analysis.names
+        made = region.made
+        value = getattr(made, "value", None)
+        assert isinstance(value, ast.Call)
+        if names.resolve(value.func, region.scope) not in CLIENT_CLASSES:
+            raise RefusedError(f"`{region.handle}` is not a client of nats-py itself")
+        place = self.module.blocks.place(made)
+        following = place.block[place.index + 1 : place.index + 2]
+        between = [
+            mention
+            for mention in region.mentions
+            if mention.node not in set(ast.walk(made)) and mention.line <= _last(region.acquire)
+        ]
+        adjacent = following == [region.acquire] and len(between) == 1
+        captured_before = any(
+            mention.captured and mention.line < region.acquire.lineno for mention in region.mentions
+        )
+        if not adjacent or captured_before or self._nats_is_other():
+            return Header([f"async with {region.handle}:"])
+        known = names.resolve(ast.Name("nats", ast.Load()), region.scope) == "nats"
+        bound = self._binds_nats()
+        imports = [] if bound and known else [Import("", "nats", ast.unparse(value.func))]
+        return Header([], [made], imports=imports)
+
+    def _binds_nats(self) -> bool:
+        scope: Scope | None = self.region.scope
+        while scope is not None:
+            if "nats" in scope.imports:
+                return True
+            scope = scope.parent
+        return False
+
+    def _nats_is_other(self) -> bool:
+        names = self.module.analysis.names
+        return names.resolve(ast.Name("nats", ast.Load()), self.region.scope) != "nats"
+
+    def _steps(self) -> list[Step]:
+        """The statements of the body in order, as far as the header may take them over."""
+        region = self.region
+        block = self.module.blocks.place(region.acquire).block
+        index = block.index(region.acquire)
+        guard = region.guard
+        if region.shape == "inside-try" and guard is not None:
+            return [Step(statement, False) for statement in guard.body[index + 1 :]]
+        end = block.index(region.end)
+        if region.shape == "before-try" and guard is not None:
+            between = [Step(statement, False) for statement in block[index + 1 : end]]
+            guarded = bool(guard.handlers or guard.orelse or region.others)
+            return between + [Step(statement, guarded) for statement in guard.body]
+        last = end if region.shape == "straight" else end + 1
+        return [Step(statement, False) for statement in block[index + 1 : last]]
+
+    def _uses(self, removed: list[Close]) -> dict[str, list[Mention]]:
+        """Mentions by variable, those of acquisition, closes and ``= None`` left out."""
+        region = self.region
+        apart: set[ast.AST] = set()
+        names = {region.handle}
+        for node in own_nodes(region.scope.node):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                names.add(node.id)
+            if isinstance(node, ast.Assign) and _is_none(node.value) and len(node.targets) == 1:
+                apart.update(ast.walk(node))
+        target = region.acquire
+        apart.update(node for node in ast.walk(target) if isinstance(node, ast.Name))
+        for close in removed:
+            apart.update(ast.walk(close.statement))
+        return {
+            name: [
+                mention
+                for mention in (
+                    region.mentions if name == region.handle else mentions(region.scope, name)
+                )
+                if mention.node not in apart
+            ]
+            for name in names
+        }
+
+    def _refuse_outside(self, uses: list[Mention]) -> None:
+        region = self.region
+        first, last = region.acquire.lineno, _last(region.end)
+        if region.guard is not None and region.shape == "inside-try":
+            last = _last(region.guard.body[-1])
+        for mention in uses:
+            if not first <= mention.line <= last:
+                raise RefusedError(
+                    f"`{mention.node.id}` is used on line {mention.line}, "
+                    "where the connection is closed"
+                )
+
+    def _dropped_statements(self, header: Header) -> list[ast.stmt]:
+        return header.taken
+
+    def _inits(self, header: Header) -> list[ast.stmt]:
+        """The ``= None`` that nobody needs any more."""
+        region = self.region
+        gone = {region.handle, *header.gone}
+        inits: list[ast.stmt] = []
+        for name in gone:
+            named = region.mentions if name == region.handle else mentions(region.scope, name)
+            first = min(
+                [region.acquire.lineno, *(m.line for m in named if m.line > region.acquire.lineno)]
+            )
+            found = [
+                statement
+                for mention in named
+                if mention.line < first
+                and isinstance(
+                    statement := self.module.parents[mention.node], (ast.Assign, ast.AnnAssign)
+                )
+                and statement.value is not None
+                and _is_none(statement.value)
+                and not (isinstance(statement, ast.Assign) and len(statement.targets) > 1)
+            ]
+            ours = {id(statement) for statement in found}
+            closing = {node for close in region.closes for node in ast.walk(close.statement)}
+            last = _last(region.end)
+            if region.shape == "inside-try" and region.guard is not None:
+                last = _last(region.guard.body[-1])
+            outside = [
+                mention
+                for mention in named
+                if mention.node not in closing
+                and id(self.module.parents[mention.node]) not in ours
+                and not region.acquire.lineno <= mention.line <= last
+            ]
+            if not outside and all(self.module.source.alone(statement) for statement in found):
+                inits += [statement for statement in found if self._spare(statement)]
+        return inits
+
+    def _spare(self, statement: ast.stmt) -> bool:
+        """Whether a block is left when a statement goes."""
+        return len(self.module.blocks.place(statement).block) > 1
+
+    def _comments(self, statement: ast.stmt) -> list[tuple[int, str]]:
+        comments = self.module.source.comments
+        return [
+            (number, comments[number][1])
+            for number in range(statement.lineno, _last(statement) + 1)
+            if number in comments
+        ]
+
+    def _dropped(self, removed: list[Close], header: Header, inits: list[ast.stmt]) -> list[str]:
+        nodes: list[ast.AST] = [close.statement for close in removed]
+        nodes += inits
+        for statement in (self.region.acquire, *header.taken):
+            if isinstance(statement, ast.AnnAssign):
+                nodes.append(statement.annotation)
+        return [
+            ast.dump(node)
+            for root in nodes
+            for node in ast.walk(root)
+            if isinstance(node, ast.Constant)
+        ]
+
+
+class _Editor:
+    """Makes the edits of one decided rewrite."""
+
+    def __init__(
+        self,
+        module: Module,
+        region: Region,
+        header: Header,
+        removed: list[Close],
+        kept: list[Close],
+        inits: list[ast.stmt],
+        edits: Edits,
+    ) -> None:
+        self.source = module.source
+        self.module = module
+        self.region = region
+        self.header = header
+        self.removed = [close.statement for close in removed]
+        self.kept = [close.statement for close in kept]
+        self.inits = inits
+        self.edits = edits
+        self.base = self.source.indentation(region.acquire.lineno)
+        self.unit = self._unit()
+
+    def edit(self) -> None:
+        for init in self.inits:
+            self._take_out(init)
+        {
+            "before-try": self._before_try,
+            "inside-try": self._inside_try,
+            "straight": self._straight,
+            "never": self._straight,
+        }[self.region.shape]()
+
+    # -- shapes
+
+    def _before_try(self) -> None:
+        region, guard = self.region, self.region.guard
+        assert guard is not None
+        right = Shift(self.base, self.unit, right=True)
+        after = _last(region.acquire) + 1
+        self.edits.shift(after, guard.lineno - 1, right)
+        self._write_header(self.base)
+        if self._finally_goes() and not guard.handlers:
+            self._comment_lines(guard.lineno, guard.lineno, self.base + self.unit)
+            self._drop_finally(self.base + self.unit)
+        else:
+            self.edits.shift(guard.lineno, _last(guard), right)
+            if self._finally_goes():
+                self._drop_finally(self.base + self.unit)
+            else:
+                self._drop_closes()
+        self._take_derivations()
+        self._fill(guard.body, guard.body)
+        self._close_gap(after)
+
+    def _between(self) -> list[ast.stmt]:
+        block = self.module.blocks.place(self.region.acquire).block
+        return block[block.index(self.region.acquire) + 1 : block.index(self.region.end)]
+
+    def _inside_try(self) -> None:
+        region, guard = self.region, self.region.guard
+        assert guard is not None
+        body = guard.body
+        index = body.index(region.acquire)
+        rest = body[index + 1 :]
+        outer = self.source.indentation(guard.lineno)
+        after = _last(region.acquire) + 1
+        whole = self._finally_goes()
+        if not guard.handlers and (whole or self.kept):
+            # The `async with` takes the place of the `try`; what stood before it moves out.
+            left = Shift(self.base, self.unit, right=False)
+            self.edits.shift(guard.lineno + 1, region.acquire.lineno - 1, left)
+            self._comment_lines(guard.lineno, guard.lineno, outer)
+            self._write_header(outer, Shift(self.base, self.unit, right=False))
+            if whole:
+                self._drop_finally(self.base)
+            else:
+                self.edits.insert(after, [f"{self.base}try:"])
+                right = Shift(outer, self.unit, right=True)
+                self.edits.shift(after, _last(guard), right)
+                self._drop_closes()
+        else:
+            self._write_header(self.base)
+            right = Shift(self.base, self.unit, right=True)
+            end = _last(body[-1])
+            if rest:
+                self.edits.shift(after, end, right)
+            if whole:
+                self._drop_finally(outer)
+            else:
+                self._drop_closes()
+        self._take_derivations()
+        if not self._remaining(rest):
+            at = _last(rest[-1]) + 1 if rest else after
+            inner = self.base if not guard.handlers and whole else self.base + self.unit
+            self.edits.insert(at, [f"{inner}pass"])
+        self._close_gap(after)
+
+    def _straight(self) -> None:
+        region = self.region
+        block = self.module.blocks.place(region.acquire).block
+        first, last = block.index(region.acquire), block.index(region.end)
+        body = block[first + 1 : last + 1]
+        after = _last(region.acquire) + 1
+        self._write_header(self.base)
+        end = _last(region.end)
+        self.edits.shift(after, end, Shift(self.base, self.unit, right=True))
+        self._drop_closes()
+        self._take_derivations()
+        if not self._remaining(body):
+            self.edits.insert(end + 1, [f"{self.base}{self.unit}pass"])
+        self._close_gap(after)
+
+    # -- pieces
+
+    def _write_header(self, indentation: str, moved: Shift | None = None) -> None:
+        region, source = self.region, self.source
+        statement = region.acquire
+        first, last = statement.lineno, _last(statement)
+        if self.header.lines and not self.header.lines[0].startswith(
+            f"async with {region.handle}:"
+        ):
+            comments = [source.comments[n][1] for n in range(first, last) if n in source.comments]
+            trailing = source.comments.get(last)
+            lines = [indentation + comment for comment in comments]
+            text = self.header.lines[0]
+            if isinstance(statement, ast.AnnAssign) and region.handle not in self.header.gone:
+                lines.append(
+                    f"{indentation}{region.handle}: {source.segment(statement.annotation)}"
+                )
+            lines.append(indentation + text + self._gap(last, trailing))
+            self.edits.replace(first, last, lines)
+            return
+        if self.header.lines:  # `async with nc:` below the connecting call
+            self.edits.insert(last + 1, [indentation + self.header.lines[0]])
+            if moved is not None:
+                self.edits.shift(first, last, moved)
+            return
+        self._rewrite_in_place(statement, indentation)
+        if moved is not None:
+            self.edits.shift(first, last, moved)
+
+    def _rewrite_in_place(self, statement: ast.stmt, indentation: str) -> None:
+        """``nc = await f(...)`` becomes ``async with await f(...) as nc:``, the rest as it stands."""
+        source, handle = self.source, self.region.handle
+        value = getattr(statement, "value", None)
+        assert isinstance(value, ast.expr)
+        first, last = statement.lineno, _last(statement)
+        lines = {number: source.lines[number - 1] for number in range(first, last + 1)}
+        end = source.column(last, statement.end_col_offset or 0)
+        lines[last] = f"{lines[last][:end]} as {handle}:{lines[last][end:]}"
+        start = source.column(first, statement.col_offset)
+        if isinstance(statement, ast.Expr):
+            call = self.region.site.call
+            function = call.func
+            assert isinstance(function, ast.Attribute)
+            owner = function.value
+            line = lines[owner.lineno]
+            at = source.column(owner.lineno, owner.col_offset)
+            lines[owner.lineno] = line[:at] + "nats" + line[at + len(handle) :]
+            lines[first] = f"{lines[first][:start]}async with {lines[first][start:]}"
+        else:
+            # From the target to the `=`: the value may start in brackets on a later line.
+            begin = self._after_equals(statement)
+            if isinstance(statement, ast.AnnAssign):
+                annotation = source.segment(statement.annotation)
+                self.edits.insert(first, [f"{indentation}{handle}: {annotation}"])
+            lines[first] = f"{lines[first][:start]}async with {lines[first][begin:]}"
+        for number, line in lines.items():
+            self.edits.changed[number] = line
+
+    def _after_equals(self, statement: ast.stmt) -> int:
+        for token in self.source.tokens:
+            if (
+                token.start[0] == statement.lineno
+                and token.string == "="
+                and token.type == tokenize.OP
+            ):
+                line = self.source.lines[statement.lineno - 1]
+                rest = line[token.end[1] :]
+                return token.end[1] + len(rest) - len(rest.lstrip(" \t"))
+        raise RefusedError(f"line {statement.lineno} is written in a way that is not understood")
+
+    def _gap(self, number: int, comment: tuple[int, str] | None) -> str:
+        if comment is None:
+            return ""
+        line = self.source.lines[number - 1][: comment[0]]
+        return line[len(line.rstrip()) :] + comment[1]
+
+    def _finally_goes(self) -> bool:
+        guard = self.region.guard
+        assert guard is not None
+        return all(statement in self.removed for statement in guard.finalbody)
+
+    def _drop_finally(self, indentation: str) -> None:
+        guard = self.region.guard
+        assert guard is not None
+        start = self._finally_line(guard)
+        self._comment_lines(start, _last(guard.finalbody[-1]), indentation)
+        self._drop_blank_before(start)
+
+    def _finally_line(self, guard: ast.Try) -> int:
+        above = [*guard.body, *guard.handlers, *guard.orelse]
+        for number in range(_last(above[-1]) + 1, guard.finalbody[0].lineno + 1):
+            if _FINALLY.match(self.source.lines[number - 1]):
+                return number
+        raise RefusedError("the `finally` is written in a way that is not understood")
+
+    def _drop_closes(self) -> None:
+        for statement in self.removed:
+            if not self._alone_in_block(statement):
+                self._take_out(statement)
+            else:
+                self._take_out(statement, "pass")
+            self._drop_blank_before(statement.lineno, only=statement is self.region.end)
+
+    def _alone_in_block(self, statement: ast.stmt) -> bool:
+        block = self.module.blocks.place(statement).block
+        return all(other in self.removed for other in block) and statement is block[-1]
+
+    def _take_derivations(self) -> None:
+        for statement in self.header.taken:
+            self._take_out(statement)
+
+    def _remaining(self, body: Iterable[ast.stmt]) -> bool:
+        gone = [*self.header.taken, *self.removed]
+        return any(statement not in gone for statement in body)
+
+    def _fill(self, block: list[ast.stmt], body: list[ast.stmt]) -> None:
+        if not self._remaining(body) and (
+            not self._between() or self.region.guard is None or self.region.guard.handlers
+        ):
+            last = _last(block[-1])
+            levels = self.base + self.unit
+            guard = self.region.guard
+            if guard is not None and not (self._finally_goes() and not guard.handlers):
+                levels += self.unit
+            self.edits.insert(last + 1, [f"{levels}pass"])
+
+    def _take_out(self, statement: ast.stmt, instead: str | None = None) -> None:
+        """Delete a statement; its comments stay, each on a line of its own."""
+        indentation = self.source.indentation(statement.lineno)
+        first, last = statement.lineno, _last(statement)
+        newline = self.source.newline
+        for number in range(first, last + 1):
+            comment = self.source.comments.get(number)
+            if comment is None:
+                self.edits.replaced[number] = []
+            else:
+                self.edits.changed[number] = indentation + comment[1] + newline
+        if instead is not None:
+            self.edits.replaced.pop(last, None)
+            text = f"{indentation}{instead}"
+            comment = self.source.comments.get(last)
+            self.edits.changed[last] = text + (f"  {comment[1]}" if comment else "") + newline
+
+    def _comment_lines(self, first: int, last: int, indentation: str) -> None:
+        """Delete lines but for their comments."""
+        comments = self.source.comments
+        for number in range(first, last + 1):
+            found = comments.get(number)
+            self.edits.replaced[number] = [indentation + found[1]] if found else []
+
+    def _drop_blank_before(self, number: int, *, only: bool = True) -> None:
+        while only and number > 1 and not self.source.lines[number - 2].strip():
+            number -= 1
+            if number in self.source.inside_string:
+                return
+            self.edits.replaced[number] = []
+
+    def _close_gap(self, number: int) -> None:
+        """Take out blank lines right below the header."""
+        while number <= len(self.source.lines):
+            if number in self.edits.inserted and number != _last(self.region.acquire) + 1:
+                return
+            line = self.source.lines[number - 1]
+            gone = self.edits.replaced.get(number) == []
+            if not gone and line.strip():
+                return
+            if number > _last(self.region.end):
+                return
+            self.edits.replaced[number] = []
+            number += 1
+
+    def _unit(self) -> str:
+        """The white space of one level, as this function has it."""
+        region = self.region
+        place = self.module.blocks.place(region.acquire)
+        owner = place.owner
+        outer = self.source.indentation(getattr(owner, "lineno", region.acquire.lineno))
+        if self.base.startswith(outer) and len(self.base) > len(outer):
+            return self.base[len(outer) :]
+        return "\t" if "\t" in self.base else "    "
+
+
+def _last(statement: ast.AST) -> int:
+    return int(getattr(statement, "end_lineno", 0) or 0)
+
+
+def _inside(module: Module, node: ast.stmt, guard: ast.Try) -> bool:
+    return any(
+        owner is guard and field != "finalbody" for owner, field in module.blocks.ancestors(node)
+    )
+
+
+def _is_none(value: ast.expr | None) -> bool:
+    return isinstance(value, ast.Constant) and value.value is None
+
+
+def _targets(statements: list[ast.stmt]) -> set[str]:
+    return {
+        node.id
+        for statement in statements
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }

@@ -1,0 +1,152 @@
+"""One run of the codemod over many files."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass, field
+from itertools import islice
+
+from flake8_naq.migrate.constructor_run import fix_constructors
+from flake8_naq.migrate.files import Document, document, read_bytes
+from flake8_naq.migrate.find import matching, needles, suspicious, unreadable_for_ast_grep
+from flake8_naq.migrate.fixer import Options, Report, Result, fix_text
+from flake8_naq.migrate.source import Source, SourceError
+from flake8_naq.paths import STDIN
+
+# Starting a process costs more than a few files do.
+_WORTH_A_PROCESS = 16
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one file.
+
+    Attributes:
+        path: Its path.
+        document: The file as it was; None when it could not be read.
+        text: Its new text.
+        rewritten: What was fixed.
+        reports: What to tell the user.
+        error: Why it could not be read, one line.
+    """
+
+    path: str
+    document: Document | None = None
+    text: str = ""
+    rewritten: list[Report] = field(default_factory=list)
+    reports: list[Report] = field(default_factory=list)
+    error: str | None = None
+
+    @property
+    def changed(self) -> bool:
+        """Whether there is anything to write."""
+        return self.document is not None and self.text != self.document.text
+
+
+def candidates(
+    paths: Iterable[str], explicit: frozenset[str], options: Options
+) -> tuple[list[str], list[Outcome]]:
+    """The files worth parsing, and what cannot be read.
+
+    Args:
+        paths: All files of the run.
+        explicit: Those that the user named: they are checked even when they hold nothing of interest.
+        options: What to do.
+    """
+    sought = needles(options.settings)
+    found: list[str] = []
+    for_ast_grep: list[str] = []
+    failures: list[Outcome] = []
+    for path in paths:
+        try:
+            content = read_bytes(path)
+            if path in explicit:
+                Source(document(path, content).text)
+        except SourceError as error:
+            failures.append(Outcome(path, error=str(error)))
+            continue
+        if not suspicious(content, sought):
+            continue
+        (found if unreadable_for_ast_grep(content) else for_ast_grep).append(path)
+    matched = matching(for_ast_grep, options.settings)
+    wanted = {*found, *matched}
+    return [path for path in (*found, *for_ast_grep) if path in wanted], failures
+
+
+def fix_file(path: str, options: Options) -> Outcome:
+    """Fix one file; nothing is written."""
+    try:
+        return _fix_document(document(path, read_bytes(path)), options)
+    except SourceError as error:
+        return Outcome(path, error=str(error))
+
+
+def fix_stdin(name: str, options: Options) -> Outcome:
+    """Fix what standard input gives; nothing is written.
+
+    Args:
+        name: What to call it.
+        options: What to do.
+    """
+    try:
+        read = document(name, read_bytes(STDIN))
+        outcome = _fix_document(read, options)
+    except SourceError as error:
+        return Outcome(name, error=str(error))
+    if options.unsafe:
+        return next(iter(fix_constructors([outcome], options)))
+    return outcome
+
+
+def _fix_document(read: Document, options: Options) -> Outcome:
+    result: Result = fix_text(read.text, read.path, options)
+    return Outcome(read.path, read, result.text, result.rewritten, result.reports)
+
+
+def fix_files(paths: Sequence[str], options: Options, jobs: int) -> Iterator[Outcome]:
+    """Fix many files, in their order; nothing is written.
+
+    Without unsafe fixes a file is forgotten as soon as it has been given: memory does not grow
+    with their number. With them, those that rule 21 concerns are looked at together at the end.
+    """
+    outcomes = _fixed(paths, options, jobs)
+    if not options.unsafe:
+        yield from outcomes
+        return
+    yield from fix_constructors(outcomes, options)
+
+
+def _fixed(paths: Sequence[str], options: Options, jobs: int) -> Iterator[Outcome]:
+    if jobs < 2 or len(paths) < _WORTH_A_PROCESS:
+        for path in paths:
+            yield fix_file(path, options)
+        return
+    pool = ProcessPoolExecutor(
+        jobs, multiprocessing.get_context("spawn"), initializer=_ignore_interrupts
+    )
+    try:
+        yield from _in_order(pool, paths, options, ahead=4 * jobs)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _in_order(
+    pool: ProcessPoolExecutor, paths: Sequence[str], options: Options, ahead: int
+) -> Iterator[Outcome]:
+    """Results in the order of the files, never more than a few files ahead."""
+    left = iter(paths)
+    waiting: list[Future[Outcome]] = [
+        pool.submit(fix_file, path, options) for path in islice(left, ahead)
+    ]
+    while waiting:
+        wait(waiting[:1], return_when=FIRST_COMPLETED)
+        yield waiting.pop(0).result()
+        waiting += [pool.submit(fix_file, path, options) for path in islice(left, 1)]
+
+
+def _ignore_interrupts() -> None:
+    # Ctrl-C is for the process that writes; it then ends the others.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,4 +1,4 @@
-"""mkdocs hooks: pages made from the rules and from the phases' records.
+"""mkdocs hooks: what the site takes from the rules, the commands and the phases' records.
 
 https://www.mkdocs.org/user-guide/configuration/#hooks
 """
@@ -6,21 +6,38 @@ https://www.mkdocs.org/user-guide/configuration/#hooks
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mkdocs.exceptions import PluginError
+from mkdocs.structure.files import File
 
+from flake8_naq.rules import all_rules
 from recorder import record
 from recorder.pages import PARTS
 from recorder.phases import ROOT, all_phases, load
+from recorder.reference import rules
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
     from mkdocs.structure.files import Files
     from mkdocs.structure.pages import Page
 
-_MARKER = re.compile(r"^<!-- record: (\w+) -->$", re.MULTILINE)
+_MENDED = {
+    # Material asks the repository's host for its stars.
+    ' data-md-component="source"': "",
+    # A dialog needs a name.
+    'data-md-component="search" role="dialog"': (
+        'data-md-component="search" role="dialog" aria-label="Search"'
+    ),
+}
+"""What is mended in the theme's output."""
+
+_MARKER = re.compile(r"^<!-- (record|made): ([\w-]+) -->$", re.MULTILINE)
+
+MADE: dict[str, Callable[[], str]] = {"rules": rules.overview}
+"""What any page may ask for with ``<!-- made: NAME -->``."""
 
 
 def on_pre_build(config: MkDocsConfig) -> None:
@@ -36,18 +53,59 @@ def on_pre_build(config: MkDocsConfig) -> None:
             raise PluginError(f"stale: {names}; run `tox run -e record` and commit the result")
 
 
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the pages that are made from code, and name all made pages in the navigation."""
+    for rule in all_rules():
+        file = File.generated(config, f"rules/NAQ{rule.number}.md", content=rules.page(rule))
+        file.edit_uri = f"../{rules.source(rule)}"
+        files.append(file)
+    listed = {
+        "phases/": [{phase.title: f"phases/{phase.name}/index.md"} for phase in all_phases()],
+        "rules/": [{rules.title(rule): f"rules/NAQ{rule.number}.md"} for rule in all_rules()],
+    }
+    config.nav = _filled(config.nav, listed)
+    return files
+
+
+def _filled(entry: Any, listed: dict[str, list[dict[str, str]]]) -> Any:
+    """A part of the navigation, with the made pages where it names their folder."""
+    if isinstance(entry, dict):
+        return {title: _filled(value, listed) for title, value in entry.items()}
+    if isinstance(entry, list):
+        return [_filled(value, listed) for value in entry]
+    return [f"{entry}index.md", *listed[entry]] if entry in listed else entry
+
+
 def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Put a phase's record where its page asks for it.
+    """Put what is made where a page asks for it.
 
     Raises:
-        PluginError: the page asks for a part that does not exist.
+        PluginError: the page asks for something that does not exist.
     """
     place = PurePosixPath(page.file.src_uri)
 
     def part(match: re.Match[str]) -> str:
-        make = PARTS.get(match[1])
-        if make is None:
-            raise PluginError(f"{place}: no part of a record is called {match[1]!r}")
-        return make(load(place.parent.name))
+        kind, name = match.groups()
+        if kind == "record" and name in PARTS:
+            return PARTS[name](load(place.parent.name))
+        if kind == "made" and name in MADE:
+            return MADE[name]()
+        raise PluginError(f"{place}: nothing {kind} is called {name!r}")
 
     return _MARKER.sub(part, markdown)
+
+
+def on_post_page(output: str, *, page: Page, config: MkDocsConfig) -> str:
+    """Mend the theme's output."""
+    return _mended(output)
+
+
+def on_post_template(output: str, *, template_name: str, config: MkDocsConfig) -> str:
+    """Mend the theme's output in the page for a missing address too."""
+    return _mended(output)
+
+
+def _mended(html: str) -> str:
+    for part, better in _MENDED.items():
+        html = html.replace(part, better)
+    return html

@@ -1,0 +1,73 @@
+"""What holds for every page of the site."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+from playwright.sync_api import Browser
+
+DESKTOP, PHONE = 1280, 390
+LIMIT = 300_000
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one page did, in a browser with an empty cache.
+
+    Args:
+        errors: what it wrote to the console as errors, and exceptions of its scripts.
+        addresses: what it asked for.
+        transferred: bytes over the wire, headers included.
+        overflow: pixels by which it is wider than the window.
+    """
+
+    errors: list[str]
+    addresses: list[str]
+    transferred: int
+    overflow: int
+
+
+@pytest.fixture(scope="module", params=[DESKTOP, PHONE], ids=["desktop", "phone"])
+def seen(site, browser: Browser, request: pytest.FixtureRequest) -> dict[str, Seen]:
+    viewport = {"width": request.param, "height": 844}
+    return {path: visit(browser, site.url + path, viewport) for path in site.pages()}
+
+
+def visit(browser: Browser, address: str, viewport: dict[str, int]) -> Seen:
+    with browser.new_context(viewport=viewport) as context:
+        page = context.new_page()
+        errors: list[str] = []
+        requests = []
+        page.on("request", lambda request: requests.append(request))
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+        page.goto(address, wait_until="networkidle")
+        sizes = [request.sizes() for request in requests if request.url.startswith("http")]
+        return Seen(
+            errors,
+            [request.url for request in requests],
+            sum(size["responseBodySize"] + size["responseHeadersSize"] for size in sizes),
+            page.evaluate(
+                "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            ),
+        )
+
+
+def test_no_page_logs_an_error(seen: dict[str, Seen]) -> None:
+    assert {path: page.errors for path, page in seen.items() if page.errors} == {}
+
+
+def test_no_page_asks_another_host(site, seen: dict[str, Seen]) -> None:
+    own = (site.url, "data:", "blob:")
+    foreign = {url for page in seen.values() for url in page.addresses if not url.startswith(own)}
+    assert foreign == set()
+
+
+def test_every_page_weighs_less_than_300_kilobytes(seen: dict[str, Seen]) -> None:
+    heavy = {path: page.transferred for path, page in seen.items() if page.transferred >= LIMIT}
+    assert heavy == {}
+
+
+def test_no_page_is_wider_than_its_window(seen: dict[str, Seen]) -> None:
+    assert {path: page.overflow for path, page in seen.items() if page.overflow > 0} == {}

@@ -17,6 +17,14 @@ ScopeNode: TypeAlias = (
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
+_NAMED = (
+    ast.FunctionDef,
+    ast.AsyncFunctionDef,
+    ast.ClassDef,
+    ast.ExceptHandler,
+    ast.MatchAs,
+    ast.MatchStar,
+)
 _LEAVES = (
     ast.Name,
     ast.Constant,
@@ -235,14 +243,11 @@ def _bindings(root: ScopeNode) -> dict[str, ast.expr | None]:
     sole: dict[str, ast.expr] = {}
     for node in own_nodes(root):
         if isinstance(node, ast.Assign) and len(node.targets) == 1:
-            if isinstance(target := node.targets[0], ast.Name):
+            target = node.targets[0]
+            if isinstance(target, ast.Name):
                 sole[target.id] = node.value
         elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
             bound[node.id] = None if node.id in bound else _UNBOUND
-        elif (
-            (isinstance(node, ast.ExceptHandler) and node.name)
-            or (isinstance(node, (ast.MatchAs, ast.MatchStar)) and node.name)
-            or isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
-        ):
+        elif isinstance(node, _NAMED) and node.name is not None:
             bound[node.name] = None
     return {name: sole.get(name) if value is _UNBOUND else None for name, value in bound.items()}

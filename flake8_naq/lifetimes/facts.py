@@ -13,6 +13,7 @@ Scope: TypeAlias = ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.Lam
 Flavour = Literal["naq", "nats-py"]
 HandleKind = Literal["jetstream", "kv", "subscription", "other"]
 ReleaseMethod = Literal["close", "drain", "helper"]
+EscapeKind = Literal["returned", "yielded", "stored", "container", "argument", "captured"]
 Closing = Literal["finally", "straight", "some", "never", "elsewhere"]
 
 
@@ -65,7 +66,7 @@ class Escape:
     function that outlives the call.
     """
 
-    kind: Literal["returned", "yielded", "stored", "container", "argument", "captured"]
+    kind: EscapeKind
     node: ast.AST
 
 
@@ -106,6 +107,8 @@ class Site:
         owned: Whether it leaves the function on purpose: no finding.
         in_loop: The loop or comprehension that opens it on each turn.
         collected: Whether it is kept in a local container.
+        left_then_closed: Whether a block closes it (a `with` or a `finally`) on the way out with
+            it, or with a handle of it.
         shared_with: Other connections that this one could do the work of.
     """
 
@@ -127,6 +130,7 @@ class Site:
     owned: bool = False
     in_loop: ast.AST | None = None
     collected: bool = False
+    left_then_closed: bool = False
     shared_with: list[Site] = field(default_factory=list)
 
     @property

@@ -48,12 +48,18 @@ class Vocabulary:
         self._jetstream = NAQ_JETSTREAM.union(settings.jetstream_functions)
         self._close = NAQ_CLOSE.union(settings.close_functions)
         self._managers = NAQ_MANAGERS.union(settings.context_managers)
+        openers = (*CONNECT, *self._connect, *self._managers)
+        self.opening_names = {name.rpartition(".")[2] for name in openers}
 
     def connects(self, name: str) -> Flavour | None:
         """Which kind of connection a function of this name opens, None for no connection."""
         if name in CONNECT:
             return "nats-py"
         return "naq" if _listed(name, self._connect) else None
+
+    def is_configured(self, name: str) -> bool:
+        """Whether the project named this opener: it may be a plain function."""
+        return _listed(name, self._configured_connect)
 
     def derives_jetstream(self, name: str) -> bool:
         """Whether a function of this name derives JetStream from a connection."""

@@ -28,6 +28,15 @@ def cure(site: Site) -> str:
     return _call("nats_connection", url)
 
 
+def lines_of(sites: list[Site]) -> str:
+    """Which lines open these connections."""
+    lines = sorted(site.call.lineno for site in sites)
+    shown = [str(line) for line in lines[:3]]
+    return (
+        f"the one on line {shown[0]}" if len(lines) == 1 else f"those on lines {', '.join(shown)}"
+    )
+
+
 def _call(function: str, *arguments: str) -> str:
     text = f"async with {function}({', '.join(filter(None, arguments))})"
     return f"`{text}`" if len(text) <= 80 and "\n" not in text else f"`async with {function}(...)`"

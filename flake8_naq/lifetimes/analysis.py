@@ -1,0 +1,86 @@
+"""Puts the parts together: which scopes are looked into, and in which order."""
+
+from __future__ import annotations
+
+import ast
+
+from flake8_naq.lifetimes.context import Context
+from flake8_naq.lifetimes.facts import Failure, ModuleAnalysis, Site
+from flake8_naq.lifetimes.flow import Flow, facts_on_entry
+from flake8_naq.lifetimes.ownership import conclude
+from flake8_naq.lifetimes.sharing import find_shared
+from flake8_naq.lifetimes.statements import Statements
+from flake8_naq.lifetimes.states import Trace
+from flake8_naq.lifetimes.summaries import Fates, acquirer_of
+from flake8_naq.lifetimes.vocabulary import Vocabulary
+from flake8_naq.names import Names, Scope
+from flake8_naq.settings import Settings
+
+
+def analyse(tree: ast.Module, settings: Settings) -> ModuleAnalysis:
+    """Find every connection of a module and follow it.
+
+    Args:
+        tree: The module's syntax tree.
+        settings: Names of the project's own helpers.
+    """
+    names = Names(tree)
+    context = Context(names, Vocabulary(settings))
+    context.fate_of = Fates(context).of
+    analysis = ModuleAnalysis(tree, names)
+    found: dict[Scope, list[Trace]] = {}
+    pending = [scope for scope in names.scopes.values() if _may_acquire(scope, context)]
+    for scope in pending:
+        found[scope] = _look_into(scope, context, analysis)
+    for scope in pending:
+        if isinstance(scope.node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            acquirer = acquirer_of(found[scope], scope.node)
+            if acquirer is not None:
+                context.acquirers[scope.node] = acquirer
+    if context.acquirers:
+        for scope in names.scopes.values():
+            if any(
+                names.own_function(call.func, scope) in context.acquirers for call in scope.calls
+            ):
+                found[scope] = _look_into(scope, context, analysis)
+    analysis.sites = sorted(
+        (trace.site for traces in found.values() for trace in traces),
+        key=lambda site: (site.call.lineno, site.call.col_offset),
+    )
+    return analysis
+
+
+def _may_acquire(scope: Scope, context: Context) -> bool:
+    """Whether a scope calls anything whose last name is that of an opener or a context manager."""
+    wanted = context.vocabulary.opening_names
+    for call in scope.calls:
+        function = call.func
+        last = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+        if last in wanted:
+            return True
+        origin = scope.imports.get(last) or context.names.module.imports.get(last)
+        if origin is not None and origin.rpartition(".")[2] in wanted:
+            return True
+    return False
+
+
+def _look_into(scope: Scope, context: Context, analysis: ModuleAnalysis) -> list[Trace]:
+    """Follow every connection that one scope acquires; a crash becomes a failure of that scope."""
+    try:
+        lowered = Statements(context, scope)
+        graph = lowered.lower()
+        traces = []
+        if graph.sites:
+            facts = facts_on_entry(graph)
+            seen: set[Site] = set()
+            for site, block in graph.sites:
+                if block.order >= 0 and block in facts and site not in seen:
+                    seen.add(site)
+                    traces.append(Flow(graph, site).from_acquisition(block, facts[block]))
+            for trace in traces:
+                conclude(trace, lowered)
+            find_shared([trace.site for trace in traces], graph)
+        return traces
+    except Exception as error:  # noqa: BLE001  one function's trouble is not the whole run's
+        analysis.failures.append(Failure(scope.node, scope.qualname, error))
+        return []

@@ -1,0 +1,190 @@
+"""Builds blocks: the straight path, the jumps, and where an exception goes from each point."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from flake8_naq.lifetimes.graph import Block, Graph, Place, Step
+
+Exit = Literal["normal", "raise", "cancel", "return", "break", "continue"]
+
+# A `finally` is lowered once for each way that enters it, so that each goes on where it meant to.
+# Inside other `finally` blocks that would multiply, so from this depth on all ways share one copy.
+_SHARED_FROM_DEPTH = 2
+
+
+@dataclass(eq=False, slots=True)
+class _Loop:
+    on_break: Block
+    on_continue: Block
+
+
+@dataclass(eq=False, slots=True)
+class _Handlers:
+    raised: Block
+    cancelled: Block
+
+
+@dataclass(eq=False, slots=True)
+class _Finally:
+    lower_body: Callable[[], None]
+    entries: dict[Exit, Block] = field(default_factory=dict)
+
+
+_Frame: TypeAlias = _Loop | _Handlers | _Finally
+
+
+class Builder:
+    """The growing graph of one scope.
+
+    Attributes:
+        graph: What is built.
+        current: The block that the next step goes to.
+    """
+
+    def __init__(self, end_line: int) -> None:
+        entry = Block()
+        self.graph = Graph(entry, Block(), Block(), Block(), end_line=end_line)
+        self.current = entry
+        self.finally_depth = 0
+        self.loop_ends: list[int] = []
+        self._frames: list[_Frame] = []
+        self._temporaries = 0
+
+    def emit(self, step: Step) -> None:
+        """Add a step to the current block."""
+        self.current.steps.append(step)
+
+    def temporary(self, line: int) -> Place:
+        """A new place for the value of an inner expression, needed up to this line."""
+        self._temporaries += 1
+        place = f"%{self._temporaries}"
+        self.graph.last_line[place] = max(line, self.loop_ends[0] if self.loop_ends else 0)
+        return place
+
+    def mention(self, root: str, line: int) -> None:
+        """Note that a name matters on this line (in a loop: until its end)."""
+        if self.loop_ends:
+            line = max(line, self.loop_ends[0])
+        if self.graph.last_line.get(root, 0) < line:
+            self.graph.last_line[root] = line
+
+    def start(self, block: Block) -> None:
+        """Go on in this block."""
+        self.current = block
+
+    def go(self, target: Block) -> None:
+        """Lead the straight path from the current block to another."""
+        self.current.successors.append(target)
+
+    def advance(self) -> None:
+        """Go on in a new block after the current one."""
+        block = Block(self.current.line)
+        self.go(block)
+        self.start(block)
+
+    def may_raise(self, node: ast.AST, *, cancel: bool = False) -> None:
+        """End the block: what follows only runs if `node` did not raise (or was cancelled)."""
+        block = self.current
+        block.raises = self.exceptional("raise")
+        if cancel:
+            block.cancels = self.exceptional("cancel")
+        block.raising_line = getattr(node, "lineno", block.line)
+        self.advance()
+
+    def raise_now(self, node: ast.AST, *, cancelling: bool) -> None:
+        """End the block for good: `node` raises."""
+        block = self.current
+        block.raising_line = getattr(node, "lineno", block.line)
+        if cancelling:
+            block.cancels = self.exceptional("cancel")
+        else:
+            block.raises = self.exceptional("raise")
+        self.start(Block())
+
+    def jump(self, way: Literal["return", "break", "continue"], line: int = 0) -> None:
+        """Leave by a statement; what follows is dead."""
+        if way == "return":
+            self.current.returning_line = line
+        target = self._target(way)
+        if target is not None:
+            self.go(target)
+        self.start(Block())
+
+    def in_loop(self, on_break: Block, on_continue: Block, lower_body: Callable[[], None]) -> None:
+        """Lower a loop's body."""
+        self._frames.append(_Loop(on_break, on_continue))
+        lower_body()
+        self._frames.pop()
+
+    def catching(self, raised: Block, cancelled: Block, lower_body: Callable[[], None]) -> None:
+        """Lower a body whose exceptions go to these blocks."""
+        self._frames.append(_Handlers(raised, cancelled))
+        lower_body()
+        self._frames.pop()
+
+    def finally_run(self, lower_body: Callable[[], None], lower_final: Callable[[], None]) -> None:
+        """Lower a body, and what runs after it whichever way it ends."""
+        frame = _Finally(lower_final)
+        self._frames.append(frame)
+        lower_body()
+        self._frames.pop()
+        normal = self._enter(frame, "normal")
+        self.go(normal)
+        after = Block()
+        if self.finally_depth >= _SHARED_FROM_DEPTH:
+            self._lower_final(frame, normal)
+            last = self.current
+            for way in frame.entries:
+                self.start(last)
+                self._go_on(way, after)
+        else:
+            for way, entry in frame.entries.items():
+                self._lower_final(frame, entry)
+                self._go_on(way, after)
+        self.start(after)
+
+    def _lower_final(self, frame: _Finally, entry: Block) -> None:
+        self.start(entry)
+        self.finally_depth += 1
+        frame.lower_body()
+        self.finally_depth -= 1
+
+    def _go_on(self, way: Exit, after: Block) -> None:
+        target = after if way == "normal" else self._target(way)
+        if target is not None:
+            self.go(target)
+
+    def _enter(self, frame: _Finally, way: Exit) -> Block:
+        if way not in frame.entries:
+            shared = self.finally_depth >= _SHARED_FROM_DEPTH and frame.entries
+            frame.entries[way] = next(iter(frame.entries.values())) if shared else Block()
+        return frame.entries[way]
+
+    def exceptional(self, way: Literal["raise", "cancel"]) -> Block:
+        """Where an exception goes from here, or a cancellation."""
+        target = self._target(way)
+        assert target is not None
+        return target
+
+    def _target(self, way: Exit) -> Block | None:
+        for frame in reversed(self._frames):
+            if isinstance(frame, _Finally):
+                return self._enter(frame, way)
+            if isinstance(frame, _Handlers):
+                if way == "raise":
+                    return frame.raised
+                if way == "cancel":
+                    return frame.cancelled
+            elif way == "break":
+                return frame.on_break
+            elif way == "continue":
+                return frame.on_continue
+        if way == "raise":
+            return self.graph.failure
+        if way == "cancel":
+            return self.graph.cancellation
+        return self.graph.end if way == "return" else None

@@ -1,0 +1,68 @@
+"""Nested functions: which names of the function around them they use, and which they close."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+from flake8_naq.lifetimes.vocabulary import CLOSING_METHODS
+from flake8_naq.names import Scope, dotted
+
+if TYPE_CHECKING:
+    from flake8_naq.lifetimes.context import Context
+
+Nested: TypeAlias = ast.Lambda | ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass(eq=False, slots=True)
+class Closure:
+    """What a nested function does with the names around it.
+
+    Attributes:
+        node: The function.
+        names: Free names, with the places where they are loaded.
+        closes: Free names (or dotted attributes) that it closes, with the closing call.
+        escapes: Where it leaves the scope: the node that hands it on, and the place of the
+            receiver it is handed to (None for an unknown one).
+    """
+
+    node: Nested
+    names: dict[str, list[ast.expr]] = field(default_factory=dict)
+    closes: dict[str, ast.Call] = field(default_factory=dict)
+    escapes: list[tuple[ast.AST, str | None]] = field(default_factory=list)
+
+
+def captured_by(node: Nested, context: Context, scope: Scope) -> Closure:
+    """Look into a nested function (and what is nested in it)."""
+    closure = Closure(node)
+    own: set[str] = set()
+    bodies = node.body if isinstance(node.body, list) else [node.body]
+    inner = context.names.scopes.get(node, scope)
+    own.update(set(inner.bound) - inner.declared)
+    stack: list[ast.AST] = list(bodies)
+    while stack:
+        child = stack.pop()
+        if isinstance(child, ast.Name) and isinstance(child.ctx, ast.Load):
+            if child.id not in own:
+                closure.names.setdefault(child.id, []).append(child)
+        elif isinstance(child, ast.Call):
+            closed = _closed_by(child, context, inner)
+            if closed is not None and closed.partition(".")[0] not in own:
+                closure.closes[closed] = child
+        stack.extend(ast.iter_child_nodes(child))
+    return closure
+
+
+def _closed_by(call: ast.Call, context: Context, scope: Scope) -> str | None:
+    function = call.func
+    if isinstance(function, ast.Attribute) and function.attr in CLOSING_METHODS and not call.args:
+        return dotted(function.value)
+    name = context.names.resolve(function, scope)
+    if name is not None and context.vocabulary.closes(name) and call.args:
+        return dotted(call.args[0])
+    # `loop.call_soon(nc.close)`
+    for argument in call.args:
+        if isinstance(argument, ast.Attribute) and argument.attr in CLOSING_METHODS:
+            return dotted(argument.value)
+    return None

@@ -1,0 +1,130 @@
+"""What is known of the whole module while one of its scopes is lowered."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from flake8_naq.lifetimes.facts import HandleKind
+from flake8_naq.lifetimes.vocabulary import CLIENT_CLASSES, Vocabulary
+from flake8_naq.names import Function, Names, Scope, dotted, own_nodes
+
+# What stands at one position of what an acquiring function returns.
+Returned = Literal["connection", "jetstream", "kv", "subscription", "other"] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Acquirer:
+    """A function of the module that returns a fresh connection.
+
+    Attributes:
+        returned: What it returns: one thing, or the parts of a tuple.
+        is_tuple: Whether it returns a tuple.
+    """
+
+    returned: tuple[Returned, ...]
+    is_tuple: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterFate:
+    """What a function of the module does with a connection that it is given.
+
+    Attributes:
+        closes: It closes it.
+        keeps: It puts it where it outlives the call, or hands it to somebody unknown.
+        derives: It returns a handle derived from it.
+    """
+
+    closes: bool = False
+    keeps: bool = False
+    derives: HandleKind | None = None
+
+
+@dataclass(eq=False, slots=True)
+class Context:
+    """The module's names and functions.
+
+    Attributes:
+        names: What names stand for.
+        vocabulary: Which functions acquire, derive and close.
+        acquirers: The module's functions that return a fresh connection.
+        fate_of: What a function does with the parameter of this name.
+    """
+
+    names: Names
+    vocabulary: Vocabulary
+    acquirers: dict[Function, Acquirer] = field(default_factory=dict)
+    fate_of: Callable[[Function, str], ParameterFate] | None = None
+    _clients: dict[Scope, set[str]] = field(default_factory=dict)
+
+    def is_fixture(self, node: ast.AST) -> bool:
+        """Whether a function is a pytest fixture: nothing is raised at its `yield`."""
+        return any("fixture" in name for name in decorators_of(node))
+
+    def is_client(self, call: ast.expr | None, scope: Scope) -> bool:
+        """Whether an expression makes a client that is not connected yet, `NATS()`."""
+        if not isinstance(call, ast.Call):
+            return False
+        name = self.names.resolve(call.func, scope)
+        if name is not None:
+            return name in CLIENT_CLASSES
+        if isinstance(call.func, ast.Name) and call.func.id in self.names.module.classes:
+            bases = self.names.module.classes[call.func.id].bases
+            module = self.names.module
+            return any(self.names.resolve(base, module) in CLIENT_CLASSES for base in bases)
+        return False
+
+    def holds_client(self, place: str, scope: Scope) -> bool:
+        """Whether a name or attribute is given such a client somewhere in its own scope."""
+        root = place.partition(".")[0]
+        if root in ("self", "cls"):
+            holder = self.names.class_around(scope)
+            return holder is not None and place in self._clients_in(holder)
+        current: Scope | None = scope
+        while current is not None:
+            if place in self._clients_in(current):
+                return True
+            if root in current.bound and root not in current.declared:
+                return False
+            current = current.parent
+        return False
+
+    def _clients_in(self, holder: Scope) -> set[str]:
+        """Places that are given a fresh client in a scope (of a class: in its methods)."""
+        if holder not in self._clients:
+            scopes = (
+                [holder, *holder.children] if isinstance(holder.node, ast.ClassDef) else [holder]
+            )
+            self._clients[holder] = {
+                path
+                for scope in scopes
+                for target, value in _given(scope.node)
+                if self.is_client(value, scope) and (path := dotted(target)) is not None
+            }
+        return self._clients[holder]
+
+
+def decorators_of(node: ast.AST) -> list[str]:
+    """The dotted names of a function's decorators, as written."""
+    if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return []
+    called = [
+        decorator.func if isinstance(decorator, ast.Call) else decorator
+        for decorator in node.decorator_list
+    ]
+    return [dotted(decorator) or "" for decorator in called]
+
+
+def _given(root: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """Targets and what they are given, of every binding of a call in a scope."""
+    for node in own_nodes(root):
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                yield target, node.value
+        elif isinstance(node, (ast.AnnAssign, ast.NamedExpr)) and node.value is not None:
+            yield node.target, node.value
+        elif isinstance(node, ast.withitem) and node.optional_vars is not None:
+            yield node.optional_vars, node.context_expr

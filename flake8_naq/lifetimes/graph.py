@@ -1,0 +1,209 @@
+"""The control-flow graph that a function is lowered to.
+
+A block holds steps that cannot fail, then perhaps one point that can: an exception leaves the
+block after its steps. Exceptions and cancellation are two channels, since `except Exception`
+stops the one and not the other. A step works on places: names and dotted attributes as written
+(``nc``, ``self.nc``), and temporaries (``%1``) for the values of inner expressions.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from flake8_naq.lifetimes.facts import Derived, Release, Site
+
+Place: TypeAlias = str
+
+# What a place holds of a connection: itself, a handle derived from it, or something around it.
+# A container of handles is told from one of connections: `for sub in subs: await sub.drain()`.
+CONNECTION, HANDLE, BOX, HANDLES = "connection", "handle", "box", "handles"
+
+# What is known of a place besides: None, truthy, falsy but not None, not None.
+NONE, TRUE, FALSE, SOME = "none", "true", "false", "some"
+
+
+@dataclass(eq=False, slots=True)
+class Acquire:
+    """A connection is opened, and `place` holds it."""
+
+    place: Place
+    site: Site
+
+
+@dataclass(eq=False, slots=True)
+class Move:
+    """`place` holds what `source` held; an element of it when `element`."""
+
+    place: Place
+    source: Place
+    element: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class Wrap:
+    """`place` (also) holds something around what `source` holds; `collected` in a container."""
+
+    place: Place
+    source: Place
+    node: ast.AST
+    collected: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class Derive:
+    """`place` holds a handle that is derived from what `source` holds."""
+
+    place: Place
+    source: Place
+    derived: Derived
+    node: ast.expr
+
+
+@dataclass(eq=False, slots=True)
+class Forget:
+    """`place` holds something else from here on; `fact` is what is known of it."""
+
+    place: Place
+    fact: str | None = None
+
+
+@dataclass(eq=False, slots=True)
+class Use:
+    """`source` is used; `live` when the use needs an open connection."""
+
+    source: Place
+    node: ast.expr
+    live: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class Close:
+    """`source` is closed; None for a close that names no connection."""
+
+    source: Place | None
+    release: Release
+
+
+@dataclass(eq=False, slots=True)
+class Leave:
+    """What `source` holds leaves the function for good."""
+
+    source: Place
+    kind: Literal["returned", "yielded", "stored"]
+    node: ast.AST
+    place: Place | None = None
+
+
+@dataclass(eq=False, slots=True)
+class Hand:
+    """`source` is handed to a call (of a method of `receiver`) that may keep it.
+
+    With `closer`, what is handed on is the means to close it.
+    """
+
+    source: Place
+    node: ast.AST
+    receiver: Place | None = None
+    closer: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class Manage:
+    """A context manager or an exit stack takes over the closing of `source`."""
+
+    source: Place
+
+
+@dataclass(eq=False, slots=True)
+class Test:
+    """The path goes on only where the question about `place` has this answer.
+
+    A loop over a container asks ``iterated``: a turn sets the mark (`answer` False), and what is
+    in the container only comes out of the loop with the mark set.
+    """
+
+    place: Place
+    question: Literal["truthy", "none", "connected", "closed", "bound", "iterated"]
+    answer: bool
+    mark: str = ""
+
+
+Step: TypeAlias = (
+    Acquire | Move | Wrap | Derive | Forget | Use | Close | Leave | Hand | Manage | Test
+)
+
+
+@dataclass(eq=False, slots=True)
+class Block:
+    """Steps that run one after the other.
+
+    Attributes:
+        line: The line of the first statement of it, 0 for a mere joint.
+        steps: What happens.
+        successors: Where the straight path goes on.
+        raises: Where an exception goes, after the steps; None when nothing can raise.
+        cancels: Where a cancellation goes.
+        raising_line: The line of what can raise.
+        returning_line: The line of the ``return`` that ends it, 0 for another end.
+        order: Place in the order of processing; a successor mostly has a higher one.
+    """
+
+    line: int = 0
+    steps: list[Step] = field(default_factory=list)
+    successors: list[Block] = field(default_factory=list)
+    raises: Block | None = None
+    cancels: Block | None = None
+    raising_line: int = 0
+    returning_line: int = 0
+    order: int = -1
+
+
+@dataclass(eq=False, slots=True)
+class Graph:
+    """A lowered scope.
+
+    Attributes:
+        entry: Where it begins.
+        end: Where the straight path and every `return` end.
+        failure: Where exceptions leave it.
+        cancellation: Where cancellations leave it.
+        sites: The acquisitions in it and the blocks they stand in.
+        last_line: Root name to the last line on which it can still matter.
+        last_url_close: The last line with a close that names a URL or nothing.
+        end_line: The last line of the scope.
+    """
+
+    entry: Block
+    end: Block
+    failure: Block
+    cancellation: Block
+    sites: list[tuple[Site, Block]] = field(default_factory=list)
+    last_line: dict[str, int] = field(default_factory=dict)
+    last_url_close: int = 0
+    end_line: int = 0
+
+    def number(self) -> None:
+        """Number the blocks in reverse postorder."""
+        postorder: list[Block] = []
+        self.entry.order = 0
+        stack = [(self.entry, _targets(self.entry))]
+        while stack:
+            block, targets = stack[-1]
+            if targets:
+                target = targets.pop()
+                if target.order < 0:
+                    target.order = 0
+                    stack.append((target, _targets(target)))
+            else:
+                postorder.append(block)
+                stack.pop()
+        for order, block in enumerate(reversed(postorder)):
+            block.order = order
+
+
+def _targets(block: Block) -> list[Block]:
+    targets = list(block.successors)
+    targets += [target for target in (block.raises, block.cancels) if target is not None]
+    return targets

@@ -1,0 +1,144 @@
+"""From what was seen of a connection to what is said of it: who owns it, how it is closed."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from flake8_naq.lifetimes.closures import Closure
+from flake8_naq.lifetimes.context import decorators_of
+from flake8_naq.lifetimes.facts import Closing, Escape, Site
+from flake8_naq.lifetimes.graph import Place
+from flake8_naq.lifetimes.statements import Statements
+from flake8_naq.lifetimes.states import Trace
+from flake8_naq.names import Scope, dotted
+
+# Which path tells most, when there are several.
+_TELLING = {"returns": 0, "rebound": 1, "ends": 2, "raises": 3, "cancelled": 4}
+
+
+def conclude(trace: Trace, lowered: Statements) -> None:
+    """Write what was seen of a connection into its site."""
+    site = trace.site
+    site.derived = sorted(trace.derived, key=lambda item: _position(item.call))
+    site.releases = sorted(trace.releases, key=lambda item: _position(item.call))
+    site.escapes = sorted(trace.escapes.values(), key=lambda item: _position(item.node))
+    captured = list(_capturing(site, lowered))
+    uses = dict(trace.uses)
+    for closure in captured:
+        for name in _names_of(site):
+            uses.update(dict.fromkeys(closure.names.get(name, ())))
+    site.uses = sorted(uses, key=_position)
+    site.uses_after_close = sorted(
+        (use for use in trace.used_closed if use not in trace.used_open), key=_position
+    )
+    site.managed = site.managed or trace.managed
+    site.collected = trace.collected
+    site.left_then_closed = trace.left_then_closed
+    if not trace.comes_round:
+        site.in_loop = site.in_loop if isinstance(site.in_loop, _COMPREHENSION) else None
+    site.owned = site.owned or _is_owned(trace, captured, lowered)
+    site.closing = _closing(trace)
+    if site.manual or _forgets_the_body(trace, lowered.scope):
+        site.leaks = sorted(trace.leaks.values(), key=lambda leak: (_TELLING[leak.how], leak.line))
+        if site.handle is None and not site.releases:
+            site.leaks = site.leaks[:1]
+
+
+_COMPREHENSION = (ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp)
+
+
+def _is_owned(trace: Trace, captured: list[Closure], lowered: Statements) -> bool:
+    """Whether the connection leaves the function on purpose, or somebody else closes it."""
+    site = trace.site
+    kinds = {escape.kind for escape in site.escapes}
+    if "yielded" in kinds or trace.escaped_at_end or trace.closer_handed_on:
+        return True
+    if "stored" in kinds and (
+        lowered.yields or any(_is_known_elsewhere(place, lowered) for place in trace.stored_in)
+    ):
+        return True
+    if _closed_by_a_callback(site, captured):
+        return True
+    handed_on = [closure for closure in captured if any(True for _ in _escapes_of(closure, site))]
+    site.escapes += [Escape("captured", closure.node) for closure in handed_on]
+    if site.releases:
+        return False
+    return "argument" in kinds or bool(handed_on)
+
+
+def _capturing(site: Site, lowered: Statements) -> Iterator[Closure]:
+    names = _names_of(site)
+    for closure in lowered.closures.values():
+        if names & closure.names.keys():
+            yield closure
+
+
+def _names_of(site: Site) -> set[str]:
+    places = [site.handle, *(derived.name for derived in site.derived)]
+    return {place.partition(".")[0] for place in places if place and not place.startswith("self.")}
+
+
+def _escapes_of(closure: Closure, site: Site) -> Iterator[ast.AST]:
+    """Where a callback goes to somebody other than the connection and its handles."""
+    own = _names_of(site)
+    for node, receiver in closure.escapes:
+        if receiver is None or receiver.partition(".")[0] not in own:
+            yield node
+
+
+def _closed_by_a_callback(site: Site, captured: list[Closure]) -> bool:
+    return any(site.handle in closure.closes and (closure.escapes) for closure in captured)
+
+
+def _is_known_elsewhere(place: Place, lowered: Statements) -> bool:
+    """Whether other functions know the attribute or global that the connection is put into."""
+    root, dot, attribute = place.partition(".")
+    scope = lowered.scope
+    names = lowered.context.names
+    if not dot:
+        others = [other for other in names.scopes.values() if other is not scope]
+        return any(_mentions(other, root) for other in others)
+    owner = names.class_around(scope)
+    if root not in ("self", "cls") or owner is None:
+        return True
+    return any(
+        _mentions_attribute(other, attribute) for other in owner.children if other is not scope
+    )
+
+
+def _mentions(scope: Scope, name: str) -> bool:
+    if isinstance(scope.node, ast.Module):
+        return False
+    return any(isinstance(node, ast.Name) and node.id == name for node in ast.walk(scope.node))
+
+
+def _mentions_attribute(scope: Scope, attribute: str) -> bool:
+    wanted = f"self.{attribute}"
+    return any(
+        isinstance(node, ast.Attribute) and dotted(node) == wanted for node in ast.walk(scope.node)
+    )
+
+
+def _forgets_the_body(trace: Trace, scope: Scope) -> bool:
+    """A context manager that yields its connection and closes it on the straight path only."""
+    return (
+        any("contextmanager" in name for name in decorators_of(scope.node))
+        and any(escape.kind == "yielded" for escape in trace.site.escapes)
+        and bool(trace.site.releases)
+    )
+
+
+def _closing(trace: Trace) -> Closing:
+    site = trace.site
+    if site.managed or site.owned:
+        return "elsewhere"
+    if not site.releases:
+        return "never"
+    if any(leak.how in ("returns", "ends", "rebound") for leak in trace.leaks.values()):
+        return "some"
+    return "finally" if any(release.in_finally for release in site.releases) else "straight"
+
+
+def _position(node: ast.AST) -> tuple[int, int]:
+    return getattr(node, "lineno", 0), getattr(node, "col_offset", 0)

@@ -1,0 +1,95 @@
+"""What the functions of a module do with connections, followed one level."""
+
+from __future__ import annotations
+
+import ast
+
+from flake8_naq.lifetimes.context import Acquirer, Context, ParameterFate, Returned
+from flake8_naq.lifetimes.facts import Site
+from flake8_naq.lifetimes.flow import Flow
+from flake8_naq.lifetimes.statements import Statements
+from flake8_naq.lifetimes.states import Trace
+from flake8_naq.names import Function, dotted, own_nodes
+
+
+class Fates:
+    """Works out, once for each, what becomes of a connection that a function is given."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._known: dict[tuple[Function, str], ParameterFate] = {}
+
+    def of(self, function: Function, parameter: str) -> ParameterFate:
+        """The fate of what goes to the parameter of this name."""
+        key = (function, parameter)
+        if key not in self._known:
+            # A function that calls itself, or others in turn, is not followed further.
+            self._known[key] = ParameterFate(keeps=True)
+            self._known[key] = self._work_out(function, parameter)
+        return self._known[key]
+
+    def _work_out(self, function: Function, parameter: str) -> ParameterFate:
+        scope = self._context.names.scopes[function]
+        one_level = Context(self._context.names, self._context.vocabulary)
+        lowered = Statements(one_level, scope)
+        graph = lowered.lower()
+        stand_in = ast.Call(ast.Name(parameter, ast.Load()), [], [])
+        site = Site(function, scope.qualname, stand_in, function, parameter, None, "naq")
+        trace = Flow(graph, site).from_entry(parameter)
+        kinds = {escape.kind for escape in trace.escapes.values()}
+        captured = any(
+            parameter in closure.names and closure.escapes for closure in lowered.closures.values()
+        )
+        closes = any(release.matches for release in trace.releases)
+        derives = None
+        if kinds == {"returned"} and len(trace.derived) == 1:
+            derives = next(iter(trace.derived)).kind
+        keeps = bool(kinds - {"container"}) or captured or trace.closer_handed_on
+        return ParameterFate(closes, keeps and not derives, derives)
+
+
+def acquirer_of(traces: list[Trace], function: Function) -> Acquirer | None:
+    """How a function hands out the one connection that it opens, None when it keeps a hand on it."""
+    if len(traces) != 1 or _is_generator(function):
+        return None
+    trace = traces[0]
+    kinds = {escape.kind for escape in trace.escapes.values()}
+    if kinds - {"argument"} != {"returned"} or (trace.releases and not trace.escaped_at_end):
+        return None
+    holders: dict[str, Returned] = {}
+    if trace.site.handle is not None:
+        holders[trace.site.handle] = "connection"
+    for derived in trace.derived:
+        if derived.name is not None:
+            holders[derived.name] = derived.kind
+    returned = {escape.node for escape in trace.escapes.values() if escape.kind == "returned"}
+    for node in own_nodes(function):
+        if not isinstance(node, ast.Return) or node.value is None:
+            continue
+        if isinstance(node.value, ast.Tuple):
+            parts = tuple(holders.get(dotted(part) or "") for part in node.value.elts)
+            if "connection" in parts:
+                return Acquirer(parts, is_tuple=True)
+        elif node.value in returned:
+            if holders.get(dotted(node.value) or "") == "connection":
+                return Acquirer(("connection",), is_tuple=False)
+            if any(call is trace.site.call for call in ast.walk(node.value)):
+                unwrapped = node.value.value if isinstance(node.value, ast.Await) else node.value
+                if _gives_the_connection(unwrapped, trace.site.call):
+                    return Acquirer(("connection",), is_tuple=False)
+    return None
+
+
+def _gives_the_connection(node: ast.expr, call: ast.Call) -> bool:
+    """Whether an expression is the acquiring call, perhaps inside `wait_for` and the like."""
+    while node is not call:
+        if not isinstance(node, ast.Call) or not node.args:
+            return False
+        node = node.args[0]
+        if isinstance(node, ast.Await):
+            node = node.value
+    return True
+
+
+def _is_generator(function: Function) -> bool:
+    return any(isinstance(node, (ast.Yield, ast.YieldFrom)) for node in own_nodes(function))

@@ -1,0 +1,105 @@
+"""Rule 14: a connection that is used after its close."""
+
+import ast
+from collections.abc import Iterator
+
+from flake8_naq.lifetimes import ModuleAnalysis
+from flake8_naq.rules.cures import named
+from flake8_naq.rules.rule import Example, Problem, Rule
+
+
+def check(analysis: ModuleAnalysis) -> Iterator[Problem]:
+    """Report the first use of every connection (or of a handle) that its close has ended."""
+    for site in analysis.sites:
+        for use in site.uses_after_close[:1]:
+            what = ast.unparse(use)
+            closed = [
+                release.statement.end_lineno
+                if isinstance(release.statement, (ast.With, ast.AsyncWith))
+                else release.call.lineno
+                for release in site.releases
+            ]
+            before = [line for line in closed if line is not None and line <= use.lineno]
+            where = f" on line {max(before)}" if before else ""
+            subject = named(site) if what == site.handle else "its connection"
+            yield Problem(
+                use,
+                f"`{what}` is used after {subject} was closed{where}: move the use before the close",
+                site.qualname,
+                site,
+            )
+
+
+RULE = Rule(
+    number="14",
+    name="use-after-close",
+    summary="The connection, or what was derived from it, is used after its close.",
+    why="""\
+A closed connection does not come back: every call on it, or on a JetStream context, bucket or
+subscription of it, raises `ConnectionClosedError`. Only uses that every path has closed before are
+reported.
+""",
+    bad=(
+        Example(
+            "a publish after the close",
+            """\
+import nats
+
+
+async def stop(url):
+    nc = await nats.connect(url)
+    try:
+        await nc.publish("stopping", b"")
+    finally:
+        await nc.close()
+    await nc.publish("stopped", b"")
+""",
+            {5: "01", 10: "14"},
+        ),
+        Example(
+            "a bucket after its block",
+            """\
+from naq.connection import nats_kv_store
+
+
+async def take(key, config):
+    async with nats_kv_store("jobs", config) as kv:
+        entry = await kv.get(key)
+    await kv.delete(key)
+    return entry.value
+""",
+            {7: "14"},
+        ),
+    ),
+    good=(
+        Example(
+            "what may be asked of a closed connection",
+            """\
+import nats
+
+
+async def ping(url):
+    async with await nats.connect(url) as nc:
+        await nc.flush()
+    return nc.is_closed, nc.stats
+""",
+        ),
+        Example(
+            "connected again",
+            """\
+from nats.aio.client import Client
+
+
+class Link:
+    def __init__(self):
+        self.nc = Client()
+
+    async def reconnect(self, url):
+        await self.nc.close()
+        await self.nc.connect(url)
+        await self.nc.publish("back", b"")
+""",
+        ),
+    ),
+    check=check,
+)

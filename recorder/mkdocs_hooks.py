@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File
 
+from flake8_naq.report import rule_page
 from flake8_naq.rules import all_rules
 from recorder import record
 from recorder.pages import PARTS
@@ -36,7 +37,10 @@ _MENDED = {
 
 _MARKER = re.compile(r"^<!-- (record|made): ([\w-]+) -->$", re.MULTILINE)
 
-MADE: dict[str, Callable[[], str]] = {"rules": rules.overview}
+MADE: dict[str, Callable[[], str]] = {
+    "rules": rules.overview,
+    "plugin-codes": rules.plugin_codes,
+}
 """What any page may ask for with ``<!-- made: NAME -->``."""
 
 
@@ -61,7 +65,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         files.append(file)
     listed = {
         "phases/": [{phase.title: f"phases/{phase.name}/index.md"} for phase in all_phases()],
-        "rules/": [{rules.title(rule): f"rules/NAQ{rule.number}.md"} for rule in all_rules()],
+        "rules/": [{rule_page.title(rule): f"rules/NAQ{rule.number}.md"} for rule in all_rules()],
     }
     config.nav = _filled(config.nav, listed)
     return files

@@ -1,11 +1,12 @@
 """The page of a rule, as Markdown made from the rule's file.
 
-``naq-migrate explain`` and the documentation's site print the same text.
+``naq-migrate explain`` and the documentation's site print the same text; the site shows the code of
+an example in its own way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from flake8_naq.rules import Example, Rule, all_rules
 
@@ -16,9 +17,24 @@ _FIXES = {
 }
 
 
-def markdown(rule: Rule) -> str:
-    """The whole page of a rule, ending with a newline."""
-    return "\n\n".join(_parts(rule)) + "\n"
+def plain(example: Example) -> str:
+    """An example's code, what is reported in it, and its fix, one below the other."""
+    parts = [_fence(example.code)]
+    if example.findings:
+        parts.append(_findings(example.findings))
+    if example.fixed is not None:
+        parts += ["After `naq-migrate fix`:", _fence(example.fixed)]
+    return "\n\n".join(parts)
+
+
+def markdown(rule: Rule, show: Callable[[Example], str] = plain) -> str:
+    """The whole page of a rule, ending with a newline.
+
+    Args:
+        rule: The rule.
+        show: Makes the Markdown of one example, without its heading.
+    """
+    return "\n\n".join(_parts(rule, show)) + "\n"
 
 
 def title(rule: Rule) -> str:
@@ -26,7 +42,7 @@ def title(rule: Rule) -> str:
     return f"NAQx{rule.number} {rule.name}"
 
 
-def _parts(rule: Rule) -> Iterator[str]:
+def _parts(rule: Rule, show: Callable[[Example], str]) -> Iterator[str]:
     number = rule.number
     yield f"# {title(rule)}"
     yield rule.summary
@@ -36,23 +52,20 @@ def _parts(rule: Rule) -> Iterator[str]:
     )
     yield "## Why"
     yield rule.why.strip()
-    yield from _examples("Reported", rule.bad)
-    yield from _examples("Not reported", rule.good)
-    yield from _examples("Known misses", rule.misses)
+    yield from _examples("Reported", show, rule.bad)
+    yield from _examples("Not reported", show, rule.good)
+    yield from _examples("Known misses", show, rule.misses)
 
 
-def _examples(heading: str, examples: tuple[Example, ...]) -> Iterator[str]:
+def _examples(
+    heading: str, show: Callable[[Example], str], examples: tuple[Example, ...]
+) -> Iterator[str]:
     if not examples:
         return
     yield f"## {heading}"
     for example in examples:
         yield f"### {example.title[:1].upper()}{example.title[1:]}"
-        yield _fence(example.code)
-        if example.findings:
-            yield _findings(example.findings)
-        if example.fixed is not None:
-            yield "After `naq-migrate fix`:"
-            yield _fence(example.fixed)
+        yield show(example).rstrip()
 
 
 def _findings(findings: Mapping[int, str]) -> str:

@@ -8,27 +8,19 @@ import inspect
 from pathlib import Path
 
 from flake8_naq.linter import lint
-from flake8_naq.rules import Rule, all_rules
-from flake8_naq.rules.rule import Example
+from flake8_naq.report import explain, rule_page
+from flake8_naq.rules import Example, Rule, all_rules
 from flake8_naq.settings import Settings
 from recorder.phases import ROOT
 from recorder.reference.markdown import fence, table, tabs
 
-_FIXES = {
-    "safe": "[safe](../guide/codemod.md#safe-unsafe-refused)",
-    "unsafe": "[unsafe](../guide/codemod.md#safe-unsafe-refused)",
-    None: "by hand",
-}
+PLUGIN_CODES = ("NAQ001", "NAQ002")
+"""What the plugin says of itself; no rule's file tells of these."""
 
 
 def source(rule: Rule) -> Path:
     """The file that the rule, and with it its page, is made from."""
     return Path(inspect.getfile(rule.check)).relative_to(ROOT)
-
-
-def title(rule: Rule) -> str:
-    """What the rule is called in a heading or in the navigation."""
-    return f"NAQ{rule.number} {rule.name}"
 
 
 def codes(rule: Rule) -> list[str]:
@@ -37,60 +29,42 @@ def codes(rule: Rule) -> list[str]:
 
 
 def page(rule: Rule) -> str:
-    """One rule's page."""
-    head = table(
-        ["Codes", "Fix", "Made from"],
-        [[" ".join(f"`{code}`" for code in codes(rule)), _FIXES[rule.fix], f"`{source(rule)}`"]],
-    )
-    parts = [
-        f"# {title(rule)}\n\n{rule.summary}\n\n{head}",
-        f"## Why\n\n{rule.why.strip()}\n",
-        "## Bad\n",
-        *(_bad(example) for example in rule.bad),
-        "## Good\n",
-        *(f"### {_title(example)}\n\n{fence('python', example.code)}" for example in rule.good),
-    ]
-    if rule.misses:
-        parts.append("## Known misses\n\nIt ought to report these and does not, yet.\n")
-        parts += [_bad(example) for example in rule.misses]
-    parts.append(_silencing(rule))
-    return "\n".join(parts)
+    """One rule's page: what ``naq-migrate explain`` prints, with the fixes as diffs."""
+    return rule_page.markdown(rule, show_example) + _silencing(rule)
 
 
-def _title(example: Example) -> str:
-    return example.title[:1].upper() + example.title[1:]
-
-
-def _bad(example: Example) -> str:
+def show_example(example: Example) -> str:
     """The example with what flake8 says of it; its fix beside it where the codemod has one."""
     code = fence("python", example.code, title="example.py", marked=sorted(example.findings))
-    if example.fixed is None:
-        shown = code
-    else:
-        diff = difflib.unified_diff(
-            example.code.splitlines(keepends=True),
-            example.fixed.splitlines(keepends=True),
-            "example.py",
-            "example.py, fixed",
-        )
-        shown = tabs(
-            [
-                ("Bad", code),
-                ("Fixed", fence("python", example.fixed, title="example.py")),
-                ("Diff", fence("diff", "".join(diff), title="naq-migrate fix --diff example.py")),
-            ]
-        )
     said = "\n".join(
         f"example.py:{finding.line}:{finding.column + 1}: {finding.code} {finding.message}"
         for finding in lint(ast.parse(example.code), "example.py", Settings())
     )
-    output = f"\n{fence('text', said, title='flake8 --select NAQ example.py')}" if said else ""
-    return f"### {_title(example)}\n\n{shown}{output}"
+    output = fence("text", said, title="flake8 --select NAQ example.py") if said else ""
+    return f"{code if example.fixed is None else _with_fix(code, example)}\n{output}"
+
+
+def _with_fix(code: str, example: Example) -> str:
+    fixed = example.fixed or ""
+    diff = difflib.unified_diff(
+        example.code.splitlines(keepends=True),
+        fixed.splitlines(keepends=True),
+        "example.py",
+        "example.py, fixed",
+    )
+    return tabs(
+        [
+            ("Bad", code),
+            ("Fixed", fence("python", fixed, title="example.py")),
+            ("Diff", fence("diff", "".join(diff), title="naq-migrate fix --diff example.py")),
+        ]
+    )
 
 
 def _silencing(rule: Rule) -> str:
     first, *_ = codes(rule)
-    return f"""## Switch it off
+    return f"""
+## Switch it off
 
 On one line with `# noqa: {first}` (the code as flake8 printed it), for some files with
 [`per-file-ignores`](../guide/configuration.md#select-and-ignore), or everywhere with
@@ -111,3 +85,8 @@ def overview() -> str:
         for rule in all_rules()
     ]
     return table(["Codes", "Rule", "What it flags", "Fix"], rows)
+
+
+def plugin_codes() -> str:
+    """The pages of what the plugin says of itself, one heading further down."""
+    return "\n".join(f"##{explain.page_of(code)}" for code in PLUGIN_CODES)

@@ -25,7 +25,7 @@ def test_search_leads_to_a_rule_by_its_name(open_page: Callable[..., Page], widt
     result = page.locator(".md-search-result__link").first
     expect(result).to_contain_text("manual-kv-store")
     result.click()
-    expect(page.locator("h1")).to_contain_text("NAQ03")
+    expect(page.locator("h1")).to_contain_text("NAQx03")
 
 
 def test_the_reader_s_own_preference_chooses_the_scheme(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 
 from rich.console import Console
@@ -48,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
 def main() -> int:
     """Run the command line; return the exit code."""
     arguments = _parser().parse_args()
+    logging.disable()  # scenarios go wrong on purpose, and their journals say how
     status: int = arguments.run(arguments, Console())
     return status
 

@@ -6,10 +6,12 @@ import re
 import subprocess
 import sys
 import sysconfig
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 TIERS = {0: "plugin", 1: "high", 2: "medium", 3: "low"}
+
+_LEFT = re.compile(r"\S+?:(\d+): (NAQ\d+) left in `(.+?)`: (.+)")
 
 _FINDING = re.compile(r"(?P<path>.+?):(?P<line>\d+):(?P<column>\d+): (?P<code>NAQ\d+) (?P<text>.+)")
 
@@ -41,12 +43,27 @@ class Finding:
         """``high``, ``medium`` or ``low``."""
         return TIERS[int(self.code[3])]
 
-    def document(self) -> dict[str, object]:
-        """The finding as JSON has it."""
-        return asdict(self)
+
+@dataclass(frozen=True)
+class Left:
+    """A site that the codemod leaves as it is.
+
+    Args:
+        line: of the acquiring call.
+        code: of the finding.
+        place: the function's dotted name.
+        reason: why.
+    """
+
+    line: int
+    code: str
+    place: str
+    reason: str
 
 
-def _run(command: list[str], cwd: Path, expected: tuple[int, ...]) -> str:
+def _run(
+    command: list[str], cwd: Path, expected: tuple[int, ...]
+) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
         command, cwd=cwd, capture_output=True, text=True, encoding="utf-8", check=False
     )
@@ -54,7 +71,7 @@ def _run(command: list[str], cwd: Path, expected: tuple[int, ...]) -> str:
         raise CommandError(
             f"`{' '.join(command)}` ended with {done.returncode}:\n{done.stdout}{done.stderr}"
         )
-    return done.stdout
+    return done
 
 
 def lint(path: Path, cwd: Path, select: str = "NAQ") -> list[Finding]:
@@ -69,7 +86,7 @@ def lint(path: Path, cwd: Path, select: str = "NAQ") -> list[Finding]:
         CommandError: flake8 itself failed.
     """
     command = [sys.executable, "-m", "flake8", "--isolated", "--select", select, str(path)]
-    output = _run(command, cwd, expected=(0, 1))
+    output = _run(command, cwd, expected=(0, 1)).stdout
     return sorted(
         Finding(
             match["path"].removeprefix("./"),
@@ -93,5 +110,23 @@ def migrate(path: Path, cwd: Path, *arguments: str) -> str:
     Raises:
         CommandError: the command failed.
     """
+    return _migrate(path, cwd, *arguments).stdout
+
+
+def left(path: Path, cwd: Path) -> list[Left]:
+    """Return the sites that ``naq-migrate fix --unsafe-fixes`` leaves as they are, and why.
+
+    Args:
+        path: a file or folder, relative to ``cwd``.
+        cwd: where the command runs.
+
+    Raises:
+        CommandError: the command failed.
+    """
+    said = _migrate(path, cwd, "--check", "--unsafe-fixes").stderr
+    return [Left(int(match[1]), match[2], match[3], match[4]) for match in _LEFT.finditer(said)]
+
+
+def _migrate(path: Path, cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     executable = Path(sysconfig.get_path("scripts")) / "naq-migrate"
     return _run([str(executable), "fix", *arguments, str(path)], cwd, expected=(0, 1))

@@ -52,11 +52,12 @@ def findings(phase: Phase) -> str:
 
 def remaining(phase: Phase) -> str:
     """What the codemod left, and why."""
-    document = record.read(phase)
-    if not document["remaining"]:
+    left = record.read(phase)["left"]
+    if not left:
         return "The linter finds nothing in the result.\n"
-    refused = "".join(f"- {_escape(line)}\n" for line in document["refused"])
-    return f"{_findings(document['remaining'])}\nWhat `naq-migrate` says of them:\n\n{refused}"
+    rows = [["Code", "Where", "What `naq-migrate` says"]]
+    rows += [[_rule_link(one["code"]), f"`{one['place']}`", _escape(one["reason"])] for one in left]
+    return _table(rows)
 
 
 def by_hand(phase: Phase) -> str:

@@ -24,6 +24,7 @@ class Phase:
         successors: dotted names of the modules that they became, one for each.
         by_hand: places of the successors, ``module:Class.method``, that show what was done by
             hand where the codemod had left a site.
+        connections: how many the scenario's calls cannot do without.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Phase:
     modules: tuple[str, ...]
     successors: tuple[str, ...]
     by_hand: tuple[str, ...] = ()
+    connections: int = 1
 
     @property
     def folder(self) -> Path:
@@ -95,6 +97,7 @@ def load(name: str) -> Phase:
         modules=tuple(document["modules"]),
         successors=tuple(document["successors"]),
         by_hand=tuple(document.get("by_hand", ())),
+        connections=document.get("connections", 1),
     )
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from recorder.commands import Finding, lint, migrate
+from recorder.commands import Finding, Left, left, lint, migrate
 from recorder.measure import play, time_calls
 from recorder.phases import ROOT, Phase
 from recorder.variants import VARIANTS
@@ -28,6 +29,7 @@ class Migration:
         unsafe: the diff of the unsafe fixes, made on top of the safe ones.
         fixed: the migrated modules' new text, by path below ``before``.
         remaining: findings on the result.
+        left: the sites that the codemod left, with its reasons.
     """
 
     findings: list[Finding]
@@ -36,6 +38,7 @@ class Migration:
     unsafe: str
     fixed: dict[Path, bytes]
     remaining: list[Finding]
+    left: list[Left]
 
 
 def run_migration(phase: Phase) -> Migration:
@@ -56,7 +59,9 @@ def run_migration(phase: Phase) -> Migration:
             ).read_bytes()
             for file in phase.files(phase.before)
         }
-        return Migration(findings, safe, after_safe, unsafe, fixed, lint(place, copy))
+        return Migration(
+            findings, safe, after_safe, unsafe, fixed, lint(place, copy), left(place, copy)
+        )
 
 
 def _code_lines(files: list[Path]) -> int:
@@ -85,7 +90,7 @@ def stale_files(phase: Phase, migration: Migration) -> list[Path]:
     stale = [path for path, content in outputs.items() if _differs(path, content)]
     stale += set(phase.fixed.rglob("*.py")) - set(outputs)
     recorded = read(phase)
-    if any(recorded.get(name) != found for name, found in _findings(migration).items()):
+    if any(recorded.get(name) != made for name, made in _findings(migration).items()):
         stale.append(phase.record)
     return stale
 
@@ -95,11 +100,12 @@ def _findings(migration: Migration) -> dict[str, list[dict[str, object]]]:
         "findings": _documents(migration.findings),
         "after_safe": _documents(migration.after_safe),
         "remaining": _documents(migration.remaining),
+        "left": _documents(migration.left),
     }
 
 
-def _documents(findings: list[Finding]) -> list[dict[str, object]]:
-    return [finding.document() for finding in findings]
+def _documents(found: Sequence[Finding | Left]) -> list[dict[str, object]]:
+    return [asdict(one) for one in found]
 
 
 def _write_outputs(phase: Phase, migration: Migration) -> None:

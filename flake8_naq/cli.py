@@ -6,12 +6,10 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from importlib import import_module
-from importlib.util import find_spec
-from types import ModuleType
 
 from flake8_naq import __version__
 from flake8_naq.errors import CommandError
+from flake8_naq.migrate import command as fix
 from flake8_naq.report import explain, inventory, ratchet
 
 # Exit codes: a command itself returns 0 or 1.
@@ -51,12 +49,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (*_fix(), inventory, ratchet, explain):
+    for command in (fix, inventory, ratchet, explain):
         command.add_parser(subparsers)
     return parser
-
-
-def _fix() -> list[ModuleType]:
-    if find_spec("flake8_naq.migrate") and find_spec("flake8_naq.migrate.command"):
-        return [import_module("flake8_naq.migrate.command")]
-    return []

@@ -11,6 +11,9 @@ from flake8.exceptions import ExecutionError
 from flake8.options.manager import OptionManager
 
 from flake8_naq import __version__
+from flake8_naq.baseline import Baseline, BaselineError
+from flake8_naq.findings import Finding
+from flake8_naq.flake8_config import baseline_path
 from flake8_naq.settings import OPTIONS, Settings, SettingsError
 
 
@@ -20,6 +23,7 @@ class Plugin:
     name = "flake8-naq"
     version = __version__
     settings: ClassVar[Settings] = Settings()
+    baseline: ClassVar[Baseline | None] = None
 
     def __init__(self, tree: ast.Module, filename: str, lines: Sequence[str]) -> None:
         self._tree = tree
@@ -48,15 +52,24 @@ class Plugin:
         """
         try:
             cls.settings = Settings.from_values(vars(options))
-        except SettingsError as error:
+            path = baseline_path(options)
+            cls.baseline = Baseline.load(path) if path else None
+        except (BaselineError, SettingsError) as error:
             raise ExecutionError(str(error)) from error
 
     def run(self) -> Iterator[tuple[int, int, str, type[Any]]]:
         """Yield the findings of one file."""
-        if not any("nats" in line for line in self._lines):
-            return
-        from flake8_naq.linter import lint
-
-        for finding in lint(self._tree, self._filename, self.settings, self._lines):
+        findings = self._findings()
+        # A stale entry is to be seen even where NATS is no longer mentioned.
+        if self.baseline and self.baseline.covers(self._filename):
+            findings = self.baseline.new(self._filename, findings, self._lines)
+        for finding in findings:
             text = f"{finding.code} {finding.message}"
             yield finding.line, finding.column, text, type(self)
+
+    def _findings(self) -> list[Finding]:
+        if not any("nats" in line for line in self._lines):
+            return []
+        from flake8_naq.linter import lint
+
+        return lint(self._tree, self._filename, self.settings, self._lines)

@@ -18,6 +18,7 @@ from flake8_naq.flake8_config import (
 )
 from flake8_naq.paths import STDIN
 from flake8_naq.report.inspection import Inspection
+from flake8_naq.report.summary import counted
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -34,7 +35,7 @@ def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
         "ones. Entries of files outside of the given paths are kept.",
     )
     parser.add_argument(
-        "paths", nargs="*", metavar="PATH", help="files and folders, the baseline's folder if none"
+        "paths", nargs="*", metavar="PATH", help="files and folders, the working directory if none"
     )
     parser.add_argument(
         "--check",
@@ -55,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     arguments.naq_baseline = ""
     try:
         old = _load(path, arguments.check)
-        paths = arguments.paths or [_shown(path.parent)]
+        paths = arguments.paths or ["."]
         inspection = Inspection(Flake8.configured(arguments), paths)
         new = old.with_files(_entries(old, inspection, paths))
         if inspection.unreadable:
@@ -65,18 +66,24 @@ def run(arguments: argparse.Namespace) -> int:
         new.save()
     except BaselineError as error:
         raise CommandError(str(error)) from error
-    total = sum(map(len, new.files.values()))
-    print(f"{_shown(path)}: {total} known findings in {len(new.files)} files")
+    known = counted(sum(map(len, new.files.values())), "known finding")
+    print(f"{_shown(path)}: {known} in {counted(len(new.files), 'file')}")
     if not configured:
         print(f"Put `naq-baseline = {path.name}` under [flake8] in the configuration to use it.")
     return 0
 
 
 def _load(path: Path, check: bool) -> Baseline:
-    """The baseline as it is; when it is written for the first time, or anew, an empty one."""
-    if not check and not path.exists():
+    """The baseline as it is; an empty one where it is to be written for the first time, or anew.
+
+    One that a merge has left unusable is made again from the code.
+    """
+    try:
+        return Baseline.load(path)
+    except BaselineError:
+        if check:
+            raise
         return Baseline(path.absolute(), {})
-    return Baseline.load(path)
 
 
 def _entries(old: Baseline, inspection: Inspection, paths: Sequence[str]) -> dict[str, list[Entry]]:

@@ -67,13 +67,13 @@ def headline(inventory: Inventory, files: int) -> str:
     total = by_hand + inventory.managed
     done = f" ({inventory.managed / total:.0%} of {total})" if total else ""
     parts = [
-        f"{_count(by_hand, 'connection')} managed by hand",
+        f"{counted(by_hand, 'connection')} managed by hand",
         f"{inventory.managed} in a context manager{done}",
         f"{elsewhere} owned elsewhere",
     ]
     if inventory.silenced:
         parts.append(f"{inventory.silenced} silenced by noqa or configuration")
-    return f"{_count(files, 'file')}: {', '.join(parts)}."
+    return f"{counted(files, 'file')}: {', '.join(parts)}."
 
 
 def legend() -> str:
@@ -83,8 +83,9 @@ def legend() -> str:
 
 def title(tier: int, found: list[Connection]) -> str:
     """The heading of a tier."""
-    return f"{TIERS[tier].title()} priority: {_count(len(found), 'connection')}"
+    return f"{TIERS[tier].title()} priority: {counted(len(found), 'connection')}"
 
 
-def _count(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """A number of things, with the noun in the right number."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

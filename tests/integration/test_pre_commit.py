@@ -113,6 +113,7 @@ def test_flake8_naq_blocks_a_manual_connection_and_lets_a_clean_one_through(
     assert commit(folder, CLEAN, environment).returncode == 0
     assert git(folder, "log", "--format=%s").split() == ["Sell", "Start"]
 
+
 @pytest.mark.timeout(300)
 def test_naq_migrate_rewrites_what_is_staged_and_lets_the_result_through(
     tmp_path: Path, hooks: Path, environment: dict[str, str]

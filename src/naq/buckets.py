@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
+from typing import cast
 
 import nats.errors
 from nats.js import JetStreamContext
@@ -14,10 +16,11 @@ from naq.connection import nats_jetstream
 
 SCHEDULED_JOBS = "scheduled_jobs"
 WORKER_STATUS = "worker_status"
+WORKER_DETAILS = "worker_details"
 JOB_RESULTS = "job_results"
 JOB_STATUS = "job_status"
 
-BUCKETS = (SCHEDULED_JOBS, WORKER_STATUS, JOB_RESULTS, JOB_STATUS)
+BUCKETS = (SCHEDULED_JOBS, WORKER_STATUS, WORKER_DETAILS, JOB_RESULTS, JOB_STATUS)
 
 
 async def ensure_buckets(
@@ -42,7 +45,11 @@ async def _ensure(js: JetStreamContext, name: str, config: Config) -> None:
     try:
         await js.key_value(name)
     except BucketNotFoundError:
-        ttl = {JOB_RESULTS: config.result_ttl, WORKER_STATUS: config.worker_ttl}.get(name, 0)
+        ttl = {
+            JOB_RESULTS: config.result_ttl,
+            WORKER_STATUS: config.worker_ttl,
+            WORKER_DETAILS: config.worker_ttl,
+        }.get(name, 0)
         try:
             await js.create_key_value(bucket=name, replicas=config.replicas, ttl=ttl or None)
         except BadRequestError as error:
@@ -50,12 +57,15 @@ async def _ensure(js: JetStreamContext, name: str, config: Config) -> None:
                 raise
 
 
-async def entries(kv: KeyValue, pattern: str = ">") -> dict[str, KeyValue.Entry]:
+async def entries(
+    kv: KeyValue, pattern: str = ">", *, meta_only: bool = False
+) -> dict[str, KeyValue.Entry]:
     """Return every live entry of a bucket by its key, in one watch.
 
     Args:
         kv: the bucket.
         pattern: a subject pattern for the keys.
+        meta_only: leave the values on the server.
 
     Raises:
         nats.errors.TimeoutError: the server stopped answering on the way.
@@ -63,7 +73,9 @@ async def entries(kv: KeyValue, pattern: str = ">") -> dict[str, KeyValue.Entry]
     found: dict[str, KeyValue.Entry] = {}
     loop = asyncio.get_running_loop()
     patience: float = kv._js._timeout
-    watcher = await kv.watch(pattern, ignore_deletes=True, inactive_threshold=5)
+    watcher = await kv.watch(
+        pattern, ignore_deletes=True, meta_only=meta_only, inactive_threshold=5
+    )
     try:
         async with asyncio.timeout(patience) as limit:
             async for entry in watcher:
@@ -76,3 +88,8 @@ async def entries(kv: KeyValue, pattern: str = ">") -> dict[str, KeyValue.Entry]
     finally:
         await watcher.stop()
     return found
+
+
+def stored_at(entry: KeyValue.Entry) -> datetime:
+    """Return when the server stored an entry that came by a watch."""
+    return cast(datetime, entry.created)  # nats-py's annotation says int

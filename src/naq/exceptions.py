@@ -75,6 +75,10 @@ class ResultError(NaqError):
     """A result could not be stored or fetched."""
 
 
+class ResultTimeoutError(ResultError, TimeoutError):
+    """There was no result in time."""
+
+
 class SerializationError(NaqError):
     """A value can't be turned into bytes, or bytes can't be turned into a value."""
 
@@ -84,7 +88,18 @@ class ScheduleError(NaqError):
 
 
 class JobFailedError(JobError):
-    """A job failed for good. The message holds the worker's traceback."""
+    """A job failed for good. The worker's traceback is shown with this exception's own.
+
+    Args:
+        message: the job, and the text of its exception.
+        traceback: the traceback as Python printed it in the worker.
+    """
+
+    def __init__(self, message: str = "", traceback: str = "") -> None:
+        super().__init__(message)
+        self.traceback = traceback
+        if traceback:
+            self.add_note(f"In the worker:\n{traceback.rstrip()}")
 
 
 class JobTimeoutError(JobError, TimeoutError):

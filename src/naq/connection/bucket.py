@@ -125,5 +125,5 @@ def _may_mean_no_bucket(error: Exception) -> bool:
         # What nats-py makes of it when a bucket is not read directly.
         return getattr(error.__context__, "err_code", None) == _STREAM_NOT_FOUND
     if isinstance(error, APIError):
-        return error.err_code == _STREAM_NOT_FOUND
+        return getattr(error, "err_code", None) == _STREAM_NOT_FOUND
     return True

@@ -1,0 +1,199 @@
+"""Results of jobs: the key-value bucket ``job_results``."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from nats.js import JetStreamContext
+from nats.js.errors import KeyNotFoundError
+from nats.js.kv import KeyValue
+
+from naq.buckets import JOB_RESULTS, entries, stored_at
+from naq.config import Config, as_config
+from naq.connection import nats_jetstream, nats_kv_store
+from naq.exceptions import JobFailedError, ResultTimeoutError
+from naq.models import JobFailure, Outcome
+from naq.serializers import CLOUDPICKLE, Serializer, get_serializer
+
+_STREAM = f"KV_{JOB_RESULTS}"
+_LOOK_AGAIN = 2.0
+"""Seconds after which a wait asks instead of listening: a watch takes 15 s to survive a restart."""
+
+
+@dataclass(frozen=True)
+class ResultInfo:
+    """A stored result, without its value.
+
+    Args:
+        job_id: the job's id.
+        stored_at: when the server stored it.
+        failed: whether it tells of a failure.
+        size: bytes of the stored form.
+    """
+
+    job_id: str
+    stored_at: datetime
+    failed: bool
+    size: int
+
+
+class Results:
+    """Stores, fetches, lists and removes the results of jobs.
+
+    Args:
+        config: a configuration, a URL, or None for the process's configuration.
+        serializer: what writes results, or its name. What reads one is written with it.
+        nats_url: deprecated: a URL, by its older name.
+
+    Raises:
+        SerializationError: there is no serializer of that name.
+    """
+
+    def __init__(
+        self,
+        config: Config | str | None = None,
+        *,
+        serializer: Serializer | str = CLOUDPICKLE,
+        nats_url: str | None = None,
+    ) -> None:
+        self.config = as_config(config, nats_url)
+        known = get_serializer(serializer) if isinstance(serializer, str) else serializer
+        self.serializer = known.name
+
+    async def store_result(self, job_id: str, result: Any) -> None:
+        """Store the result of a job, in place of an older one.
+
+        Raises:
+            SerializationError: the serializer can't write the result.
+        """
+        data = Outcome(result, serializer=self.serializer).serialize()
+        async with nats_kv_store(JOB_RESULTS, self.config) as kv:
+            await kv.put(job_id, data)
+
+    async def store_failure(self, job_id: str, error: BaseException | JobFailure) -> None:
+        """Store, in place of a result, why a job failed."""
+        failure = error if isinstance(error, JobFailure) else JobFailure.of(error)
+        async with nats_kv_store(JOB_RESULTS, self.config) as kv:
+            await kv.put(job_id, Outcome(failure=failure).serialize())
+
+    async def get_result(self, job_id: str) -> Any | None:
+        """Return the result of a job, or None when there is none.
+
+        Raises:
+            JobFailedError: the job has failed; it carries the worker's traceback.
+            SerializationError: the result can't be read here.
+        """
+        async with nats_kv_store(JOB_RESULTS, self.config) as kv:
+            entry = await _entry(kv, job_id)
+        return None if entry is None else _value(job_id, entry)
+
+    async def fetch_job_result(self, job_id: str, *, timeout: float | None = None) -> Any:
+        """Wait for the result of a job and return it.
+
+        Args:
+            job_id: the job's id.
+            timeout: seconds to wait; None waits for ever, 0 does not wait.
+
+        Raises:
+            ResultTimeoutError: there was no result in time.
+            JobFailedError: the job has failed; it carries the worker's traceback.
+            SerializationError: the result can't be read here.
+        """
+        try:
+            async with (
+                asyncio.timeout(timeout or None),
+                nats_kv_store(JOB_RESULTS, self.config) as kv,
+            ):
+                entry = await _entry(kv, job_id)
+                if entry is None and timeout != 0:
+                    entry = await _awaited_entry(kv, job_id)
+        except TimeoutError as error:
+            raise ResultTimeoutError(f"no result of job {job_id} within {timeout:g} s") from error
+        if entry is None:
+            raise ResultTimeoutError(f"there is no result of job {job_id} yet")
+        return _value(job_id, entry)
+
+    async def list_results(self) -> list[ResultInfo]:
+        """Return what results there are, ordered by the job's id. No value is unpickled."""
+        async with nats_kv_store(JOB_RESULTS, self.config) as kv:
+            stored = await entries(kv)
+        return [
+            ResultInfo(
+                job_id,
+                stored_at(stored[job_id]),
+                failed=Outcome.is_failure(stored[job_id].value or b""),
+                size=len(stored[job_id].value or b""),
+            )
+            for job_id in sorted(stored)
+        ]
+
+    async def delete_result(self, job_id: str) -> bool:
+        """Remove the result of a job; return whether there was one."""
+        async with nats_kv_store(JOB_RESULTS, self.config) as kv:
+            if await _entry(kv, job_id) is None:
+                return False
+            await kv.delete(job_id)
+            return True
+
+    async def purge_results(self) -> int:
+        """Remove every result; return how many there were."""
+        async with nats_jetstream(self.config) as (_, js):
+            stored = await entries(await js.key_value(JOB_RESULTS), meta_only=True)
+            return await _remove_up_to(js, list(stored.values()))
+
+    async def cleanup_old_results(self, max_age_hours: float = 24) -> int:
+        """Remove the results that were stored too long ago; return how many there were.
+
+        Args:
+            max_age_hours: the age in hours up to which a result stays.
+        """
+        limit = datetime.now(UTC) - timedelta(hours=max_age_hours)
+        async with nats_jetstream(self.config) as (_, js):
+            stored = await entries(await js.key_value(JOB_RESULTS), meta_only=True)
+            return await _remove_up_to(
+                js, [entry for entry in stored.values() if stored_at(entry) < limit]
+            )
+
+
+async def _remove_up_to(js: JetStreamContext, old: list[KeyValue.Entry]) -> int:
+    """Remove the oldest entries of the bucket, which these are, in one request."""
+    if old:
+        # By the place in the stream: what is stored anew meanwhile stands behind it and stays.
+        last = max(entry.revision or 0 for entry in old)
+        await js.purge_stream(_STREAM, seq=last + 1)
+    return len(old)
+
+
+async def _entry(kv: KeyValue, job_id: str) -> KeyValue.Entry | None:
+    try:
+        return await kv.get(job_id)
+    except KeyNotFoundError:
+        return None
+
+
+async def _awaited_entry(kv: KeyValue, job_id: str) -> KeyValue.Entry:
+    watcher = await kv.watch(job_id, ignore_deletes=True, inactive_threshold=5)
+    try:
+        while True:
+            try:
+                async with asyncio.timeout(_LOOK_AGAIN):
+                    entry: KeyValue.Entry | None
+                    async for entry in watcher:
+                        if entry is not None:
+                            return entry
+            except TimeoutError:
+                found = await _entry(kv, job_id)
+                if found is not None:
+                    return found
+    finally:
+        await watcher.stop()
+
+
+def _value(job_id: str, entry: KeyValue.Entry) -> Any:
+    outcome = Outcome.deserialize(entry.value or b"")
+    if outcome.failure is not None:
+        raise JobFailedError(f"job {job_id} failed: {outcome.failure}", outcome.failure.traceback)
+    return outcome.value

@@ -10,11 +10,9 @@ from typing import Literal
 
 from flake8_naq.findings import Finding
 from flake8_naq.flake8_config import Flake8
-from flake8_naq.lifetimes import Closing, ModuleAnalysis, Site
-from flake8_naq.lifetimes.vocabulary import Vocabulary
+from flake8_naq.lifetimes import Closing, Site
 from flake8_naq.patterns import pattern_of
 from flake8_naq.report.inspection import Inspected
-from flake8_naq.settings import Settings
 from flake8_naq.tiers import HIGH, LOW, MEDIUM, tier_of
 
 TIERS = {HIGH: "high", MEDIUM: "medium", LOW: "low"}
@@ -88,7 +86,6 @@ class Inventory:
         """Take in what the linter says of one module."""
         settings = flake8.settings
         path = inspected.module.path
-        self.managed += _managers(inspected.analysis, settings)
         for site in inspected.analysis.sites:
             if site.managed:
                 self.managed += 1
@@ -159,14 +156,3 @@ def _handles_errors(site: Site) -> bool:
         and any(inner in nodes for part in node.body for inner in ast.walk(part))
         for node in ast.walk(site.scope)
     )
-
-
-def _managers(analysis: ModuleAnalysis, settings: Settings) -> int:
-    """How often the module enters one of the context managers by name."""
-    vocabulary = Vocabulary(settings)
-    count = 0
-    for scope in analysis.names.scopes.values():
-        for call in scope.calls:
-            name = analysis.names.resolve(call.func, scope)
-            count += name is not None and vocabulary.manages(name)
-    return count

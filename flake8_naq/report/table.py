@@ -23,7 +23,7 @@ def show(console: Console, inventory: Inventory, files: int) -> None:
             console.print(_block(list(connections)))
     if inventory.connections:
         console.print(f"\n{summary.legend()}.", markup=False, style="dim")
-    console.print(summary.headline(inventory, files), markup=False)
+    console.print(summary.headline(inventory, files), markup=False, soft_wrap=True)
 
 
 def _overview(inventory: Inventory) -> Table:
@@ -38,9 +38,9 @@ def _overview(inventory: Inventory) -> Table:
 def _block(connections: list[Connection]) -> Table:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(justify="right", min_width=6)
-    grid.add_column(min_width=30, overflow="fold")
+    grid.add_column(min_width=20, overflow="fold")
     for width in (22, 1, 18, 0):
-        grid.add_column(min_width=width)
+        grid.add_column(min_width=width, no_wrap=True)
     for one in connections:
         row = summary.Row.of(one)
         cells = (row.line, row.function, row.shape, row.category, row.closed, row.findings)

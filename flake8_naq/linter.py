@@ -8,25 +8,11 @@ from collections.abc import Sequence
 from flake8_naq.findings import Finding
 from flake8_naq.lifetimes import ModuleAnalysis, analyse
 from flake8_naq.rules import all_rules
-from flake8_naq.settings import Settings
+from flake8_naq.settings import Settings, mentions_nats
 from flake8_naq.tiers import tier_of
 
-# The plugin's own findings have no tier.
+# The plugin's own finding, which has no tier.
 NOT_ANALYSED = "01"
-STALE_ENTRY = "02"
-
-
-def mentions_nats(source: str, settings: Settings) -> bool:
-    """Whether the source can hold anything to find; asked before anything costly is done."""
-    if "nats" in source:
-        return True
-    functions = (
-        *settings.connect_functions,
-        *settings.jetstream_functions,
-        *settings.close_functions,
-        *settings.context_managers,
-    )
-    return any(name.rpartition(".")[2] in source for name in functions)
 
 
 def lint(

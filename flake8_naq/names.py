@@ -49,6 +49,7 @@ class Scope:
         classes: The classes defined right in it.
         children: The scopes right inside it.
         calls: The calls in it, those of inner scopes left out.
+        attributes: The attributes in it that are read off a name or another attribute.
         declared: Names that it declares ``global`` or ``nonlocal``.
     """
 
@@ -60,6 +61,7 @@ class Scope:
     classes: dict[str, ast.ClassDef] = field(default_factory=dict)
     children: list[Scope] = field(default_factory=list)
     calls: list[ast.Call] = field(default_factory=list)
+    attributes: list[ast.Attribute] = field(default_factory=list)
     declared: set[str] = field(default_factory=set)
     _bound: dict[str, ast.expr | None] | None = None
 
@@ -150,6 +152,8 @@ class Names:
                 scope = self._open(node, scope)
             elif isinstance(node, ast.Call):
                 scope.calls.append(node)
+            elif isinstance(node, ast.Attribute):
+                scope.attributes.append(node)
             elif isinstance(node, ast.Import):
                 for alias in node.names:
                     root = alias.name.partition(".")[0]

@@ -14,7 +14,7 @@ from flake8_naq import __version__
 from flake8_naq.baseline import Baseline, BaselineError
 from flake8_naq.findings import Finding
 from flake8_naq.flake8_config import baseline_path
-from flake8_naq.settings import OPTIONS, Settings, SettingsError
+from flake8_naq.settings import OPTIONS, Settings, SettingsError, mentions_nats
 
 
 class Plugin:
@@ -68,8 +68,10 @@ class Plugin:
             yield finding.line, finding.column, text, type(self)
 
     def _findings(self) -> list[Finding]:
-        if not any("nats" in line for line in self._lines):
+        if not mentions_nats("".join(self._lines), self.settings):
             return []
+        # Most files have nothing to do with NATS and cost next to nothing: the analysis is only
+        # imported for one that has.
         from flake8_naq.linter import lint
 
-        return lint(self._tree, self._filename, self.settings, self._lines)
+        return lint(self._tree, self._filename, self.settings)

@@ -134,6 +134,22 @@ class Settings:
         return cls(**known)
 
 
+def mentions_nats(source: str, settings: Settings) -> bool:
+    """Whether a source can hold anything to find; asked before anything costly is done."""
+    if "nats" in source:
+        return True
+    return any(
+        name.rpartition(".")[2] in source
+        for names in (
+            settings.connect_functions,
+            settings.jetstream_functions,
+            settings.close_functions,
+            settings.context_managers,
+        )
+        for name in names
+    )
+
+
 def _check_names(option: str, names: Iterable[str]) -> None:
     for name in names:
         if not _DOTTED_NAME.match(name):

@@ -249,7 +249,12 @@ class Calls(Expressions):
                 result = self._derive(node, source, node.args[0], "jetstream")
         elif last in _STACK_METHODS and node.args:
             result = self._enter_stack(node)
-        elif receiver is not None and last in _CONTAINER_METHODS:
+        elif (
+            isinstance(function, ast.Attribute)
+            and receiver is not None
+            and last in _CONTAINER_METHODS
+        ):
+            self.emit(Use(receiver, function.value, awaited))
             self._put_into(node, receiver, awaited)
         else:
             result = self._unknown(node, own, last, receiver, awaited)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from flake8_naq.lifetimes import Site, analyse
 from flake8_naq.lifetimes.vocabulary import Vocabulary
-from flake8_naq.linter import findings_of, mentions_nats
+from flake8_naq.linter import findings_of
 from flake8_naq.migrate.edits import Edits
 from flake8_naq.migrate.imports import flakes, mend_imports
 from flake8_naq.migrate.plans import Import, RefusedError, Rewrite, Target
@@ -15,7 +15,7 @@ from flake8_naq.migrate.regions import Module
 from flake8_naq.migrate.rewrite import plan_rewrite
 from flake8_naq.migrate.source import Source
 from flake8_naq.migrate.verify import ProofError, prove
-from flake8_naq.settings import Settings
+from flake8_naq.settings import Settings, mentions_nats
 
 MANUAL = frozenset({"01", "02", "03", "04", "05"})
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from flake8_naq.findings import Finding
 from flake8_naq.flake8_config import Flake8
 from flake8_naq.lifetimes import ModuleAnalysis, analyse
-from flake8_naq.linter import findings_of, mentions_nats
+from flake8_naq.linter import findings_of
 from flake8_naq.modules import Module, ReadError, read_module
 from flake8_naq.paths import python_files
+from flake8_naq.settings import mentions_nats
 
 
 @dataclass(frozen=True, slots=True)

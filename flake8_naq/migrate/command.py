@@ -174,9 +174,7 @@ class _Printer:
         return True
 
     def _say(self, path: str, report: Report) -> None:
-        where = f" in `{report.qualname}`" if report.qualname else ""
-        kind = {"refused": "left", "unsafe": "unsafe", "note": "note"}[report.kind]
-        self._messages.print(f"{path}:{report.line}: {report.code} {kind}{where}: {report.text}")
+        self._messages.print(describe(path, report))
 
     def _fail(self, text: str) -> None:
         self.failed = True
@@ -200,6 +198,13 @@ class _Printer:
         if (dry and self.files) or (self.arguments.strict and left):
             return 1
         return 0
+
+
+def describe(path: str, report: Report) -> str:
+    """The line that tells the user about one place."""
+    where = f" in `{report.qualname}`" if report.qualname else ""
+    kind = {"refused": "left", "unsafe": "unsafe", "note": "note"}[report.kind]
+    return f"{path}:{report.line}: {report.code} {kind}{where}: {report.text}"
 
 
 def _order(report: Report) -> tuple[int, str]:

@@ -12,7 +12,8 @@ from flake8_naq.migrate.plans import Import, RefusedError
 from flake8_naq.migrate.source import Source
 from flake8_naq.names import Names, Scope
 
-# What a shared connection may be asked for: nothing that stays behind on it when the lease ends.
+# What a shared connection may be asked for. The end of a lease ends the subscriptions made on it;
+# a callback, though, may be at work then, and a client handed on may be kept.
 _CONNECTION = frozenset(
     [
         "publish",
@@ -32,6 +33,7 @@ _CONNECTION = frozenset(
         "last_error",
         "stats",
         "rtt",
+        "subscribe",
     ]
 )
 _JETSTREAM = frozenset(
@@ -61,22 +63,10 @@ _JETSTREAM = frozenset(
         "delete_msg",
         "delete_key_value",
         "delete_object_store",
-    ]
-)
-_BUCKET = frozenset(
-    [
-        "get",
-        "put",
-        "create",
-        "update",
-        "delete",
-        "purge",
-        "purge_deletes",
-        "keys",
-        "history",
-        "status",
-        "put_string",
-        "bucket_name",
+        "subscribe",
+        "subscribe_bind",
+        "pull_subscribe",
+        "pull_subscribe_bind",
     ]
 )
 _BUCKET_MAKERS = frozenset({"key_value", "create_key_value"})
@@ -322,7 +312,7 @@ class Manager:
         kv = _target(taken[-1])
         inside = _within(taken[-1])
         exclusive = not all(
-            self._harmless(mention, _BUCKET)
+            self._harmless_bucket(mention)
             for mention in uses.get(kv, [])
             if mention.node not in inside
         )
@@ -340,6 +330,22 @@ class Manager:
             and isinstance(parent, ast.Attribute)
             and isinstance(parent.ctx, ast.Load)
             and parent.attr in allowed
+            and not self._calls_back(parent)
+        )
+
+    def _harmless_bucket(self, mention: Mention) -> bool:
+        return not mention.captured and isinstance(self.parents.get(mention.node), ast.Attribute)
+
+    def _calls_back(self, method: ast.Attribute) -> bool:
+        """Whether a method is told to call something back, or is not called right here."""
+        if not method.attr.startswith(("subscribe", "pull_subscribe")):
+            return False
+        call = self.parents.get(method)
+        return (
+            not isinstance(call, ast.Call)
+            or len(call.args) > 2
+            or any(isinstance(argument, ast.Starred) for argument in call.args)
+            or any(word.arg in (None, "cb", "future") for word in call.keywords)
         )
 
     def _harmless_or_derives(self, mention: Mention, uses: dict[str, list[Mention]]) -> bool:
@@ -381,7 +387,7 @@ class Manager:
         if not isinstance(holder, (ast.Assign, ast.AnnAssign)) or _bound_value(holder) is None:
             return False
         return all(
-            self._harmless(use, _BUCKET)
+            self._harmless_bucket(use)
             for use in uses.get(_target(holder), [])
             if isinstance(use.node.ctx, ast.Load)
         )

@@ -203,11 +203,22 @@ class _Planner:
 
     def _notes(self, removed: list[Close]) -> list[str]:
         region = self.region
-        return [
+        notes = [
             f"line {close.statement.lineno} closed whatever the pool holds, not `{region.handle}`"
             for close in removed
             if close.method == "pooled"
         ]
+        if (
+            region.shape == "inside-try"
+            and not region.inits
+            and region.made is None
+            and any(isinstance(close.statement, ast.Expr) and close.handle for close in removed)
+        ):
+            notes.append(
+                f"a failed connect raised an UnboundLocalError for `{region.handle}`; "
+                "it now raises its own error"
+            )
+        return notes
 
     # -- the header
 

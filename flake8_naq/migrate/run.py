@@ -79,7 +79,7 @@ def candidates(
 def fix_file(path: str, options: Options) -> Outcome:
     """Fix one file; nothing is written."""
     try:
-        return _fix_document(document(path, read_bytes(path)), options)
+        return _fix_connections(document(path, read_bytes(path)), options)
     except SourceError as error:
         return Outcome(path, error=str(error))
 
@@ -92,16 +92,22 @@ def fix_stdin(name: str, options: Options) -> Outcome:
         options: What to do.
     """
     try:
-        read = document(name, read_bytes(STDIN))
-        outcome = _fix_document(read, options)
+        return fix_document(document(name, read_bytes(STDIN)), options)
     except SourceError as error:
         return Outcome(name, error=str(error))
-    if options.unsafe:
-        return next(iter(fix_constructors([outcome], options)))
-    return outcome
 
 
-def _fix_document(read: Document, options: Options) -> Outcome:
+def fix_document(read: Document, options: Options) -> Outcome:
+    """Fix one module that stands alone; nothing is written.
+
+    Raises:
+        SourceError: It is not Python.
+    """
+    outcome = _fix_connections(read, options)
+    return next(fix_constructors([outcome], options)) if options.unsafe else outcome
+
+
+def _fix_connections(read: Document, options: Options) -> Outcome:
     result: Result = fix_text(read.text, read.path, options)
     return Outcome(read.path, read, result.text, result.rewritten, result.reports)
 

@@ -1,0 +1,22 @@
+import logging
+from typing import Dict
+
+from ..connection import nats_jetstream
+from ..models import WORKER_STATUS
+
+logger = logging.getLogger(__name__)
+
+
+class WorkerStatusManager:
+    def __init__(self, nats_url: str):
+        self.nats_url = nats_url
+
+    async def batch_update_status(self, updates: Dict[str, WORKER_STATUS]) -> None:
+        async with nats_jetstream(self.nats_url) as (nc, js):
+            try:
+                kv = await js.key_value("worker_status")
+                for worker_id, status in updates.items():
+                    await kv.put(worker_id, status.value)
+            except Exception as e:
+                logger.error(f"Batch status update failed: {e}")
+                raise

@@ -1,0 +1,23 @@
+import logging
+from typing import Dict
+
+from ..config import Config, get_config
+from ..connection import nats_jetstream
+from ..models import WORKER_STATUS
+
+logger = logging.getLogger(__name__)
+
+
+class WorkerStatusManager:
+    def __init__(self, config: Config | None = None):
+        self.config = config or get_config()
+
+    async def batch_update_status(self, updates: Dict[str, WORKER_STATUS]) -> None:
+        async with nats_jetstream(self.config) as (nc, js):
+            try:
+                kv = await js.key_value("worker_status")
+                for worker_id, status in updates.items():
+                    await kv.put(worker_id, status.value)
+            except Exception as e:
+                logger.error(f"Batch status update failed: {e}")
+                raise

@@ -1,0 +1,28 @@
+from typing import Any, Optional
+
+import cloudpickle
+
+from .config import Config, get_config
+from .connection import nats_kv_store
+
+
+class ResultStore:
+    def __init__(self, config: Optional[Config] = None):
+        self.config = config or get_config()
+
+    async def store_result(self, job_id: str, result: Any) -> None:
+        async with nats_kv_store("job_results", self.config) as kv:
+            await kv.put(job_id, cloudpickle.dumps(result))
+
+    async def get_result(self, job_id: str) -> Optional[Any]:
+        async with nats_kv_store("job_results", self.config) as kv:
+            entry = await kv.get(job_id)
+            if entry:
+                return cloudpickle.loads(entry.value)
+            return None
+
+    async def cleanup_old_results(self, max_age_hours: int = 24) -> int:
+        cleaned_count = 0
+        async with nats_kv_store("job_results", self.config) as kv:
+            # Implementation for cleanup
+            return cleaned_count

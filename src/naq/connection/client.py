@@ -23,20 +23,29 @@ from nats.js import JetStreamContext
 
 
 class NaqClient(Client):
-    """A client that refuses to publish while it is disconnected.
-
-    nats-py keeps such messages and sends them after the reconnection, long after their
-    publishers were told that they had failed. And one that sends credentials over TLS only,
-    where that was asked for: nats-py leaves the choice to the server.
-    """
+    """nats-py's client, mended where a shared connection can't bear its ways."""
 
     tls_required = False
 
     def _connect_command(self) -> bytes:
+        # nats-py leaves the choice of TLS to the server, and sends credentials either way.
         writer = getattr(self._transport, "_io_writer", None)
         if self.tls_required and writer and writer.get_extra_info("ssl_object") is None:
             raise nats.errors.SecureConnWantedError
         return super()._connect_command()
+
+    async def _process_pong(self) -> None:
+        # The answer to a flush that was cancelled, or came too late, would end the reading.
+        if self._pongs and self._pongs[0].done():
+            self._pongs[0] = asyncio.get_running_loop().create_future()
+        await super()._process_pong()
+
+    async def _read_loop(self) -> None:
+        await super()._read_loop()
+        task = asyncio.current_task()
+        if self._status == Client.CONNECTED and task is not None and not task.cancelling():
+            # An exception ended the reading: without this, nobody would ever hear of it.
+            await self._process_op_err(nats.errors.StaleConnectionError())
 
     async def publish(
         self,
@@ -45,7 +54,10 @@ class NaqClient(Client):
         reply: str = "",
         headers: dict[str, str] | None = None,
     ) -> None:
-        """Publish a message.
+        """Publish a message, or refuse to while there is no connection.
+
+        nats-py keeps such messages and sends them after the reconnection, long after their
+        publishers were told that they had failed.
 
         Raises:
             nats.errors.OutboundBufferLimitError: there is no connection at the moment.

@@ -55,6 +55,8 @@ class SharedConnection:
         logger.debug("connected to the %s", where(self.config))
 
     async def _disconnected(self) -> None:
+        if not self._connected.is_set():
+            return  # lost before it was made: the dial says so itself
         self._connected.clear()
         self.buckets.clear()
         if not self.client.is_closed:

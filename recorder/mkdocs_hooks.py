@@ -15,7 +15,7 @@ from mkdocs.structure.files import File
 
 from flake8_naq.report import rule_page
 from flake8_naq.rules import all_rules
-from recorder import record
+from recorder import overview, record
 from recorder.pages import PARTS
 from recorder.phases import ROOT, all_phases, load
 from recorder.reference import rules
@@ -40,6 +40,9 @@ _MARKER = re.compile(r"^<!-- (record|made): ([\w-]+) -->$", re.MULTILINE)
 MADE: dict[str, Callable[[], str]] = {
     "rules": rules.overview,
     "plugin-codes": rules.plugin_codes,
+    "phases-chart": overview.chart,
+    "phases-shapes": overview.shapes,
+    "phases-effects": overview.effects,
 }
 """What any page may ask for with ``<!-- made: NAME -->``."""
 

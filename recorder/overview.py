@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -152,7 +151,3 @@ def _table(rows: list[list[str]]) -> str:
     head, *body = rows
     lines = [head, ["---"] * 2 + ["--:"] * (len(head) - 2), *body]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines) + "\n"
-
-
-PARTS: dict[str, Callable[[], str]] = {"chart": chart, "shapes": shapes, "effects": effects}
-"""What the overview may ask for with ``<!-- record: NAME -->``."""

@@ -28,7 +28,8 @@ def table(before: str, after: str, headings: tuple[str, str]) -> str:
     ]
     left, right = headings
     return (
-        '<div class="highlight side-by-side"><table>\n'
+        '<div class="highlight side-by-side"><table class="states">\n'
+        '<colgroup><col class="number"><col><col class="number"><col></colgroup>\n'
         f'<thead><tr><th colspan="2" scope="col">{left}</th>'
         f'<th colspan="2" scope="col">{right}</th></tr></thead>\n'
         f"{''.join(bodies)}</table></div>\n"

@@ -1,0 +1,1 @@
+"""naq's results of jobs as they stood before the migration."""

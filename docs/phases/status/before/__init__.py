@@ -1,0 +1,1 @@
+"""naq's status of workers as it stood before the migration."""

@@ -117,6 +117,8 @@ class Names:
             if name in holder.functions or name in holder.classes:
                 return None
             if given is not _UNBOUND:
+                if isinstance(given, ast.Call):
+                    return _imported_by(given)
                 return given if isinstance(given, (ast.Name, ast.Attribute)) else None
         return name
 
@@ -227,6 +229,15 @@ def own_nodes(root: ast.AST) -> Iterator[ast.AST]:
         yield node
         if not isinstance(node, _SCOPES):
             stack.extend(ast.iter_child_nodes(node))
+
+
+def _imported_by(call: ast.Call) -> str | None:
+    """The module that a call such as ``pytest.importorskip("nats")`` gives."""
+    last = (dotted(call.func) or "").rpartition(".")[2]
+    if last not in ("importorskip", "import_module", "__import__") or not call.args:
+        return None
+    name = call.args[0]
+    return name.value if isinstance(name, ast.Constant) and isinstance(name.value, str) else None
 
 
 def _is_none(value: ast.expr) -> bool:

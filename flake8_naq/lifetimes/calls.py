@@ -161,9 +161,9 @@ class Calls(Expressions):
         site = self._site(node, "nats-py")
         place = client or self.temporary(self.statement.end_lineno or node.lineno)
         self.emit(Acquire(place, site))
-        self.fresh.add(place)
         self.graph.sites.append((site, self.current))
         if client is None:
+            self.fresh.add(place)
             self.acquired[place] = site
             return place
         site.handle = client

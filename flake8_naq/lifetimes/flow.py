@@ -136,15 +136,16 @@ class Flow:
                 return
         holders, facts, line = stepper.holders, stepper.facts, stepper.line
         status = stepper.status
-        after = State(holders, facts, line)
+        unsure = stepper.unsure
+        after = State(holders, facts, line, unsure)
         straight: Way = way
         if block.returning_line and way == "straight":
             straight = "returned"
-            after = State(holders, facts, block.returning_line)
+            after = State(holders, facts, block.returning_line, unsure)
         for target in block.successors:
             self._arrive(target, (status, straight), after)
         fresh = way in ("straight", "returned")
-        after = State(holders, facts, block.raising_line if fresh else line)
+        after = State(holders, facts, block.raising_line if fresh else line, unsure)
         if block.raises is not None:
             self._arrive(block.raises, (status, "raised" if fresh else way), after)
         if block.cancels is not None:

@@ -62,9 +62,12 @@ def _is_owned(trace: Trace, captured: list[Closure], lowered: Statements) -> boo
         return True
     handed_on = [closure for closure in captured if any(True for _ in _escapes_of(closure, site))]
     site.escapes += [Escape("captured", closure.node) for closure in handed_on]
-    if site.releases:
+    if "argument" not in kinds and not handed_on:
         return False
-    return "argument" in kinds or bool(handed_on)
+    # What it was handed to may close it, unless the function itself closes it in any case.
+    return not site.releases or any(
+        leak.how in ("returns", "ends", "rebound") for leak in trace.leaks.values()
+    )
 
 
 def _capturing(site: Site, lowered: Statements) -> Iterator[Closure]:

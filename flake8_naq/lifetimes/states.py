@@ -47,16 +47,20 @@ class State:
         holders: The places that hold it, and as what.
         facts: What is known of other places.
         line: The line at which the path left the straight way, 0 on it.
+        unsure: The places that hold it on some of the paths only.
     """
 
     holders: dict[Place, str]
     facts: Facts
     line: int = 0
+    unsure: frozenset[Place] = frozenset()
 
     def joined(self, other: State) -> State | None:
         """Both, or None when `other` adds nothing."""
         holders, facts = self.holders, self.facts
+        unsure = self.unsure | other.unsure
         if other.holders != holders:
+            unsure |= holders.keys() ^ other.holders.keys()
             holders = dict(holders)
             for place, kind in other.holders.items():
                 if place not in holders or _STRENGTH[kind] > _STRENGTH[holders[place]]:
@@ -64,9 +68,8 @@ class State:
         if other.facts != facts:
             facts = joined_facts(facts, other.facts)
         line = min(self.line, other.line)
-        if holders == self.holders and facts == self.facts and line == self.line:
-            return None
-        return State(holders, facts, line)
+        joined = State(holders, facts, line, unsure)
+        return None if joined == self else joined
 
 
 @dataclass(eq=False, slots=True)
@@ -110,6 +113,7 @@ class Stepper:
         self.status: Status = status
         self.way = way
         self.holders = dict(state.holders)
+        self.unsure = state.unsure
         self.line = state.line
         self._known = Knowledge(state.facts)
         self._statement_line = line
@@ -182,6 +186,8 @@ class Stepper:
         ]
         for held in gone:
             del self.holders[held]
+        if self.unsure:
+            self.unsure = self.unsure.difference(gone)
         return bool(gone)
 
     def _kill(self, place: Place) -> bool:
@@ -211,8 +217,11 @@ class Stepper:
             kind = _UNWRAPPED.get(kind)
         if kind is None:
             return self._kill(step.place)
+        sure = step.source not in self.unsure
         self._clear(step.place, keep=step.source)
         self.holders[step.place] = kind
+        if not sure:
+            self.unsure |= {step.place}
         return True
 
     def _derive(self, step: Derive) -> None:
@@ -306,7 +315,13 @@ class Stepper:
             return self.holders.get(place) not in _UNWRAPPED or step.mark in self.facts
         if place in self.holders:
             held = _answer_about_held(step.question, self.status)
-            return held is None or held is answer
+            if place not in self.unsure or held is None:
+                return held is None or held is answer
+            if held is not answer:
+                # On these paths it holds something else.
+                return self._kill(place)
+            self.unsure -= {place}
+            return True
         return self._known.test(step)
 
 

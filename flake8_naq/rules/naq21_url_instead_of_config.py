@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterator
 
 from flake8_naq.lifetimes import ModuleAnalysis
+from flake8_naq.lifetimes.vocabulary import NAQ_CONNECT, NAQ_MANAGERS
 from flake8_naq.names import dotted, own_nodes
 from flake8_naq.rules.rule import Example, Problem, Rule
 
@@ -11,7 +12,9 @@ PARAMETER = "nats_url"
 
 
 def check(analysis: ModuleAnalysis) -> Iterator[Problem]:
-    """Report the parameter of every ``__init__`` that keeps a ``nats_url``."""
+    """Report the parameter of every ``__init__`` that keeps a ``nats_url``, where naq is used."""
+    if not _uses_naq(analysis):
+        return
     for scope in analysis.names.scopes.values():
         node = scope.node
         if not isinstance(node, ast.FunctionDef) or node.name != "__init__":
@@ -27,6 +30,16 @@ def check(analysis: ModuleAnalysis) -> Iterator[Problem]:
                     "take `config: Config | None = None` and keep `config or get_config()`",
                     scope.qualname,
                 )
+
+
+def _uses_naq(analysis: ModuleAnalysis) -> bool:
+    """Whether there is a `Config` to be had: the module imports naq, or calls its helpers."""
+    helpers = NAQ_CONNECT | NAQ_MANAGERS
+    return any(site.flavour == "naq" for site in analysis.sites) or any(
+        origin.partition(".")[0] == "naq" or origin.rpartition(".")[2] in helpers
+        for scope in analysis.names.scopes.values()
+        for origin in scope.imports.values()
+    )
 
 
 def _keeps(function: ast.FunctionDef, name: str) -> bool:
@@ -55,11 +68,18 @@ context managers share one connection among all users of the same one.
         Example(
             "a constructor on a URL",
             """\
+from naq.connection import nats_kv_store
+
+
 class Scheduler:
     def __init__(self, nats_url: str):
         self.nats_url = nats_url
+
+    async def remove(self, job_id):
+        async with nats_kv_store("scheduled_jobs", self.nats_url) as kv:
+            await kv.delete(job_id)
 """,
-            {2: "21"},
+            {5: "21"},
         ),
     ),
     good=(
@@ -72,6 +92,21 @@ from naq.config import Config, get_config
 class Scheduler:
     def __init__(self, config: Config | None = None):
         self.config = config or get_config()
+""",
+        ),
+        Example(
+            "plain nats-py, which has no `Config`",
+            """\
+import nats
+
+
+class Publisher:
+    def __init__(self, nats_url: str):
+        self.nats_url = nats_url
+
+    async def publish(self, data):
+        async with await nats.connect(self.nats_url) as nc:
+            await nc.publish("events", data)
 """,
         ),
     ),

@@ -9,6 +9,7 @@ import argparse
 import configparser
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Self
 
@@ -67,7 +68,6 @@ class Flake8:
 
     options: argparse.Namespace
     settings: Settings
-    _guide: StyleGuideManager
 
     @classmethod
     def configured(cls, arguments: argparse.Namespace) -> Self:
@@ -81,10 +81,11 @@ class Flake8:
         """
         try:
             _, options = parse_args(_command_line(arguments))
-            guide = StyleGuideManager(options, Nothing(options))
+            flake8 = cls(options, Settings.from_values(vars(options)))
+            _ = flake8._guide  # it refuses what it cannot use
         except (Flake8Exception, ValueError, configparser.Error) as error:
             raise CommandError(" ".join(str(error).split())) from error
-        return cls(options, Settings.from_values(vars(options)), guide)
+        return flake8
 
     def reported(
         self, filename: str, lines: Sequence[str], findings: Iterable[Finding]
@@ -97,11 +98,11 @@ class Flake8:
             findings: What the linter finds in it.
         """
         found = list(findings)
-        if not found:
-            return []
-        processor = FileProcessor(filename, self.options, lines=list(lines))
-        if processor.should_ignore_file():
-            return []
+        processor = None
+        if found and any("noqa" in line.lower() for line in lines):
+            processor = FileProcessor(filename, self.options, lines=list(lines))
+            if processor.should_ignore_file():
+                return []
         return [
             finding
             for finding in found
@@ -111,9 +112,18 @@ class Flake8:
                 finding.line,
                 finding.column,
                 finding.message,
-                processor.noqa_line_for(finding.line),
+                # Finding a statement's lines costs a tokenizer's run.
+                processor.noqa_line_for(finding.line) if processor else "",
             )
         ]
+
+    @cached_property
+    def _guide(self) -> StyleGuideManager:
+        return StyleGuideManager(self.options, Nothing(self.options))
+
+    def __getstate__(self) -> dict[str, object]:
+        # The guide holds caches that cannot go to another process; it is made again there.
+        return {"options": self.options, "settings": self.settings}
 
 
 def _command_line(arguments: argparse.Namespace) -> list[str]:

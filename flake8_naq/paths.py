@@ -27,7 +27,7 @@ def python_files(paths: Sequence[str], options: argparse.Namespace) -> list[str]
         Paths as flake8 would print them, but without a leading ``./``.
     """
     found: dict[str, None] = {}
-    explicit = {path.removeprefix("./") for path in paths if not Path(path).is_dir()}
+    explicit = explicit_files(paths)
     for path in paths or ["."]:
         files = expand_paths(
             paths=[path],
@@ -40,6 +40,11 @@ def python_files(paths: Sequence[str], options: argparse.Namespace) -> list[str]
         found |= dict.fromkeys(file.removeprefix("./") for file in ordered)
     ignored = _git_ignored(file for file in found if file not in explicit)
     return [file for file in found if file not in ignored]
+
+
+def explicit_files(paths: Sequence[str]) -> set[str]:
+    """Those of the paths that name a file, spelled as `python_files` gives them."""
+    return {path.removeprefix("./") for path in paths if not Path(path).is_dir()}
 
 
 def _git_ignored(files: Iterable[str]) -> set[str]:

@@ -10,12 +10,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flake8_naq.errors import CommandError, missing_extra
 from flake8_naq.flake8_config import Flake8, add_options
-from flake8_naq.paths import STDIN, python_files
+from flake8_naq.paths import STDIN, explicit_files, python_files
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -85,12 +84,10 @@ def run(arguments: argparse.Namespace) -> int:
 
     flake8 = Flake8.configured(arguments)
     options = Options(
-        select=tuple(
-            code.strip().upper() for code in (arguments.select or "").split(",") if code.strip()
-        ),
         unsafe=arguments.unsafe_fixes,
         target=arguments.target,
         settings=flake8.settings,
+        flake8=flake8,
     )
     report = _Printer(arguments)
     if arguments.paths == [STDIN]:
@@ -99,7 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
     if STDIN in arguments.paths:
         raise CommandError("- stands for standard input, and goes with no other path")
     files = python_files(arguments.paths, flake8.options)
-    explicit = frozenset(path for path in arguments.paths if not Path(path).is_dir())
+    explicit = frozenset(explicit_files(arguments.paths))
     found, failures = candidates(files, explicit, options)
     for failure in failures:
         report.take(failure)

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from flake8_naq.lifetimes import analyse
-from flake8_naq.linter import findings_of
 from flake8_naq.migrate.constructors import PARAMETER, Constructor, constructors, plan_constructor
 from flake8_naq.migrate.fixer import Options, Report
 from flake8_naq.migrate.imports import flakes, mend_imports
@@ -64,12 +63,14 @@ def _fix_one(constructor: Constructor, held: dict[str, Outcome], options: Option
     finding = next(
         (
             finding
-            for finding in findings_of(analysis, constructor.path, options.settings)
+            for finding in options.findings(
+                analysis, constructor.path, sources[constructor.path].lines
+            )
             if finding.rule == _RULE and finding.qualname == constructor.scope.qualname
         ),
         None,
     )
-    if finding is None or not options.selects(finding.code):
+    if finding is None:
         return
 
     def report(kind: str, text: str) -> Report:

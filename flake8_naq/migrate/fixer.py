@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from flake8_naq.lifetimes import Site, analyse
+from flake8_naq.findings import Finding
+from flake8_naq.flake8_config import Flake8
+from flake8_naq.lifetimes import ModuleAnalysis, Site, analyse
 from flake8_naq.lifetimes.vocabulary import Vocabulary
 from flake8_naq.linter import findings_of
 from flake8_naq.migrate.edits import Edits
@@ -25,20 +27,23 @@ class Options:
     """What a run of the codemod was asked for.
 
     Attributes:
-        select: Prefixes of codes, as flake8 selects; empty for all.
         unsafe: Whether rewrites that may change the meaning are made.
         target: The kind of context manager; None lets each site's own imports decide.
         settings: The linter's settings.
+        flake8: What is not reported by flake8 is left alone; None takes every finding.
     """
 
-    select: tuple[str, ...] = ()
     unsafe: bool = False
     target: Target | None = None
     settings: Settings = field(default_factory=Settings)
+    flake8: Flake8 | None = None
 
-    def selects(self, code: str) -> bool:
-        """Whether a finding's code was asked for."""
-        return not self.select or any(code.startswith(prefix) for prefix in self.select)
+    def findings(
+        self, analysis: ModuleAnalysis, filename: str, lines: Sequence[str]
+    ) -> list[Finding]:
+        """The findings of a module that are to be fixed: those that flake8 reports."""
+        findings = findings_of(analysis, filename, self.settings)
+        return self.flake8.reported(filename, lines, findings) if self.flake8 else findings
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,9 +174,9 @@ def _plan(
     candidates: list[_Candidate] = []
     refusals: list[Report] = []
     counts: dict[tuple[str, ...], int] = {}
-    for finding in findings_of(analysis, filename, options.settings):
+    for finding in options.findings(analysis, filename, source.lines):
         site = finding.site
-        if site is None or finding.rule not in MANUAL or not options.selects(finding.code):
+        if site is None or finding.rule not in MANUAL:
             continue
         base = (finding.qualname, site.handle or "", source.segment(site.call))
         counts[base] = counts.get(base, 0) + 1

@@ -11,7 +11,7 @@ from flake8_naq.flake8_config import Flake8
 from flake8_naq.lifetimes import ModuleAnalysis, analyse
 from flake8_naq.linter import findings_of
 from flake8_naq.modules import Module, ReadError, read_module
-from flake8_naq.paths import python_files
+from flake8_naq.paths import explicit_files, python_files
 from flake8_naq.settings import mentions_nats
 
 
@@ -50,10 +50,11 @@ class Inspection:
 
     def __iter__(self) -> Iterator[Inspected]:
         """The modules that mention NATS."""
+        explicit = explicit_files(self.paths)
         for file in python_files(self.paths, self.flake8.options):
             self.files += 1
             try:
-                inspected = self._inspect(file)
+                inspected = self._inspect(file, explicit)
             except ReadError as error:
                 self.unreadable += 1
                 print(f"naq-migrate: {error}", file=sys.stderr)
@@ -61,12 +62,12 @@ class Inspection:
             if inspected:
                 yield inspected
 
-    def _inspect(self, file: str) -> Inspected | None:
+    def _inspect(self, file: str, explicit: set[str]) -> Inspected | None:
         settings = self.flake8.settings
         module = read_module(file, self.flake8.options.stdin_display_name)
         mentioned = mentions_nats(module.text, settings)
         # A file that someone names should be Python, even if there is nothing to find in it.
-        if not mentioned and not self._named(file):
+        if not mentioned and file not in explicit:
             return None
         tree = module.parse()
         if not mentioned:
@@ -75,6 +76,3 @@ class Inspection:
         findings = findings_of(analysis, module.path, settings)
         reported = self.flake8.reported(module.path, module.lines, findings)
         return Inspected(module, analysis, findings, reported)
-
-    def _named(self, file: str) -> bool:
-        return file in self.paths or f"./{file}" in self.paths

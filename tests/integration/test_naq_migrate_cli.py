@@ -199,6 +199,23 @@ class TestAgreementWithFlake8:
         assert bool(flake8("a.py")) is not silenced
         assert bool(paths_in_inventory(capsys, "a.py")) is not silenced
 
+    @pytest.mark.parametrize("jobs", ["1", "2"])
+    def test_fix_leaves_alone_what_flake8_does_not_report(self, project: Path, jobs: str) -> None:
+        ignores = "per-file-ignores =\n    ignored*.py: NAQ\nextend-ignore = NAQ1"
+        (project / ".flake8").write_text(f"[flake8]\n{ignores}\n", "utf-8")
+        by_hand = BY_HAND.replace("    await nc.pub", "    try:\n        await nc.pub")
+        by_hand = by_hand.replace("    await nc.close()", "    finally:\n        await nc.close()")
+        noqa = by_hand.replace("connect(url)", "connect(url)  # noqa: NAQ3")
+        # So many files that several processes are worth it.
+        for number in range(10):
+            (project / f"a{number}.py").write_text(by_hand, "utf-8")
+            (project / f"ignored{number}.py").write_text(by_hand, "utf-8")
+            (project / f"queue{number}.py").write_text(by_hand, "utf-8")
+            (project / f"noqa{number}.py").write_text(noqa, "utf-8")
+        assert main(["fix", "--jobs", jobs]) == 0
+        unchanged = {path.name[:-4] for path in project.glob("*.py") if "try:" in path.read_text()}
+        assert unchanged == {"ignored", "queue", "noqa"}
+
     @pytest.mark.parametrize(
         ("configuration", "complaint"),
         [

@@ -19,8 +19,20 @@ WORKER_STATUS = "worker_status"
 WORKER_DETAILS = "worker_details"
 JOB_RESULTS = "job_results"
 JOB_STATUS = "job_status"
+JOB_PROGRESS = "job_progress"
+FAILED_JOBS = "failed_jobs"
+WAITING_JOBS = "waiting_jobs"
 
-BUCKETS = (SCHEDULED_JOBS, WORKER_STATUS, WORKER_DETAILS, JOB_RESULTS, JOB_STATUS)
+BUCKETS = (
+    SCHEDULED_JOBS,
+    WORKER_STATUS,
+    WORKER_DETAILS,
+    JOB_RESULTS,
+    JOB_STATUS,
+    JOB_PROGRESS,
+    FAILED_JOBS,
+    WAITING_JOBS,
+)
 
 
 async def ensure_buckets(
@@ -47,11 +59,16 @@ async def _ensure(js: JetStreamContext, name: str, config: Config) -> None:
     except BucketNotFoundError:
         ttl = {
             JOB_RESULTS: config.result_ttl,
+            JOB_STATUS: config.result_ttl,
+            JOB_PROGRESS: config.result_ttl,
             WORKER_STATUS: config.worker_ttl,
             WORKER_DETAILS: config.worker_ttl,
         }.get(name, 0)
         try:
-            await js.create_key_value(bucket=name, replicas=config.replicas, ttl=ttl or None)
+            # Direct gets are the quicker ones, and the only ones that take several keys.
+            await js.create_key_value(
+                bucket=name, replicas=config.replicas, ttl=ttl or None, direct=True
+            )
         except BadRequestError as error:
             if error.err_code != 10058:  # somebody else made it meanwhile, in another way
                 raise

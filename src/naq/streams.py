@@ -35,7 +35,7 @@ EVENT_MAX_MESSAGES: Final = 1_000_000
 _STREAM_NAME_IN_USE: Final = 10058
 
 
-def job_stream() -> StreamConfig:
+def job_stream(replicas: int = 1) -> StreamConfig:
     """Return the configuration of the stream of jobs.
 
     A job is deleted when it is acknowledged. A second one of the same subject, which is the same
@@ -47,6 +47,7 @@ def job_stream() -> StreamConfig:
         subjects=[f"{JOB_SUBJECTS}.>"],
         retention=RetentionPolicy.WORK_QUEUE,
         storage=StorageType.FILE,
+        num_replicas=replicas,
         discard=DiscardPolicy.NEW,
         discard_new_per_subject=True,
         max_msgs_per_subject=1,
@@ -55,13 +56,14 @@ def job_stream() -> StreamConfig:
     )
 
 
-def event_stream() -> StreamConfig:
+def event_stream(replicas: int = 1) -> StreamConfig:
     """Return the configuration of the stream of events, which forgets the oldest."""
     return StreamConfig(
         name=EVENT_STREAM,
         description="naq: what happened to jobs, workers and schedules",
         subjects=["events.>"],
         storage=StorageType.FILE,
+        num_replicas=replicas,
         max_age=EVENT_MAX_AGE,
         max_msgs=EVENT_MAX_MESSAGES,
         allow_direct=True,

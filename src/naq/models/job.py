@@ -36,6 +36,8 @@ FORMAT: Final = 1
 
 _NO_RETRY: Final = Fixed(0)
 
+_to_json = json.JSONEncoder(separators=(",", ":")).encode
+
 
 class JOB_STATUS(StrEnum):  # noqa: N801 - the name is older than the habit
     """Where a job stands."""
@@ -297,7 +299,7 @@ class Job:
             )
         parts = (call.args, call.kwargs, by_value) if by_value else (call.args, call.kwargs)
         body = get_serializer(self.serializer).dumps(parts)
-        return json.dumps(head, separators=(",", ":")).encode() + b"\n" + body
+        return _to_json(head).encode() + b"\n" + body
 
     def _read_call(self) -> Call:
         assert self._body is not None

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from naq.exceptions import SerializationError
 from naq.models.job import JOB_STATUS
 
+_to_json = json.JSONEncoder(separators=(",", ":")).encode
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRecord:
@@ -48,7 +50,7 @@ class JobRecord:
             "worker": self.worker,
             "updated_at": self.updated_at or time.time(),
         }
-        return f"{self.status.value}\n{json.dumps(said, separators=(',', ':'))}".encode()
+        return f"{self.status.value}\n{_to_json(said)}".encode()
 
     @classmethod
     def deserialize(cls, data: bytes | None) -> JobRecord:

@@ -29,13 +29,16 @@ _STILL_QUEUED: Final = 10077
 """nats-server's code for "maximum messages per subject exceeded"."""
 
 
-async def publish_job(js: JetStreamContext, job: Job, message_id: str | None = None) -> bool:
+async def publish_job(
+    js: JetStreamContext, job: Job, message_id: str | None = None, *, replicas: int = 1
+) -> bool:
     """Put a job into its queue and wait until the server has stored it.
 
     Args:
         js: the JetStream context.
         job: the job.
         message_id: what the server tells duplicates by; the job's id by default.
+        replicas: copies that the servers keep, should the stream have to be made.
 
     Returns:
         Whether it is new there; False when the job was in the queue, or went into it within the
@@ -53,7 +56,7 @@ async def publish_job(js: JetStreamContext, job: Job, message_id: str | None = N
         try:
             ack = await js.publish(subject, data, headers=headers)
         except NoStreamResponseError:
-            await ensure_stream(js, job_stream())
+            await ensure_stream(js, job_stream(replicas))
             ack = await _publish_patiently(js, subject, data, headers)
     except APIError as error:
         if error.err_code == _STILL_QUEUED:
@@ -76,55 +79,67 @@ async def _publish_patiently(
                 await asyncio.sleep(0.1)
 
 
-async def publish_jobs(conn: Client, js: JetStreamContext, jobs: Iterable[Job]) -> list[bool]:
+async def publish_jobs(
+    conn: Client, js: JetStreamContext, jobs: Iterable[Job], *, replicas: int = 1
+) -> int:
     """Put many jobs into their queues, without a wait for each.
 
     Returns:
-        For each job, in order, whether it is new there.
+        How many of them are new there.
 
     Raises:
-        JobError: a job was not taken; the message says which, and how many were.
-        SerializationError: a job's serializer cannot write the call; the jobs before it are
-            enqueued.
+        JobError: a job was refused, or depends on others; the message says which, and how many
+            were enqueued before it.
+        SerializationError: a job's serializer cannot write the call.
     """
-    await ensure_stream(js, job_stream())
-    taken: list[bool] = []
+    await ensure_stream(js, job_stream(replicas))
     window: deque[tuple[Job, asyncio.Future[bool]]] = deque()
+    settled = new = 0
 
-    async def settle() -> None:
-        job, future = window.popleft()
-        try:
-            taken.append(await future)
-        except APIError as error:
-            if error.err_code != _STILL_QUEUED:
-                raise _refused(job, error, len(taken)) from error
-            taken.append(False)
-        except (nats.errors.TimeoutError, NoStreamResponseError) as error:
-            raise JobError(
-                f"the server did not acknowledge job {job.job_id} within {GIVE_UP:g} s; "
-                f"{len(taken)} jobs before it are enqueued"
-            ) from error
+    async def settle(rest: int) -> None:
+        nonlocal settled, new
+        while len(window) > rest:
+            job, future = window.popleft()
+            try:
+                new += await future
+            except APIError as error:
+                if error.err_code != _STILL_QUEUED:
+                    raise _refused(job, error, settled) from error
+            except (nats.errors.TimeoutError, NoStreamResponseError) as error:
+                raise JobError(
+                    f"the server did not acknowledge job {job.job_id} within {GIVE_UP:g} s"
+                    f"{_enqueued(settled)}"
+                ) from error
+            settled += 1
 
     async with PublishPipeline(conn, give_up=GIVE_UP) as pipeline:
         for job in jobs:
-            headers = {Header.MSG_ID.value: job.job_id}
+            if job.depends_on:
+                await settle(0)
+                raise JobError(
+                    f"job {job.job_id} depends on others: enqueue it by itself{_enqueued(settled)}"
+                )
             try:
                 future = await pipeline.publish(
-                    job_subject(job.queue, job.job_id), job.serialize(), headers
+                    job_subject(job.queue, job.job_id),
+                    job.serialize(),
+                    {Header.MSG_ID.value: job.job_id},
                 )
             except nats.errors.MaxPayloadError as error:
                 raise _too_large(job) from error
             window.append((job, future))
             if len(window) >= WINDOW:
-                for _ in range(WINDOW // 2):
-                    await settle()
-        while window:
-            await settle()
-    return taken
+                await settle(WINDOW // 2)
+        await settle(0)
+    return new
+
+
+def _enqueued(before: int) -> str:
+    return f"; {before} jobs before it are enqueued"
 
 
 def _refused(job: Job, error: APIError, before: int | None = None) -> JobError:
-    enqueued = "" if before is None else f"; {before} jobs before it are enqueued"
+    enqueued = "" if before is None else _enqueued(before)
     return JobError(f"the server refuses job {job.job_id}: {error.description}{enqueued}")
 
 

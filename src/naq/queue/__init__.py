@@ -1,0 +1,5 @@
+"""Queues, and what goes into them."""
+
+from naq.queue.core import Queue, queue_sizes
+
+__all__ = ["Queue", "queue_sizes"]

@@ -1,0 +1,209 @@
+"""Queues: where jobs go in."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+import nats.errors
+from nats.js.errors import NotFoundError
+
+from naq import buckets
+from naq.buckets import entries
+from naq.config import Config, as_config
+from naq.connection import nats_jetstream
+from naq.exceptions import JobError
+from naq.models.job import Job
+from naq.names import DEFAULT_QUEUE, JOB_STREAM, queue_of, queue_subject
+from naq.queue.publish import publish_job, publish_jobs
+from naq.queue.waiting import park
+from naq.streams import ACK_WAIT, ensure_consumer, ensure_stream, job_stream
+
+_OPTIONS: Final = frozenset(inspect.signature(Job).parameters) - {
+    "function",
+    "args",
+    "kwargs",
+    "queue",
+}
+
+
+def make_job(
+    function: Callable[..., Any] | str | Job,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    queue: str | None = None,
+) -> Job:
+    """Return the job that the arguments of ``enqueue`` stand for.
+
+    Args:
+        function: a function, its name, or a job, which stands for itself.
+        args: the call's positional arguments.
+        kwargs: the call's keyword arguments and, by their names, the settings of :class:`Job`.
+        queue: the queue's name.
+
+    Raises:
+        JobError: a setting makes no sense, or a job comes with further arguments.
+    """
+    if isinstance(function, Job):
+        if args or kwargs:
+            raise JobError("a job has its arguments and settings already: give it alone")
+        return function
+    settings = {name: kwargs[name] for name in kwargs.keys() & _OPTIONS}
+    call = {name: value for name, value in kwargs.items() if name not in _OPTIONS}
+    return Job(function, args, call, queue=queue or DEFAULT_QUEUE, **settings)
+
+
+class Queue:
+    """A queue of jobs.
+
+    Args:
+        name: its name; any text.
+        config: a configuration, a URL, or None for the process's configuration.
+        nats_url: deprecated: a URL, by its older name.
+
+    Raises:
+        JobError: the name is empty.
+    """
+
+    def __init__(
+        self,
+        name: str = DEFAULT_QUEUE,
+        config: Config | str | None = None,
+        *,
+        nats_url: str | None = None,
+    ) -> None:
+        if not name:
+            raise JobError("a queue needs a name")
+        self.name = name
+        self.config = as_config(config, nats_url)
+
+    async def enqueue(
+        self, function: Callable[..., Any] | str | Job, *args: Any, **kwargs: Any
+    ) -> Job:
+        """Put a job into the queue and return it once the server has stored it.
+
+        A job that is in the queue under the same id, or went into it within the last two minutes,
+        is the same job: it is enqueued once.
+
+        Args:
+            function: the function to call, its name as ``package.module:function``, or a
+                :class:`Job`, which goes into the queue that it names.
+            args: the call's positional arguments.
+            kwargs: the call's keyword arguments. Those named as a setting of :class:`Job`
+                (``job_id``, ``timeout``, ``max_retries`` and so on) are that setting; to pass such
+                a one to the function, enqueue a :class:`Job`.
+
+        Raises:
+            JobError: a setting makes no sense, or the server refuses the job.
+            SerializationError: the call cannot be written.
+            NaqConnectionError: there is no connection to be had.
+        """
+        job = make_job(function, args, kwargs, self.name)
+        async with nats_jetstream(self.config) as (conn, js):
+            if job.depends_on:
+                await park(conn, js, job, self.config)
+            else:
+                await publish_job(js, job, replicas=self.config.replicas)
+        return job
+
+    async def enqueue_many(self, jobs: Iterable[Job]) -> int:
+        """Put many jobs into the queues that they name, many times as fast as one by one.
+
+        Args:
+            jobs: the jobs; a generator is taken as it comes, however long it is.
+
+        Returns:
+            How many of them are new; the others were in their queues already.
+
+        Raises:
+            JobError: a job was refused, or depends on others; the message says which, and how
+                many were enqueued before it.
+            SerializationError: a call cannot be written.
+            NaqConnectionError: there is no connection to be had.
+        """
+        async with nats_jetstream(self.config) as (conn, js):
+            return await publish_jobs(conn, js, jobs, replicas=self.config.replicas)
+
+    async def dequeue(self, timeout: float = 1.0) -> Job | None:
+        """Take the next job out of the queue, for oneself; None when none comes in time.
+
+        A worker does much more. The job is acknowledged at once: if the caller fails to run it,
+        nobody else will.
+
+        Args:
+            timeout: seconds to wait.
+
+        Raises:
+            SerializationError: the message is no job.
+            NaqConnectionError: there is no connection to be had.
+        """
+        async with nats_jetstream(self.config) as (_, js):
+            await ensure_stream(js, job_stream(self.config.replicas))
+            consumer = await ensure_consumer(js, self.name, ACK_WAIT)
+            subscription = await js.pull_subscribe_bind(consumer, JOB_STREAM)
+            try:
+                (msg,) = await subscription.fetch(1, timeout=timeout)
+            except (nats.errors.TimeoutError, TimeoutError):
+                return None
+            finally:
+                await subscription.unsubscribe()
+            await msg.ack_sync(timeout=self.config.request_timeout)
+            return Job.deserialize(msg.data)
+
+    async def size(self) -> int:
+        """Return how many jobs are in the queue, those that are running included."""
+        return (await queue_sizes(self.config)).get(self.name, 0)
+
+    async def purge(self) -> int:
+        """Remove every job from the queue and return how many there were.
+
+        Jobs that a worker has in hand are finished by it. Scheduled and waiting jobs stay.
+        """
+        async with nats_jetstream(self.config) as (conn, _):
+            # nats-py's purge_stream keeps the count to itself.
+            answer = await conn.request(
+                f"$JS.API.STREAM.PURGE.{JOB_STREAM}",
+                json.dumps({"filter": queue_subject(self.name)}).encode(),
+                timeout=self.config.request_timeout,
+            )
+        said = json.loads(answer.data)
+        if "error" in said:
+            if said["error"]["code"] == 404:
+                return 0
+            raise JobError(f"queue {self.name!r} was not purged: {said['error']['description']}")
+        return int(said["purged"])
+
+    async def waiting_jobs(self) -> list[Job]:
+        """Return the jobs of this queue that wait for others, oldest first."""
+        async with nats_jetstream(self.config) as (_, js):
+            stored = await entries(await js.key_value(buckets.WAITING_JOBS))
+        jobs = [Job.deserialize(entry.value or b"") for entry in stored.values()]
+        return sorted(
+            (job for job in jobs if job.queue == self.name), key=lambda job: job.created_at
+        )
+
+    def __repr__(self) -> str:
+        return f"Queue({self.name!r})"
+
+
+async def queue_sizes(config: Config | str | None = None) -> dict[str, int]:
+    """Return how many jobs are in each queue that is not empty, by its name.
+
+    Args:
+        config: a configuration, a URL, or None for the process's configuration.
+
+    Raises:
+        NaqConnectionError: there is no connection to be had.
+    """
+    sizes: dict[str, int] = {}
+    async with nats_jetstream(config) as (_, js):
+        try:
+            info = await js.stream_info(JOB_STREAM, subjects_filter=">")
+        except NotFoundError:
+            return sizes
+    for subject in info.state.subjects or {}:
+        name = queue_of(subject)
+        sizes[name] = sizes.get(name, 0) + 1
+    return dict(sorted(sizes.items()))

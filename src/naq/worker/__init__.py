@@ -1,0 +1,5 @@
+"""Workers: what runs jobs."""
+
+from naq.worker.core import Worker
+
+__all__ = ["Worker"]

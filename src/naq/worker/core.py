@@ -1,0 +1,160 @@
+"""The worker: takes jobs from queues, runs them, and survives them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, Final
+
+import nats.errors
+
+from naq import __version__
+from naq.config import Config, as_config
+from naq.connection import nats_jetstream
+from naq.exceptions import JobError, NaqConnectionError
+from naq.names import DEFAULT_QUEUE
+from naq.streams import ACK_WAIT
+from naq.worker.execute import Executor
+from naq.worker.session import Session
+
+logger = logging.getLogger("naq.worker")
+
+RETRY_CONNECT_AFTER: Final = 1.0
+"""Seconds between two attempts of a running worker to get a connection."""
+
+
+class Worker:
+    """Takes jobs from queues and runs them until it is told to stop.
+
+    Args:
+        queues: the queues' names; one or several.
+        config: a configuration, a URL, or None for the process's configuration.
+        concurrency: how many jobs run at once. Async functions run in the event loop, others in
+            threads.
+        worker_id: the worker's name; a unique one by default.
+        prefetch: how many jobs wait in the worker beside those that run. By default as many as
+            are done in a twentieth of a second, so none when jobs take long.
+        ack_wait: seconds of silence after which the server gives a worker's jobs to another one.
+        shutdown_timeout: seconds that running jobs have when the worker is told to stop; those
+            that take longer are given back.
+        block_limit: seconds that an async job may hold the event loop; 0 switches the guard off.
+        memory_limit: bytes of memory that an isolated job may have; None is no limit.
+        events: publish events of jobs and of the worker.
+        burst: stop when the queues are empty.
+
+    Raises:
+        JobError: a setting makes no sense.
+    """
+
+    def __init__(
+        self,
+        queues: str | Iterable[str] = DEFAULT_QUEUE,
+        config: Config | str | None = None,
+        *,
+        concurrency: int = 10,
+        worker_id: str | None = None,
+        prefetch: int | None = None,
+        ack_wait: float = ACK_WAIT,
+        shutdown_timeout: float = 30.0,
+        block_limit: float = 10.0,
+        memory_limit: int | None = None,
+        events: bool = True,
+        burst: bool = False,
+    ) -> None:
+        self.queues = (queues,) if isinstance(queues, str) else tuple(dict.fromkeys(queues))
+        if not self.queues or not all(self.queues):
+            raise JobError("a worker needs the name of a queue")
+        if concurrency < 1:
+            raise JobError(f"concurrency must be 1 or more, not {concurrency}")
+        if ack_wait <= 0:
+            raise JobError(f"ack_wait must be a positive number of seconds, not {ack_wait!r}")
+        self.config = as_config(config)
+        self.concurrency = concurrency
+        self.worker_id = worker_id or f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self.prefetch = prefetch
+        self.ack_wait = ack_wait
+        self.shutdown_timeout = shutdown_timeout
+        self.block_limit = block_limit
+        self.memory_limit = memory_limit
+        self.events = events
+        self.burst = burst
+        self.completed = 0
+        self.failed = 0
+        self.told_to_stop = asyncio.Event()
+        self.told_to_hurry = asyncio.Event()
+
+    def stop(self) -> None:
+        """Take no more jobs, finish those that run, and end. A second call does not wait."""
+        if self.told_to_stop.is_set():
+            self.told_to_hurry.set()
+        self.told_to_stop.set()
+
+    def details(self) -> dict[str, Any]:
+        """Return what the worker tells of itself in a list of workers."""
+        return {
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "queues": list(self.queues),
+            "concurrency": self.concurrency,
+            "started_at": time.time(),
+            "version": __version__,
+        }
+
+    async def run(self) -> None:
+        """Work until stopped.
+
+        A lost connection is waited for: the first one must come about.
+
+        Raises:
+            NaqConnectionError: the server cannot be reached at the start.
+        """
+        executor = Executor(self.concurrency, self.memory_limit)
+        connected = False
+        try:
+            with self._signals():
+                while not self.told_to_stop.is_set():
+                    try:
+                        async with nats_jetstream(self.config) as (conn, js):
+                            connected = True
+                            await Session(self, conn, js, executor).run()
+                            return
+                    except (NaqConnectionError, nats.errors.Error, ExceptionGroup) as error:
+                        if not connected or not _is_about_the_connection(error):
+                            raise
+                        logger.warning("the connection is gone, a new one is made: %s", error)
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(RETRY_CONNECT_AFTER):
+                            await self.told_to_stop.wait()
+        finally:
+            executor.shutdown()
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Stop on SIGTERM and SIGINT, where signals can be handled."""
+        loop = asyncio.get_running_loop()
+        handled = []
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGINT):
+                with suppress(NotImplementedError):
+                    loop.add_signal_handler(number, self.stop)
+                    handled.append(number)
+        try:
+            yield
+        finally:
+            for number in handled:
+                loop.remove_signal_handler(number)
+
+
+def _is_about_the_connection(error: Exception) -> bool:
+    kinds = (NaqConnectionError, nats.errors.Error)
+    if isinstance(error, ExceptionGroup):
+        return error.subgroup(lambda inner: not isinstance(inner, (*kinds, ExceptionGroup))) is None
+    return isinstance(error, kinds)

@@ -1,0 +1,57 @@
+"""A job as a worker holds it: from the moment the server hands it over until it is acknowledged."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from nats.aio.msg import Msg
+
+from naq.models.job import Job
+from naq.models.record import JobRecord
+
+
+@dataclass(slots=True, eq=False)
+class Delivery:
+    """One job in hand.
+
+    Args:
+        msg: the message; the newest one, when the server delivered the job again.
+        job: what it holds.
+        sequence: its number in the stream of jobs.
+        delivered: how often the server has handed it out.
+        record: what is written down of earlier attempts; None for a first one.
+        renewed_at: monotonic time at which the server last heard that it is in good hands.
+        started_at: monotonic time at which its attempt began; 0.0 before.
+        over: whether its attempt has ended.
+        recorded: whether ``job_status`` says that it runs.
+        refused: whether the server refused its result.
+    """
+
+    msg: Msg
+    job: Job
+    sequence: int
+    delivered: int
+    record: JobRecord | None = None
+    renewed_at: float = field(default_factory=time.monotonic)
+    started_at: float = 0.0
+    over: bool = False
+    recorded: bool = False
+    refused: bool = False
+
+    @property
+    def attempt(self) -> int:
+        """The number of this attempt, from 1."""
+        return self.record.failures + 1 if self.record else 1
+
+
+def position(msg: Msg) -> tuple[int, int]:
+    """Return a message's number in its stream, and how often it was delivered.
+
+    Both stand in the reply subject (ADR-15 of the NATS project):
+    ``$JS.ACK[.<domain>.<account>].<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.
+    <time>.<pending>[.<token>]``.
+    """
+    tokens = msg.reply.split(".")
+    first = 4 if len(tokens) == 9 else 6
+    return int(tokens[first + 1]), int(tokens[first])

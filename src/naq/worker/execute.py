@@ -1,0 +1,110 @@
+"""Making the call that a job describes: in the loop, in a thread, or in a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import functools
+import inspect
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+from naq.exceptions import JobTimeoutError
+from naq.models.outcome import Outcome
+from naq.worker.context import JobContext, running
+from naq.worker.isolate import run_isolated
+
+SPARE_THREADS: Final = 1000
+"""Threads beyond the worker's concurrency: a thread whose job has timed out can't be ended."""
+
+
+class Executor:
+    """Runs jobs for one worker.
+
+    Args:
+        concurrency: how many run at once.
+        memory_limit: bytes of memory that an isolated job may have; None is no limit.
+    """
+
+    def __init__(self, concurrency: int, memory_limit: int | None = None) -> None:
+        self._threads = ThreadPoolExecutor(concurrency + SPARE_THREADS, "naq-job")
+        self._memory_limit = memory_limit
+        self.abandoned = 0
+
+    async def run(self, context: JobContext) -> Outcome:
+        """Make the job's call and return what came of it.
+
+        Raises:
+            BaseException: whatever the function raised, or failed to be.
+        """
+        job = context.job
+        if job.timeout is None:
+            return await self._call(context)
+        scope = asyncio.timeout(job.timeout)
+        try:
+            async with scope:
+                return await self._call(context)
+        except TimeoutError as error:
+            if not scope.expired():
+                raise  # the function's own
+            raise JobTimeoutError(f"took longer than its timeout of {job.timeout:g} s") from error
+
+    async def _call(self, context: JobContext) -> Outcome:
+        job = context.job
+        if job.isolated:
+            return await run_isolated(job, context.attempt, context.worker, self._memory_limit)
+        function = job.function()
+        with running(context):
+            if is_async(function):
+                value = await function(*job.args, **job.kwargs)
+            else:
+                value = await self._in_thread(functools.partial(function, *job.args, **job.kwargs))
+                if inspect.isawaitable(value):
+                    value = await value
+        return Outcome(value, serializer=job.serializer)
+
+    async def _in_thread(self, call: Callable[[], Any]) -> Any:
+        run = functools.partial(_run_in_thread, contextvars.copy_context(), os.getpid(), call)
+        future = self._threads.submit(run)
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            if not future.done():
+                self.abandoned += 1
+                future.add_done_callback(self._came_back)
+            raise
+
+    def _came_back(self, _future: object) -> None:
+        self.abandoned -= 1
+
+    def shutdown(self) -> None:
+        """Let the idle threads go. Threads that still run a job are left behind."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _run_in_thread(context: contextvars.Context, pid: int, call: Callable[[], Any]) -> Any:
+    try:
+        return context.run(call)
+    finally:
+        if os.getpid() != pid:
+            # The job forked and this is the child: it must not go on as a second worker.
+            os._exit(0)
+
+
+@functools.lru_cache(maxsize=4096)
+def _is_async(function: Callable[..., Any]) -> bool:
+    while isinstance(function, functools.partial):
+        function = function.func
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        getattr(function, "__call__", None)  # noqa: B004
+    )
+
+
+def is_async(function: Callable[..., Any]) -> bool:
+    """Whether a call of the function gives something to be awaited."""
+    try:
+        return _is_async(function)
+    except TypeError:  # it cannot be hashed
+        return _is_async.__wrapped__(function)

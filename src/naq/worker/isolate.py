@@ -1,0 +1,101 @@
+"""A job in a process of its own, which may crash, be killed, or eat its memory.
+
+The child is a fresh interpreter, and leads a process group, so that whatever it forks ends with
+it. The job comes in by one pipe and the outcome goes out by another: standard output is the job's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from contextlib import suppress
+from typing import Final
+
+from naq.exceptions import JobCrashedError, SerializationError
+from naq.models.job import Job
+from naq.models.outcome import JobFailure, Outcome
+
+OUT_OF_MEMORY: Final = "killed, maybe for want of memory"
+
+
+class IsolatedJobError(Exception):
+    """What an isolated job raised, told by its process."""
+
+    def __init__(self, failure: JobFailure, lineage: list[str]) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+        self.lineage = lineage
+
+
+async def run_isolated(
+    job: Job, attempt: int, worker: str, memory_limit: int | None = None
+) -> Outcome:
+    """Run a job in a process of its own and return its outcome.
+
+    Args:
+        job: the job.
+        attempt: the number of the attempt, from 1.
+        worker: id of the worker.
+        memory_limit: bytes of address space that the process may have; None is no limit.
+
+    Raises:
+        IsolatedJobError: the function raised.
+        JobCrashedError: the process ended without an outcome.
+    """
+    order = {"attempt": attempt, "worker": worker, "memory_limit": memory_limit, "path": sys.path}
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb") as outcomes:
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "naq.worker.isolated",
+                str(writing),
+                stdin=asyncio.subprocess.PIPE,
+                pass_fds=(writing,),
+                start_new_session=True,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            )
+        finally:
+            os.close(writing)
+        try:
+            loop = asyncio.get_running_loop()
+            reader = asyncio.StreamReader()
+            transport, _ = await loop.connect_read_pipe(
+                lambda: asyncio.StreamReaderProtocol(reader), outcomes
+            )
+            assert process.stdin is not None
+            with suppress(ConnectionError):  # it died at once: its end tells more
+                process.stdin.write(json.dumps(order).encode() + b"\n" + job.serialize())
+                await process.stdin.drain()
+                process.stdin.close()
+            ending = asyncio.ensure_future(process.wait())
+            data = await reader.read()
+            transport.close()
+            code = await ending
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await asyncio.shield(process.wait())
+    return _read(data, code)
+
+
+def _read(data: bytes, code: int) -> Outcome:
+    kind, _, rest = data.partition(b"\n")
+    if kind == b"value":
+        try:
+            return Outcome.deserialize(rest)
+        except SerializationError as error:
+            raise JobCrashedError(f"its process left a broken result: {error}") from error
+    if kind == b"failure":
+        told = json.loads(rest)
+        raise IsolatedJobError(JobFailure(**told["failure"]), told["lineage"])
+    how = f"exit code {code}"
+    if code < 0:
+        how = signal.Signals(-code).name
+        if -code == signal.SIGKILL:
+            how += f" ({OUT_OF_MEMORY})"
+    raise JobCrashedError(f"its process ended without a result: {how}")

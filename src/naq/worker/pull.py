@@ -1,0 +1,133 @@
+"""Pulling jobs from a queue's consumer, with the next request always under way.
+
+nats-py's ``fetch`` asks, waits for the whole batch, and asks again: a worker that uses it stands
+still in between, and a restart of the server leaves it waiting out its timeout. Here messages go
+to a callback as they come, and a new request is sent when half of the last one is used up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from types import TracebackType
+from typing import Final, Self
+
+import nats.errors
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from nats.js.api import Header
+
+EXPIRES: Final = 30.0
+"""Seconds for which a request for messages stands at the server."""
+
+HEARTBEAT: Final = 5.0
+"""Seconds after which the server says that a request still stands."""
+
+
+class Puller:
+    """A standing request for the messages of a consumer.
+
+    Args:
+        conn: the connection, for as long as the puller is entered.
+        stream: the stream's name.
+        consumer: the consumer's name.
+        deliver: takes each message; it must not block.
+        room: says how many messages may be asked for now.
+    """
+
+    def __init__(
+        self,
+        conn: Client,
+        stream: str,
+        consumer: str,
+        deliver: Callable[[Msg], None],
+        room: Callable[[], int],
+    ) -> None:
+        self._conn = conn
+        self.consumer = consumer
+        self._request = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
+        self._deliver = deliver
+        self._room = room
+        self._loop = asyncio.get_running_loop()
+        self._asked = 0
+        self._turn = 0
+        self._inbox = ""
+        self._heard_at = 0.0
+        self._subscription: Subscription | None = None
+        self.consumer_lost = False
+
+    async def __aenter__(self) -> Self:
+        self._inbox = self._conn.new_inbox()
+        self._subscription = await self._conn.subscribe(
+            self._inbox + ".*", cb=self._received, pending_bytes_limit=0, pending_msgs_limit=0
+        )
+        await self.ask()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        assert self._subscription is not None
+        # Without interest in the inbox the server drops the standing requests.
+        with suppress(nats.errors.Error):
+            await self._subscription.unsubscribe()
+
+    async def ask(self) -> None:
+        """Ask for as many messages as there is room for, unless enough are under way."""
+        wanted = self._room() - self._asked
+        if wanted <= 0 or self._asked > wanted:
+            return
+        request = {
+            "batch": wanted,
+            "expires": int(EXPIRES * 1e9),
+            "idle_heartbeat": int(HEARTBEAT * 1e9),
+        }
+        self._asked += wanted
+        if not self._heard_at:
+            self._heard_at = self._loop.time()
+        try:
+            await self._conn.publish(
+                self._request, json.dumps(request).encode(), reply=f"{self._inbox}.{self._turn}"
+            )
+        except nats.errors.OutboundBufferLimitError:
+            self._asked -= wanted  # no connection: asked again by `look_after`
+
+    async def look_after(self, *, reconnected: bool) -> None:
+        """Ask anew when the standing requests are gone. To be called now and then.
+
+        When ``consumer_lost`` is set the consumer, or its server, said that it is in trouble.
+
+        Args:
+            reconnected: whether the connection was lost since the last call.
+        """
+        silent = self._asked and self._loop.time() - self._heard_at > 2 * HEARTBEAT + 1
+        if reconnected or silent:
+            self._turn += 1  # answers to the requests that are given up no longer count
+            self._asked = 0
+            self._heard_at = self._loop.time()
+        self.consumer_lost = False
+        await self.ask()
+
+    async def _received(self, msg: Msg) -> None:
+        self._heard_at = self._loop.time()
+        status = msg.headers.get(Header.STATUS) if msg.headers and not msg.data else None
+        if status is None:
+            if self._asked:
+                self._asked -= 1
+            self._deliver(msg)
+        elif status == "100":
+            return
+        elif msg.subject.endswith(f".{self._turn}"):
+            # A request has ended: expired (408), or its consumer or server is in trouble.
+            left = (msg.headers or {}).get("Nats-Pending-Messages")
+            self._asked = max(self._asked - int(left), 0) if left else 0
+            if status != "408":
+                self.consumer_lost = True
+                return  # asked again by `look_after`
+        await self.ask()

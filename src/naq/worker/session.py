@@ -1,0 +1,376 @@
+"""A worker's work on one connection."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from contextlib import AsyncExitStack, suppress
+from typing import TYPE_CHECKING, Final
+
+import nats.errors
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext
+from nats.js.errors import APIError, KeyNotFoundError
+
+from naq import buckets
+from naq.exceptions import JobCrashedError, SerializationError
+from naq.models.job import JOB_STATUS, Job
+from naq.models.record import JobRecord
+from naq.models.status import WORKER_STATUS
+from naq.names import JOB_STREAM, kv_subject
+from naq.pipeline import PublishPipeline
+from naq.queue.lookup import stored_outcomes
+from naq.streams import ensure_consumer, ensure_stream, event_stream, job_stream
+from naq.worker.context import JobContext
+from naq.worker.delivery import Delivery, position
+from naq.worker.dependents import Dependents
+from naq.worker.execute import Executor
+from naq.worker.guard import LoopGuard
+from naq.worker.pull import Puller
+from naq.worker.settle import Settler
+from naq.worker.status import WorkerStatusManager
+
+if TYPE_CHECKING:
+    from naq.worker.core import Worker
+
+logger = logging.getLogger("naq.worker")
+
+TICK: Final = 0.2
+"""Seconds between two looks at everything in hand."""
+
+MAX_PREFETCH: Final = 256
+MAX_IN_HAND: Final = 2000
+
+PREFETCH_TIME: Final = 0.05
+"""Seconds of work that wait in the worker, so that it never stands still."""
+
+LOOKUP_BATCH: Final = 200
+
+CRASHES: Final = 3
+"""How many workers may die of a job before it counts as failed."""
+
+FLUSH_TIMEOUT: Final = 5
+
+HEARTBEAT: Final = 5.0
+"""Seconds between two signs of life in ``worker_status``."""
+
+
+class Session:
+    """What a worker does on one connection, from the first pull to the last acknowledgement.
+
+    Args:
+        worker: the worker.
+        conn: the connection.
+        js: its JetStream context.
+        executor: runs the jobs.
+    """
+
+    def __init__(
+        self, worker: Worker, conn: Client, js: JetStreamContext, executor: Executor
+    ) -> None:
+        self._worker = worker
+        self._conn = conn
+        self._js = js
+        self._executor = executor
+        self._in_hand: dict[int, Delivery] = {}
+        self._nothing_in_hand = asyncio.Event()
+        self._ready: asyncio.Queue[Delivery] = asyncio.Queue()
+        self._doubtful: deque[Delivery] = deque()
+        self._doubts = asyncio.Event()
+        self._doubt_until: float = float("inf")
+        self._progress: dict[str, bytes] = {}
+        self._running: set[Delivery] = set()
+        self._mean = PREFETCH_TIME
+        self._breaking_off = False
+        self._reconnects = self._conn.stats["reconnects"]
+        self._pullers: list[Puller] = []
+        self._said: WORKER_STATUS | None = None
+        self._said_at = 0.0
+
+    async def run(self) -> None:
+        """Work until the worker is told to stop.
+
+        Raises:
+            nats.errors.Error: the connection is gone for good.
+        """
+        await self._prepare()
+        worker = self._worker
+        async with AsyncExitStack() as stack:
+            self._pipeline = await stack.enter_async_context(PublishPipeline(self._conn))
+            dependents = Dependents(self._conn, self._js)
+            self._settler = Settler(
+                self._conn,
+                self._pipeline,
+                worker.worker_id,
+                self._release,
+                dependents.succeeded,
+                events=worker.events,
+            )
+            self._guard = stack.enter_context(LoopGuard(worker.block_limit))
+            async with asyncio.TaskGroup() as group:
+                helpers = [
+                    group.create_task(coroutine)
+                    for coroutine in (
+                        self._settler.acknowledge(),
+                        dependents.follow(),
+                        self._resolve_doubts(),
+                        self._tick(),
+                    )
+                ]
+                runners = [group.create_task(self._work()) for _ in range(worker.concurrency)]
+                await dependents.known.wait()
+                async with AsyncExitStack() as pulling:
+                    for queue in worker.queues:
+                        name = await ensure_consumer(self._js, queue, worker.ack_wait)
+                        puller = Puller(self._conn, JOB_STREAM, name, self._deliver, self._room)
+                        self._pullers.append(await pulling.enter_async_context(puller))
+                    await self._learn_where_doubt_ends()
+                    await self._announce()
+                    await self._until_told_to_stop()
+                await self._say_status(WORKER_STATUS.STOPPING)
+                await self._wind_down(runners)
+                for task in helpers:
+                    task.cancel()
+            await self._sign_off()
+
+    async def _prepare(self) -> None:
+        await ensure_stream(self._js, job_stream(self._worker.config.replicas))
+        if self._worker.events:
+            await ensure_stream(self._js, event_stream(self._worker.config.replicas))
+        await buckets.ensure_buckets(self._worker.config)
+
+    # Taking jobs
+
+    def _room(self) -> int:
+        if len(self._in_hand) >= MAX_IN_HAND:
+            return 0
+        waiting = self._ready.qsize() + len(self._doubtful)
+        return self._worker.concurrency - len(self._running) + self._prefetch() - waiting
+
+    def _prefetch(self) -> int:
+        if self._worker.prefetch is not None:
+            return self._worker.prefetch
+        return min(int(self._worker.concurrency * PREFETCH_TIME / self._mean), MAX_PREFETCH)
+
+    def _deliver(self, msg: Msg) -> None:
+        sequence, delivered = position(msg)
+        held = self._in_hand.get(sequence)
+        if held is not None:
+            held.msg = msg  # delivered again while it is in hand: the newer handle counts
+            return
+        try:
+            job = Job.deserialize(msg.data)
+        except SerializationError as error:
+            logger.error("%s is thrown away: %s", msg.subject, error)
+            self._settler.throw_away(msg)
+            return
+        delivery = Delivery(msg, job, sequence, delivered)
+        self._in_hand[sequence] = delivery
+        if delivered > 1 or sequence <= self._doubt_until:
+            self._doubtful.append(delivery)
+            self._doubts.set()
+        else:
+            self._ready.put_nowait(delivery)
+
+    def _release(self, delivery: Delivery) -> None:
+        self._in_hand.pop(delivery.sequence, None)
+        if not self._in_hand:
+            self._nothing_in_hand.set()
+
+    async def _learn_where_doubt_ends(self) -> None:
+        """Ask which jobs were there before this connection was.
+
+        A server that was killed may have forgotten that it handed a job out, or that the job was
+        acknowledged. Whatever is older than the connection is looked up before it is run.
+        """
+        info = await self._js.stream_info(JOB_STREAM)
+        self._doubt_until = info.state.last_seq
+
+    async def _resolve_doubts(self) -> None:
+        while True:
+            await self._doubts.wait()
+            self._doubts.clear()
+            while self._doubtful:
+                batch = [
+                    self._doubtful.popleft() for _ in range(min(LOOKUP_BATCH, len(self._doubtful)))
+                ]
+                try:
+                    await self._look_up(batch)
+                except (nats.errors.Error, TimeoutError, APIError) as error:
+                    logger.warning("cannot look up results: %s", error or type(error).__name__)
+                    self._doubtful.extendleft(reversed(batch))
+                    await asyncio.sleep(1)
+
+    async def _look_up(self, batch: list[Delivery]) -> None:
+        ids = [delivery.job.job_id for delivery in batch if delivery.job.keep_result]
+        stored = await stored_outcomes(self._conn, self._js, ids) if ids else {}
+        again = [d for d in batch if d.delivered > 1 and d.job.job_id not in stored]
+        await asyncio.gather(*(self._read_record(delivery) for delivery in again))
+        for delivery in batch:
+            succeeded = stored.get(delivery.job.job_id)
+            if succeeded is not None:
+                self._settler.already_done(delivery, succeeded=succeeded)
+            else:
+                self._ready.put_nowait(delivery)
+
+    async def _read_record(self, delivery: Delivery) -> None:
+        kv = await self._js.key_value(buckets.JOB_STATUS)
+        with suppress(KeyNotFoundError, SerializationError):
+            entry = await kv.get(delivery.job.job_id)
+            delivery.record = JobRecord.deserialize(entry.value)
+
+    # Running jobs
+
+    async def _work(self) -> None:
+        while True:
+            delivery = await self._ready.get()
+            self._running.add(delivery)
+            try:
+                await self._run(delivery)
+            finally:
+                self._running.discard(delivery)
+                self._progress.pop(delivery.job.job_id, None)
+            for puller in self._pullers:
+                await puller.ask()
+
+    async def _run(self, delivery: Delivery) -> None:
+        if delivery.delivered > 1 and not await self._may_start_again(delivery):
+            return
+        job = delivery.job
+        delivery.started_at = began = time.monotonic()
+        await self._settler.event("job.started", delivery)
+        context = JobContext(
+            job,
+            delivery.attempt,
+            self._worker.worker_id,
+            lambda data: self._progress.__setitem__(job.job_id, data),
+        )
+        try:
+            outcome = await self._executor.run(context)
+            delivery.over = True
+            await self._settler.complete(delivery, outcome)
+            self._worker.completed += 1
+        except BaseException as error:
+            delivery.over = True
+            if self._breaking_off and isinstance(error, asyncio.CancelledError):
+                await self._settler.return_unfinished(delivery)
+                raise
+            self._worker.failed += 1
+            await self._settler.fail(delivery, error)
+        finally:
+            self._mean += 0.05 * (max(time.monotonic() - began, 1e-5) - self._mean)
+
+    async def _may_start_again(self, delivery: Delivery) -> bool:
+        """Write down that a job begins that was begun before, unless it kills its workers."""
+        before = delivery.record or JobRecord(status=JOB_STATUS.RUNNING)
+        if before.crashes >= CRASHES:
+            crashed = JobCrashedError(f"{before.crashes} workers died while they ran it")
+            await self._settler.fail(delivery, crashed, final=True)
+            return False
+        await self._settler.record_start(delivery)
+        return True
+
+    # Looking after what is in hand
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK)
+            self._guard.wind_up()
+            try:
+                await self._look_after()
+            except (nats.errors.Error, APIError, TimeoutError) as error:
+                if self._conn.is_closed:
+                    raise
+                logger.debug("the server does not answer: %r", error)
+
+    async def _look_after(self) -> None:
+        reconnects = self._conn.stats["reconnects"]
+        if reconnects != self._reconnects:
+            self._doubt_until = float("inf")
+            await self._learn_where_doubt_ends()
+        now = time.monotonic()
+        for delivery in list(self._in_hand.values()):
+            if now - delivery.renewed_at > self._worker.ack_wait / 3:
+                delivery.renewed_at = now
+                await delivery.msg.in_progress()
+        for delivery in list(self._running):
+            if not (delivery.over or delivery.recorded) and now - delivery.started_at > TICK:
+                await self._settler.record_start(delivery, wait=False)
+        while self._progress:
+            job_id, data = self._progress.popitem()
+            await self._pipeline.publish(kv_subject(buckets.JOB_PROGRESS, job_id), data)
+        for queue, puller in zip(self._worker.queues, self._pullers, strict=True):
+            if puller.consumer_lost:
+                await self._prepare()
+                await ensure_consumer(self._js, queue, self._worker.ack_wait)
+            await puller.look_after(reconnected=reconnects != self._reconnects)
+        self._reconnects = reconnects
+
+        if now - self._said_at > HEARTBEAT or self._status() != self._said:
+            await self._say_status(self._status())
+
+    # Telling of itself
+
+    def _status(self) -> WORKER_STATUS:
+        return WORKER_STATUS.BUSY if self._running else WORKER_STATUS.IDLE
+
+    async def _say_status(self, status: WORKER_STATUS) -> None:
+        self._said, self._said_at = status, time.monotonic()
+        await self._pipeline.publish(
+            kv_subject(buckets.WORKER_STATUS, self._worker.worker_id), status.value.encode()
+        )
+
+    async def _announce(self) -> None:
+        details = self._worker.details()
+        manager = WorkerStatusManager(self._worker.config)
+        await manager.update_worker_details(self._worker.worker_id, details)
+        await self._say_status(self._status())
+        await self._settler.worker_event("worker.started", details)
+
+    async def _sign_off(self) -> None:
+        worker = self._worker
+        counts = {"completed": worker.completed, "failed": worker.failed}
+        with suppress(nats.errors.Error, APIError, TimeoutError):
+            await WorkerStatusManager(worker.config).remove_worker(worker.worker_id)
+            await self._settler.worker_event("worker.stopped", counts)
+            await self._conn.flush(FLUSH_TIMEOUT)
+
+    # Stopping
+
+    async def _until_told_to_stop(self) -> None:
+        if not self._worker.burst:
+            await self._worker.told_to_stop.wait()
+            return
+        while not self._worker.told_to_stop.is_set():
+            await asyncio.sleep(TICK / 4)
+            if not self._in_hand and not await self._anything_left():
+                return
+
+    async def _anything_left(self) -> bool:
+        for puller in self._pullers:
+            info = await self._js.consumer_info(JOB_STREAM, puller.consumer)
+            if info.num_pending or info.num_ack_pending:
+                return True
+        return False
+
+    async def _wind_down(self, runners: list[asyncio.Task[None]]) -> None:
+        while not self._ready.empty():
+            await self._settler.give_back(self._ready.get_nowait())
+        while self._doubtful:
+            await self._settler.give_back(self._doubtful.popleft())
+        hurry = asyncio.ensure_future(self._worker.told_to_hurry.wait())
+        deadline = time.monotonic() + self._worker.shutdown_timeout
+        while self._running and time.monotonic() < deadline and not hurry.done():
+            await asyncio.wait([hurry], timeout=0.02)
+        hurry.cancel()
+        self._breaking_off = True
+        for task in runners:
+            task.cancel()
+        await asyncio.wait(runners)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FLUSH_TIMEOUT if self._in_hand else 0):
+                self._nothing_in_hand.clear()
+                await self._nothing_in_hand.wait()

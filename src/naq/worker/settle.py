@@ -1,0 +1,286 @@
+"""Telling the server what became of a job: the order of these steps is what makes jobs safe.
+
+The result is stored first; when the server has acknowledged it, the job is acknowledged. So a crash
+in between brings the job back, and the stored result says that it need not run again. Nothing here
+waits for one job's acknowledgement before it deals with the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import nats.errors
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from naq import buckets
+from naq.exceptions import ResultError
+from naq.models.event import Event
+from naq.models.failed import FailedJob
+from naq.models.job import JOB_STATUS
+from naq.models.outcome import JobFailure, Outcome
+from naq.models.record import JobRecord
+from naq.models.retry import is_one_of
+from naq.names import kv_subject
+from naq.pipeline import PublishPipeline
+from naq.worker.delivery import Delivery
+from naq.worker.isolate import IsolatedJobError
+
+logger = logging.getLogger("naq.worker")
+
+STORE_AGAIN_AFTER = 5.0
+"""Seconds after which a job comes back whose result the server refused to store."""
+
+RECORD_TIMEOUT = 5.0
+"""Seconds for which a job waits until its count of attempts is safe."""
+
+
+class Settler:
+    """Stores outcomes and acknowledges jobs, for one worker on one connection.
+
+    Args:
+        conn: the connection.
+        pipeline: publishes on it.
+        worker: the worker's id.
+        done: called with each job that is no longer in hand.
+        succeeded: awaited with the id of each job whose success is stored.
+        events: whether to publish events.
+    """
+
+    def __init__(
+        self,
+        conn: Client,
+        pipeline: PublishPipeline,
+        worker: str,
+        done: Callable[[Delivery], None],
+        succeeded: Callable[[str], Awaitable[None]],
+        *,
+        events: bool = True,
+    ) -> None:
+        self._conn = conn
+        self._pipeline = pipeline
+        self._worker = worker
+        self._done = done
+        self._succeeded = succeeded
+        self._events = events
+        self._stored: deque[tuple[Delivery, bool]] = deque()
+        self._trash: deque[Msg] = deque()
+        self._wake = asyncio.Event()
+
+    async def complete(self, delivery: Delivery, outcome: Outcome) -> None:
+        """Store a success, and acknowledge the job once it is stored.
+
+        Raises:
+            SerializationError: the result cannot be written.
+            ResultError: it is larger than the server takes.
+        """
+        job = delivery.job
+        if job.keep_result:
+            data = outcome.serialize()
+            try:
+                await self._store(delivery, data, succeeded=True)
+            except nats.errors.MaxPayloadError as error:
+                raise ResultError(
+                    f"the result has {len(data)} bytes, larger than the server takes in one "
+                    "message: store it elsewhere and return a reference"
+                ) from error
+        else:
+            self._stored.append((delivery, True))
+            self._wake.set()
+        if delivery.recorded:
+            await self.record(delivery, JobRecord(status=JOB_STATUS.COMPLETED))
+        await self.event("job.completed", delivery)
+
+    async def fail(self, delivery: Delivery, error: BaseException, *, final: bool = False) -> None:
+        """Have a failed job tried again, or keep it among the failed jobs."""
+        job, attempt = delivery.job, delivery.attempt
+        if not final and attempt <= job.max_retries and is_worth_a_retry(delivery, error):
+            await self._retry(delivery, error)
+            return
+        failure = tell(error, attempt, self._worker)
+        logger.warning("%s failed after %d attempts: %s", job, attempt, failure)
+        kept = await self._pipeline.publish(
+            kv_subject(buckets.FAILED_JOBS, job.job_id), FailedJob(job, failure).serialize()
+        )
+        try:
+            await kept
+        except Exception:
+            logger.exception("%s failed, but the server refuses to keep it", job)
+            await self.give_back(delivery, delay=STORE_AGAIN_AFTER)
+            return
+        await self._store(delivery, Outcome(failure=failure).serialize(), succeeded=False)
+        if delivery.recorded or delivery.record:
+            await self.record(delivery, JobRecord(status=JOB_STATUS.FAILED, failures=attempt))
+        await self.event("job.failed", delivery, error=str(failure), attempts=attempt)
+
+    async def _retry(self, delivery: Delivery, error: BaseException) -> None:
+        job, attempt = delivery.job, delivery.attempt
+        try:
+            delay = max(float(job.retry(attempt)), 0.0)
+        except Exception:
+            logger.exception("%s: its retry strategy failed; it is retried at once", job)
+            delay = 0.0
+        before = delivery.record or JobRecord(status=JOB_STATUS.RUNNING)
+        record = JobRecord(
+            status=JOB_STATUS.RETRYING,
+            failures=attempt,
+            starts=before.starts + (not delivery.recorded),
+            returns=before.returns,
+        )
+        # The count must be safe before the job goes back, or a crash would grant it one more try.
+        with suppress(Exception):
+            await asyncio.wait_for(await self.record(delivery, record), RECORD_TIMEOUT)
+        await self.give_back(delivery, delay=delay)
+        told = tell(error, attempt, self._worker)
+        logger.info("%s failed, attempt %d; again in %.3g s: %s", job, attempt, delay, told)
+        await self.event("job.retrying", delivery, error=str(told), attempt=attempt, delay=delay)
+
+    async def give_back(self, delivery: Delivery, delay: float = 0.0) -> None:
+        """Hand a job back to the server, for any worker to take after a delay in seconds."""
+        with suppress(nats.errors.Error):  # without a connection it comes back by itself
+            await delivery.msg.nak(delay)
+        self._done(delivery)
+
+    async def return_unfinished(self, delivery: Delivery) -> None:
+        """Give back a job whose attempt the stopping worker has broken off."""
+        before = delivery.record or JobRecord(status=JOB_STATUS.RUNNING)
+        record = replace(
+            before,
+            status=JOB_STATUS.QUEUED,
+            starts=before.starts + (not delivery.recorded),
+            returns=before.returns + 1,
+        )
+        with suppress(Exception):
+            await asyncio.wait_for(await self.record(delivery, record), RECORD_TIMEOUT)
+        await self.give_back(delivery)
+        await self.event("job.returned", delivery)
+
+    def throw_away(self, msg: Msg) -> None:
+        """Have a message deleted that is no job."""
+        self._trash.append(msg)
+        self._wake.set()
+
+    async def record_start(self, delivery: Delivery, *, wait: bool = True) -> None:
+        """Write down that a job runs.
+
+        Args:
+            delivery: the job.
+            wait: until it is safe, so that the start counts even if the worker dies at once.
+        """
+        before = delivery.record or JobRecord(status=JOB_STATUS.RUNNING)
+        delivery.record = replace(before, status=JOB_STATUS.RUNNING, starts=before.starts + 1)
+        delivery.recorded = True
+        future = await self.record(delivery, delivery.record)
+        if wait:
+            with suppress(Exception):
+                await asyncio.wait_for(future, RECORD_TIMEOUT)
+
+    def already_done(self, delivery: Delivery, *, succeeded: bool) -> None:
+        """Acknowledge a job whose result was stored before."""
+        self._stored.append((delivery, succeeded))
+        self._wake.set()
+
+    async def record(self, delivery: Delivery, record: JobRecord) -> asyncio.Future[bool]:
+        """Write down a job's status; return the future of its acknowledgement."""
+        record = replace(record, worker=self._worker, updated_at=time.time())
+        future = await self._pipeline.publish(
+            kv_subject(buckets.JOB_STATUS, delivery.job.job_id), record.serialize()
+        )
+        future.add_done_callback(_look_away)
+        return future
+
+    async def event(self, kind: str, delivery: Delivery, **more: Any) -> None:
+        """Publish an event of a job, without a wait."""
+        if not self._events:
+            return
+        job = delivery.job
+        data = {
+            "job_id": job.job_id,
+            "queue": job.queue,
+            "function": job.function_name,
+            "worker": self._worker,
+            **more,
+        }
+        if delivery.started_at:
+            data["duration"] = round(time.monotonic() - delivery.started_at, 6)
+        await self._publish(Event(kind, data))
+
+    async def worker_event(self, kind: str, data: dict[str, Any]) -> None:
+        """Publish an event of the worker, without a wait."""
+        if self._events:
+            await self._publish(Event(kind, {"worker": self._worker, **data}))
+
+    async def _publish(self, event: Event) -> None:
+        with suppress(nats.errors.Error):  # an event is worth less than a job
+            await self._conn.publish(event.subject, event.serialize())
+
+    async def _store(self, delivery: Delivery, data: bytes, *, succeeded: bool) -> None:
+        future = await self._pipeline.publish(
+            kv_subject(buckets.JOB_RESULTS, delivery.job.job_id), data
+        )
+        future.add_done_callback(functools.partial(self._is_stored, delivery, succeeded))
+
+    def _is_stored(self, delivery: Delivery, succeeded: bool, future: asyncio.Future[bool]) -> None:
+        if future.cancelled():
+            return  # the worker is leaving the connection; the job comes back
+        if error := future.exception():
+            logger.error("%s: the server refuses its result: %s", delivery.job, error)
+            delivery.refused = True
+        self._stored.append((delivery, succeeded))
+        self._wake.set()
+
+    async def acknowledge(self) -> None:
+        """Acknowledge jobs as their results are stored, until cancelled."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._trash:
+                with suppress(nats.errors.Error):
+                    await self._trash.popleft().term()
+            while self._stored:
+                delivery, succeeded = self._stored.popleft()
+                if delivery.refused:
+                    await self.give_back(delivery, delay=STORE_AGAIN_AFTER)
+                    continue
+                if succeeded:
+                    await self._succeeded(delivery.job.job_id)
+                with suppress(nats.errors.Error):  # it comes back, and its result is found
+                    await delivery.msg.ack()
+                self._done(delivery)
+
+
+def is_worth_a_retry(delivery: Delivery, error: BaseException) -> bool:
+    """Whether the job's settings ask for a retry after this exception."""
+    job = delivery.job
+    if isinstance(error, IsolatedJobError):
+        named = set(error.lineage)
+        return not named.intersection(job.ignore_on) and (
+            not job.retry_on or bool(named.intersection(job.retry_on))
+        )
+    if is_one_of(error, job.ignore_on):
+        return False
+    return not job.retry_on or is_one_of(error, job.retry_on)
+
+
+def tell(error: BaseException, attempts: int, worker: str) -> JobFailure:
+    """Return a failure in words."""
+    if isinstance(error, IsolatedJobError):
+        told = error.failure
+        return JobFailure(
+            told.error_type, told.message, told.traceback, attempts, worker, time.time()
+        )
+    return JobFailure.of(error, attempts=attempts, worker=worker, failed_at=time.time())
+
+
+def _look_away(future: asyncio.Future[bool]) -> None:
+    """Take note of a refused status: it is a courtesy, and no job depends on it."""
+    if not future.cancelled() and (error := future.exception()):
+        logger.warning("the server refuses a job's status: %s", error)

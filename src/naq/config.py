@@ -11,7 +11,7 @@ import typing
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -152,7 +152,7 @@ class Config:
         )
 
     @classmethod
-    def load(cls, **values: Any) -> Self:
+    def load(cls, part: str | None = None, **values: Any) -> Self:
         """Return the configuration from arguments, the environment and a file.
 
         A setting is taken from the first that has it: the arguments; the variable ``NAQ_`` and
@@ -161,13 +161,16 @@ class Config:
         one above it.
 
         Args:
+            part: a name. The settings in the file's table ``parts.<name>`` come before all but
+                the arguments then: say, the servers that one kind of jobs is on.
             values: settings by name.
 
         Raises:
-            ConfigurationError: a setting is unknown or bad; the message names its source.
+            ConfigurationError: a setting is unknown or bad, or the file has no such part; the
+                message names the source.
         """
         merged: dict[str, Any] = {}
-        for name, value, source in (*_from_file(), *_from_environment()):
+        for name, value, source in _settings(part):
             merged[name] = _checked(name, value, source)
         for name, value in values.items():
             _check_name(name, "the argument", name)
@@ -269,19 +272,23 @@ def _check_url(url: str) -> None:
         )
 
 
-def _from_environment() -> Iterator[tuple[str, Any, str]]:
+def _settings(part: str | None) -> Iterator[tuple[str, Any, str]]:
+    """Yield each setting outside the arguments with its source; the last of a name counts."""
+    path, table = _find_file()
+    parts = table.pop("parts", {})
+    yield from _from_table(table, path)
     for variable, value in os.environ.items():
         if variable.startswith(_PREFIX) and variable != _FILE_VARIABLE:
             name = variable.removeprefix(_PREFIX).lower()
             _check_name(name, "the environment", variable)
             yield name, value, f"the environment's {variable}"
+    if part is not None:
+        if part not in parts:
+            raise ConfigurationError(f"{path}: there is no part {part!r} of the configuration")
+        yield from _from_table(parts[part], path)
 
 
-def _from_file() -> Iterator[tuple[str, Any, str]]:
-    found = _find_file()
-    if found is None:
-        return
-    path, table = found
+def _from_table(table: Mapping[str, Any], path: Path) -> Iterator[tuple[str, Any, str]]:
     for name, value in table.items():
         _check_name(name, str(path), name)
         if isinstance(value, str) and Path in typing.get_args(_types()[name]):
@@ -289,7 +296,7 @@ def _from_file() -> Iterator[tuple[str, Any, str]]:
         yield name, value, str(path)
 
 
-def _find_file() -> tuple[Path, Mapping[str, Any]] | None:
+def _find_file() -> tuple[Path, dict[str, Any]]:
     named = os.environ.get(_FILE_VARIABLE)
     if named:
         return Path(named), _read(Path(named))
@@ -303,7 +310,7 @@ def _find_file() -> tuple[Path, Mapping[str, Any]] | None:
             table = _read(project).get("tool", {}).get("naq")
             if table is not None:
                 return project, table
-    return None
+    return here / "naq.toml", {}
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -316,14 +323,24 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 _current: Config | None = None
+_parts: dict[str, Config] = {}
+_at_urls: dict[str, tuple[Config, Config]] = {}
 
 
-def get_config() -> Config:
+def get_config(part: str | None = None) -> Config:
     """Return the configuration of this process, which is loaded when first asked for.
 
+    Args:
+        part: the part of it, by its name in the configuration file; None is the whole.
+
     Raises:
-        ConfigurationError: a setting is unknown or bad; the message names its source.
+        ConfigurationError: a setting is unknown or bad, or there is no such part; the message
+            names its source.
     """
+    if part is not None:
+        if part not in _parts:
+            _parts[part] = Config.load(part)
+        return _parts[part]
     return configure() if _current is None else _current
 
 
@@ -342,6 +359,7 @@ def configure(config: Config | None = None, **values: Any) -> Config:
     if config is not None and values:
         raise ConfigurationError("configure: give a Config or single settings, not both")
     _current = Config.load(**values) if config is None else config
+    _parts.clear()
     return _current
 
 
@@ -368,14 +386,19 @@ def as_config(config: Config | str | None = None, nats_url: str | None = None) -
     if isinstance(config, Config):
         return config
     if isinstance(config, str):
-        return _at(get_config(), config)
+        return _at(config)
     raise ConfigurationError(f"config must be a Config, a URL or None, not {type(config).__name__}")
 
 
-@lru_cache(maxsize=256)
-def _at(config: Config, url: str) -> Config:
+def _at(url: str) -> Config:
+    config = get_config()
+    known = _at_urls.get(url)
+    if known is not None and known[0] is config:
+        return known[1]
     own = "@" in url
     changes: dict[str, Any] = (
         dict.fromkeys(("user", "password", "token", "credentials", "nkey_seed")) if own else {}
     )
-    return dataclasses.replace(config, servers=tuple(url.split(",")), **changes)
+    made = dataclasses.replace(config, servers=tuple(url.split(",")), **changes)
+    _at_urls[url] = config, made
+    return made

@@ -223,3 +223,26 @@ def test_config_and_nats_url_together_are_an_error() -> None:
 def test_a_whole_configuration_and_single_settings_are_an_error() -> None:
     with pytest.raises(ConfigurationError, match="not both"):
         configure(Config(), name="shop")
+
+
+def test_a_part_of_the_file_wins_over_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "naq.toml").write_text(
+        'name = "shop"\nreplicas = 3\n[parts.mail]\nservers = "nats://mail:4222"\nreplicas = 1\n'
+    )
+    monkeypatch.setenv("NAQ_REPLICAS", "2")
+    assert get_config("mail") == Config(servers=("nats://mail:4222",), name="shop", replicas=1)
+    assert get_config() == Config(name="shop", replicas=2)
+
+
+def test_a_missing_part_is_named(tmp_path: Path) -> None:
+    (tmp_path / "naq.toml").write_text('[parts.mail]\nname = "mail"\n')
+    with pytest.raises(ConfigurationError, match=r"naq\.toml: there is no part 'post'"):
+        get_config("post")
+
+
+def test_a_bad_value_in_a_part_names_the_file(tmp_path: Path) -> None:
+    (tmp_path / "naq.toml").write_text("[parts.mail]\nreplicas = 0\n")
+    with pytest.raises(ConfigurationError, match=r"naq\.toml: replicas must be 1 or more"):
+        get_config("mail")

@@ -58,9 +58,10 @@ class LeasedKeyValue(KeyValue):
     operation that fails for that reason raises what binding it now would raise.
     """
 
-    __slots__ = ("_bound",)
+    __slots__ = ("_bound", "_js")
 
     _bound: dict[str, KeyValue]
+    _js: JetStreamContext
 
     @classmethod
     def of(
@@ -73,7 +74,9 @@ class LeasedKeyValue(KeyValue):
             jetstream: the lease's JetStream context.
             bound: the bound buckets by name, which a missing one leaves.
         """
-        view = cls(shared._name, shared._stream, shared._pre, jetstream, shared._direct)
+        view = cls.__new__(cls)
+        view.__dict__ = shared.__dict__
+        view._js = jetstream
         view._bound = bound
         return view
 

@@ -73,20 +73,32 @@ class LeasedClient(NaqClient):
     Its ``close`` and ``drain`` end this view and the subscriptions made on it, nothing else.
     """
 
-    __slots__ = ("_ended", "_jetstream", "_subscriptions")
+    __slots__ = ("_ended", "_jetstream", "_release", "_shared_jetstream", "_subscriptions")
 
     _ended: bool
-    _jetstream: JetStreamContext
+    _jetstream: LeasedJetStream | None
+    _release: Callable[[], None]
+    _shared_jetstream: JetStreamContext
     _subscriptions: list[Subscription]
 
     @classmethod
-    def of(cls, shared: NaqClient, jetstream: JetStreamContext) -> LeasedClient:
-        """Return a new view of a client and its JetStream context."""
+    def of(
+        cls, shared: NaqClient, jetstream: JetStreamContext, release: Callable[[], None]
+    ) -> LeasedClient:
+        """Return a new view.
+
+        Args:
+            shared: the client.
+            jetstream: its JetStream context.
+            release: called once, when the view ends.
+        """
         view = cls.__new__(cls)
         view.__dict__ = shared.__dict__
         view._ended = False
+        view._jetstream = None
+        view._release = release
+        view._shared_jetstream = jetstream
         view._subscriptions = []
-        view._jetstream = LeasedJetStream.of(jetstream, view)
         return view
 
     @property
@@ -118,7 +130,11 @@ class LeasedClient(NaqClient):
 
     def jetstream(self, **opts: Any) -> JetStreamContext:
         """Return the JetStream context of the lease, or one with options of its own."""
-        return JetStreamContext(self, **opts) if opts else self._jetstream
+        if opts:
+            return JetStreamContext(self, **opts)
+        if self._jetstream is None:
+            self._jetstream = LeasedJetStream.of(self._shared_jetstream, self)
+        return self._jetstream
 
     async def connect(self, *_arguments: Any, **_options: Any) -> None:
         """Refuse: a lease is connected already.
@@ -129,15 +145,21 @@ class LeasedClient(NaqClient):
         raise nats.errors.Error("naq: a leased connection is connected already")
 
     async def close(self) -> None:
-        """End this lease's subscriptions and use. The connection stays open for the others."""
+        """End this lease and its subscriptions. The connection stays open for the others."""
         if self._ended:
             return
-        subscriptions, self._subscriptions = self._subscriptions, []
-        for subscription in subscriptions:
+        try:
+            if self._subscriptions:
+                await self._unsubscribe()
+        finally:
+            self._ended = True
+            self._release()
+
+    async def _unsubscribe(self) -> None:
+        for subscription in self._subscriptions:
             # One that ended before, or a connection that is gone, has nothing left to end.
             with suppress(nats.errors.Error):
                 await subscription.unsubscribe()
-        self._ended = True
 
     async def drain(self) -> None:
         """Handle what this lease's subscriptions have received, then end as ``close`` does.
@@ -147,18 +169,16 @@ class LeasedClient(NaqClient):
         """
         if self.is_closed:
             raise nats.errors.ConnectionClosedError
-        subscriptions, self._subscriptions = self._subscriptions, []
         try:
             async with asyncio.timeout(self.options["drain_timeout"]):
                 # What waits for a `next_msg` or an `async for` waits for nobody any longer.
                 await asyncio.gather(
-                    *(s._drain() for s in subscriptions if s._cb and not s._closed)
+                    *(s._drain() for s in self._subscriptions if s._cb and not s._closed)
                 )
                 await self.flush()
         except TimeoutError as error:
             raise nats.errors.DrainTimeoutError from error
         finally:
-            self._subscriptions = subscriptions
             await self.close()
 
     async def _close(self, status: int, do_cbs: bool = True) -> None:

@@ -16,7 +16,8 @@ from naq.config import Config, as_config
 from naq.connection.bucket import LeasedKeyValue, bind
 from naq.connection.client import LeasedClient
 from naq.connection.dial import where
-from naq.connection.pool import lease
+from naq.connection.metrics import begin_use, end_use, fail_use
+from naq.connection.pool import shared_connection, standing_connection
 from naq.connection.shared import SharedConnection
 
 logger = logging.getLogger("naq.connection")
@@ -93,16 +94,38 @@ async def jetstream_context(conn: Client) -> AsyncGenerator[JetStreamContext]:
 
 
 class _Lease:
-    """What the leases have in common: they give back what they took."""
+    """What the leases have in common: they give back what they took, and are counted."""
 
     # Classes and no generators: entering one has to cost next to nothing.
-    __slots__ = ("_client", "_config", "_shared")
+    __slots__ = ("_began", "_client", "_config", "_shared")
 
+    _began: float
     _client: LeasedClient
     _shared: SharedConnection
 
     def __init__(self, config: Config) -> None:
         self._config = config
+
+    def _begin(self) -> LeasedClient | None:
+        """Take a lease on a connection that stands, without waiting for anything."""
+        shared = standing_connection(self._config)
+        if shared is None:
+            return None
+        self._began = begin_use()
+        self._shared = shared
+        self._client = shared.view()
+        return self._client
+
+    async def _connect(self) -> LeasedClient:
+        """Take a lease on a connection that has yet to be made, or to come back."""
+        self._began = begin_use()
+        try:
+            self._shared = await shared_connection(self._config)
+        except BaseException:
+            fail_use(self._began)
+            raise
+        self._client = self._shared.view()
+        return self._client
 
     async def __aexit__(
         self,
@@ -113,23 +136,22 @@ class _Lease:
         try:
             await self._client.close()
         finally:
-            self._shared.release()
+            end_use(self._began)
 
 
 class _ConnectionLease(_Lease):
     __slots__ = ()
 
     async def __aenter__(self) -> Client:
-        self._shared, self._client = await lease(self._config)
-        return self._client
+        return self._begin() or await self._connect()
 
 
 class _JetStreamLease(_Lease):
     __slots__ = ()
 
     async def __aenter__(self) -> tuple[Client, JetStreamContext]:
-        self._shared, self._client = await lease(self._config)
-        return self._client, self._client.jetstream()
+        client = self._begin() or await self._connect()
+        return client, client.jetstream()
 
 
 class _BucketLease(_Lease):
@@ -140,23 +162,30 @@ class _BucketLease(_Lease):
         self._bucket = bucket
 
     async def __aenter__(self) -> KeyValue:
-        shared, client = self._shared, self._client = await lease(self._config)
-        bound = shared.buckets.get(self._bucket)
+        client = self._begin() or await self._connect()
+        bound = self._shared.buckets.get(self._bucket)
         if bound is None:
             try:
                 bound = await bind(client.jetstream(), self._bucket, self._config)
-            except BaseException as error:
-                await self.__aexit__(type(error), error, None)
+            except BaseException:
+                await client.close()
+                fail_use(self._began)
                 raise
-            shared.buckets[self._bucket] = bound
-        return LeasedKeyValue.of(bound, client.jetstream(), shared.buckets)
+            self._shared.buckets[self._bucket] = bound
+        return LeasedKeyValue.of(bound, client.jetstream(), self._shared.buckets)
 
 
 @asynccontextmanager
 async def _exclusive_connection(config: Config) -> AsyncGenerator[Client]:
     connection = SharedConnection(config)
-    await connection.open()
-    client = LeasedClient.of(connection.client, connection.jetstream)
+    began = begin_use()
+    try:
+        await connection.open()
+    except BaseException:
+        fail_use(began)
+        raise
+    connection.leases = 1
+    client = connection.view()
     try:
         yield client
     finally:
@@ -166,6 +195,7 @@ async def _exclusive_connection(config: Config) -> AsyncGenerator[Client]:
         except nats.errors.Error as error:
             logger.warning("draining the connection to the %s: %s", where(config), error)
         finally:
+            end_use(began)
             await connection.close()
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from naq.config import Config
-from naq.connection.client import LeasedClient, NaqClient
+from naq.connection.client import NaqClient
 from naq.connection.shared import SharedConnection
 from naq.exceptions import NaqConnectionError
 
@@ -153,11 +153,14 @@ def current_pool() -> Pool:
     # Kept on the loop, so that the two go together: a table here would keep a loop that
     # nobody closed, and its connections, for ever.
     pool: Pool | None = getattr(loop, _ATTRIBUTE, None)
-    if pool is None:
-        _drop_those_of_closed_loops()
-        pool = Pool(loop)
-        setattr(loop, _ATTRIBUTE, pool)
-        _pools.add(pool)
+    return pool or _new_pool(loop)
+
+
+def _new_pool(loop: asyncio.AbstractEventLoop) -> Pool:
+    _drop_those_of_closed_loops()
+    pool = Pool(loop)
+    setattr(loop, _ATTRIBUTE, pool)
+    _pools.add(pool)
     return pool
 
 
@@ -187,16 +190,19 @@ async def close_all_connections() -> None:
     await current_pool().close()
 
 
-async def lease(config: Config) -> tuple[SharedConnection, LeasedClient]:
-    """Return the connection of a configuration, with one lease more, and a view of its client.
+def standing_connection(config: Config) -> SharedConnection | None:
+    """Return the connection of a configuration with one lease more, if it can be had at once."""
+    shared = current_pool().connections.get(config)
+    if shared is None or shared.client._status != NaqClient.CONNECTED:
+        return None
+    shared.leases += 1
+    return shared
+
+
+async def shared_connection(config: Config) -> SharedConnection:
+    """Return the connection of a configuration with one lease more.
 
     Raises:
         NaqConnectionError: there is no connection to be had.
     """
-    pool = current_pool()
-    shared = pool.connections.get(config)
-    if shared is not None and shared.client._status == NaqClient.CONNECTED:
-        shared.leases += 1
-    else:
-        shared = await pool.acquire(config)
-    return shared, LeasedClient.of(shared.client, shared.jetstream)
+    return standing_connection(config) or await current_pool().acquire(config)

@@ -11,7 +11,7 @@ from nats.js import JetStreamContext
 from nats.js.kv import KeyValue
 
 from naq.config import Config
-from naq.connection.client import NaqClient
+from naq.connection.client import LeasedClient, NaqClient
 from naq.connection.dial import abandon, dial, where
 from naq.exceptions import NaqTimeoutError
 
@@ -82,6 +82,10 @@ class SharedConnection:
                 f"the connection to the {where(self.config)} is lost and did not come back "
                 f"within {self.config.connect_timeout:g} s{reason}"
             ) from error
+
+    def view(self) -> LeasedClient:
+        """Return the client as one lease sees it; its ``close`` gives the lease back."""
+        return LeasedClient.of(self.client, self.jetstream, self.release)
 
     def release(self) -> None:
         """Give back one lease. The last one starts the idle time."""

@@ -11,6 +11,9 @@ from typing import Any
 from recorder import record, side_by_side
 from recorder.phases import ROOT, Phase
 
+LONGEST_RESULT = 160
+"""Characters of a result that a page shows; the record holds all of them."""
+
 _HEADINGS = {"before": "before", "fixed": "fixed by the codemod", "now": "now"}
 
 
@@ -87,8 +90,9 @@ def source_of(file: Path, name: str) -> str:
         if not found:
             raise LookupError(f"{file} has no {name}")
         body = getattr(found[0], "body", [])
-    lines = source.splitlines()[found[0].lineno - 1 : found[0].end_lineno]
-    return textwrap.dedent("\n".join(lines))
+    decorators = getattr(found[0], "decorator_list", [])
+    first = min(node.lineno for node in (found[0], *decorators))
+    return textwrap.dedent("\n".join(source.splitlines()[first - 1 : found[0].end_lineno]))
 
 
 def code(phase: Phase) -> str:
@@ -140,9 +144,15 @@ def calls(phase: Phase) -> str:
     """Every call of the scenario with its outcome, which all variants share."""
     rows = [["Call", "Outcome"]]
     for step in record.read(phase)["variants"]["before"]["steps"]:
-        outcome = f"`{step['result']}`" if "result" in step else f"raises `{step['raised']}`"
+        outcome = (
+            f"`{_short(step['result'])}`" if "result" in step else f"raises `{step['raised']}`"
+        )
         rows.append([step["call"], _escape(outcome)])
-    return _table(rows)
+    return f'<div class="calls" markdown>\n\n{_table(rows)}\n</div>\n'
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST_RESULT else f"{text[:LONGEST_RESULT]}…"
 
 
 PARTS: dict[str, Callable[[Phase], str]] = {

@@ -41,6 +41,7 @@ MADE: dict[str, Callable[[], str]] = {
     "rules": rules.overview,
     "plugin-codes": rules.plugin_codes,
     "phases-chart": overview.chart,
+    "phases-times": overview.times,
     "phases-shapes": overview.shapes,
     "phases-effects": overview.effects,
 }

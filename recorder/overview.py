@@ -26,6 +26,8 @@ HANDS = {
     "by-hand": "by hand",
 }
 
+TIMED = {"before": "before", "now": "now"}
+
 
 @dataclass(frozen=True)
 class Sites:
@@ -75,29 +77,63 @@ def chart() -> str:
     """A bar a phase: its sites, by who rewrote them."""
     counted = {phase: sites(phase) for phase in all_phases()}
     longest = max(found.total for found in counted.values())
-    legend = "".join(
-        f'<li><span class="swatch {name}"></span>{text}</li>' for name, text in HANDS.items()
-    )
     rows = []
     for phase, found in counted.items():
         parts = {"safe": found.safe, "unsafe": found.unsafe, "by-hand": found.by_hand}
-        said = ", ".join(f"{count} {HANDS[name]}" for name, count in parts.items() if count)
-        bars = "".join(
+        parts = {name: count for name, count in parts.items() if count}
+        said = ", ".join(f"{count} {HANDS[name]}" for name, count in parts.items())
+        spans = "".join(
             f'<span class="{name}" style="flex-grow: {count}">{count}</span>'
             for name, count in parts.items()
-            if count
         )
-        rows.append(
-            f'<div class="row"><a href="{phase.name}/">{phase.title}</a>'
-            f'<span class="tier">{phase.tier}</span>'
-            f'<div class="bar" role="img" aria-label="{phase.title}: {said}"'
-            f' style="width: {found.total / longest:.0%}">{bars}</div></div>'
-        )
-    return (
-        f'<figure class="sites"><ul class="legend">{legend}</ul>\n{"".join(rows)}\n'
-        "<figcaption>Hand-managed connections of each phase, by who rewrote them."
-        " None is left in <code>src/naq</code>.</figcaption></figure>\n"
+        rows.append(_row(phase, _bar(f"{phase.title}: {said}", found.total / longest, spans)))
+    return _figure(
+        HANDS,
+        rows,
+        "Hand-managed connections of each phase, by who rewrote them."
+        " None is left in <code>src/naq</code>.",
     )
+
+
+def times() -> str:
+    """Two bars a phase: the time of 1,000 calls, before and now."""
+    timed = {phase: record.read(phase)["seconds"] for phase in all_phases()}
+    timed = {phase: seconds for phase, seconds in timed.items() if seconds}
+    longest = max(seconds["before"] for seconds in timed.values())
+    rows = []
+    for phase, seconds in timed.items():
+        bars = "".join(
+            _bar(
+                f"{phase.title} {state}: {seconds[state]:.2f} seconds",
+                seconds[state] / longest,
+                f'<span class="{state}"></span><b>{seconds[state]:.2f} s</b>',
+            )
+            for state in TIMED
+        )
+        rows.append(_row(phase, f"<div>{bars}</div>"))
+    return _figure(TIMED, rows, "Seconds that 1,000 calls take, one after the other.")
+
+
+def _figure(legend: dict[str, str], rows: list[str], caption: str) -> str:
+    entries = "".join(
+        f'<li><span class="swatch {name}"></span>{text}</li>' for name, text in legend.items()
+    )
+    return (
+        f'<figure class="chart"><ul class="legend">{entries}</ul>\n{"".join(rows)}\n'
+        f"<figcaption>{caption}</figcaption></figure>\n"
+    )
+
+
+def _row(phase: Phase, content: str) -> str:
+    return (
+        f'<div class="row"><a href="{phase.name}/">{phase.title}</a>'
+        f'<span class="tier">{phase.tier}</span>{content}</div>\n'
+    )
+
+
+def _bar(label: str, share: float, content: str) -> str:
+    style = f"--share: {share:.3f}"
+    return f'<div class="bar" role="img" aria-label="{label}" style="{style}">{content}</div>'
 
 
 def shapes() -> str:

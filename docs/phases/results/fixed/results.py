@@ -42,7 +42,7 @@ class Results:
 
     async def cleanup_old_results(self, max_age_hours: int = 24) -> int:
         """Delete the results older than an age; return how many."""
-        async with nats_kv_store("job_results", self.config, exclusive=True) as kv:
+        async with nats_kv_store("job_results", self.config) as kv:
             oldest = datetime.now(timezone.utc) - timedelta(hours=max_age_hours)
             cleaned_count = 0
             watcher = await kv.watchall(ignore_deletes=True)

@@ -19,8 +19,7 @@ def pattern_of(site: Site) -> Pattern | None:
     if site.shared_with:
         return "04"
     buckets = [derived for derived in site.derived if derived.kind == "kv"]
-    others = [derived for derived in site.derived if derived.kind not in ("kv", "jetstream")]
-    if len(buckets) == 1 and not others and not _used_beside(site):
+    if len(buckets) == 1 and not _used_beside(site):
         return "03"
     if any(derived.kind == "jetstream" for derived in site.derived):
         return "02"
@@ -28,6 +27,11 @@ def pattern_of(site: Site) -> Pattern | None:
 
 
 def _used_beside(site: Site) -> bool:
-    """Whether anything but the bucket is used: the connection itself, or its JetStream."""
-    buckets = {derived.name for derived in site.derived if derived.kind == "kv"}
-    return any(ast.unparse(use) not in buckets for use in site.uses)
+    """Whether anything but the bucket and its watchers is used: the connection, its JetStream."""
+    of_bucket = {derived.name for derived in site.derived if derived.kind == "kv"}
+    for derived in site.derived:
+        if derived.kind not in ("kv", "jetstream"):
+            if derived.parent not in of_bucket:
+                return True
+            of_bucket.add(derived.name)
+    return any(ast.unparse(use) not in of_bucket for use in site.uses)

@@ -55,6 +55,41 @@ async def remember(url, key, value):
         await kv.put(key, value)
 """,
         ),
+        Example(
+            "a watcher of the bucket is a use of the bucket",
+            """\
+from naq.connection import close_nats_connection, get_jetstream_context, get_nats_connection
+
+
+async def purge(url):
+    nc = await get_nats_connection(url)
+    try:
+        js = await get_jetstream_context(nc)
+        kv = await js.key_value("job_results")
+        watcher = await kv.watchall()
+        async for entry in watcher:
+            if entry is None:
+                break
+            await kv.purge(entry.key)
+        await watcher.stop()
+    finally:
+        await close_nats_connection(nc)
+""",
+            {5: "03"},
+            fixed="""\
+from naq.connection import nats_kv_store
+
+
+async def purge(url):
+    async with nats_kv_store("job_results", url) as kv:
+        watcher = await kv.watchall()
+        async for entry in watcher:
+            if entry is None:
+                break
+            await kv.purge(entry.key)
+        await watcher.stop()
+""",
+        ),
     ),
     good=(
         Example(

@@ -42,7 +42,9 @@ class Module:
         try:
             return ast.parse(self.text)
         except SyntaxError as error:
-            raise ReadError(f"{self.path}:{error.lineno or 1}: {error.msg}") from error
+            python = f"Python {sys.version_info.major}.{sys.version_info.minor}"
+            line = error.lineno or 1
+            raise ReadError(f"{self.path}:{line}: not valid {python}: {error.msg}") from error
         except (ValueError, RecursionError, MemoryError) as error:
             raise ReadError(f"{self.path}: {error or 'too deeply nested'}") from error
 

@@ -29,6 +29,7 @@ was checked. Please report the function; until then, `# noqa: NAQ001` on its lin
 
 The baseline (option `naq-baseline`) has a finding that is no longer there. `naq-migrate baseline`
 takes the entry out, so that the file only gets shorter and nothing can hide behind an old entry.
+Where flake8 selects single tiers, select `NAQ0` beside them to see it.
 """,
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from flake8_naq.findings import Finding
@@ -39,19 +39,21 @@ class Inspection:
     Attributes:
         flake8: The configuration.
         paths: Files and folders as given.
+        progress: Wraps the files while they are gone over, to show how far a long run is.
         files: How many files were looked at.
         unreadable: How many of them could not be read; each has its line on standard error.
     """
 
     flake8: Flake8
     paths: Sequence[str]
+    progress: Callable[[Sequence[str]], Iterable[str]] = iter
     files: int = 0
     unreadable: int = 0
 
     def __iter__(self) -> Iterator[Inspected]:
         """The modules that mention NATS."""
         explicit = explicit_files(self.paths)
-        for file in python_files(self.paths, self.flake8.options):
+        for file in self.progress(python_files(self.paths, self.flake8.options)):
             self.files += 1
             try:
                 inspected = self._inspect(file, explicit)

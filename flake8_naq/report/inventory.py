@@ -12,7 +12,7 @@ from flake8_naq.errors import CommandError
 from flake8_naq.flake8_config import Flake8, add_options, baseline_path
 from flake8_naq.report import document, markdown, sarif
 from flake8_naq.report.connections import Inventory
-from flake8_naq.report.console import console
+from flake8_naq.report.console import console, progress
 from flake8_naq.report.inspection import Inspection
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
         "inventory",
         help="list every connection by tier, shape and closing habit",
         description="List every connection by tier, shape and closing habit.",
+        epilog="Exit codes: 0, or 2 for wrong usage or unreadable input.",
     )
     parser.add_argument("paths", nargs="*", metavar="PATH", help="files, folders, or - for stdin")
     parser.add_argument(
@@ -41,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the inventory; 2 when a file could not be read."""
     screen = console("inventory") if arguments.format == "text" else None
     flake8 = Flake8.configured(arguments)
-    inspection = Inspection(flake8, arguments.paths)
+    inspection = Inspection(flake8, arguments.paths, progress)
     inventory = Inventory()
     results = None
     if arguments.format == "sarif":

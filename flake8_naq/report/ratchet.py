@@ -17,6 +17,7 @@ from flake8_naq.flake8_config import (
     configured_baseline,
 )
 from flake8_naq.paths import STDIN
+from flake8_naq.report.console import progress
 from flake8_naq.report.inspection import Inspection
 from flake8_naq.report.summary import counted
 
@@ -33,6 +34,8 @@ def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
         help="record today's findings, so that only new ones fail",
         description="Record today's findings in the baseline, so that flake8 reports only new "
         "ones. Entries of files outside of the given paths are kept.",
+        epilog="Exit codes: 0 done, or up to date; 1 out of date (--check); 2 wrong usage or "
+        "unreadable input, and nothing is written.",
     )
     parser.add_argument(
         "paths", nargs="*", metavar="PATH", help="files and folders, the working directory if none"
@@ -57,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         old = _load(path, arguments.check)
         paths = arguments.paths or ["."]
-        inspection = Inspection(Flake8.configured(arguments), paths)
+        inspection = Inspection(Flake8.configured(arguments), paths, progress)
         new = old.with_files(_entries(old, inspection, paths))
         if inspection.unreadable:
             return 2

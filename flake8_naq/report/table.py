@@ -11,6 +11,8 @@ from rich.text import Text
 from flake8_naq.report import summary
 from flake8_naq.report.connections import Connection, Inventory
 
+_WIDEST_FUNCTION = 44
+
 
 def show(console: Console, inventory: Inventory, files: int) -> None:
     """Print the inventory: an overview, then a block a file, the most urgent tier first."""
@@ -18,9 +20,10 @@ def show(console: Console, inventory: Inventory, files: int) -> None:
         console.print(_overview(inventory))
     for tier, found in inventory.by_tier():
         console.print(f"\n[bold]{summary.title(tier, found)}[/]")
+        width = min(max(len(one.function) for one in found), _WIDEST_FUNCTION)
         for path, connections in groupby(found, key=lambda one: one.path):
             console.print(Text(path, "cyan"), soft_wrap=True)
-            console.print(_block(list(connections)))
+            console.print(_block(list(connections), width))
     if inventory.connections:
         console.print(f"\n{summary.legend()}.", markup=False, style="dim")
     console.print(summary.headline(inventory, files), markup=False, soft_wrap=True)
@@ -35,10 +38,11 @@ def _overview(inventory: Inventory) -> Table:
     return table
 
 
-def _block(connections: list[Connection]) -> Table:
+def _block(connections: list[Connection], function_width: int) -> Table:
+    """The connections of one file, in columns that stand below those of the file before."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(justify="right", min_width=6)
-    grid.add_column(min_width=20, overflow="fold")
+    grid.add_column(min_width=function_width, overflow="fold")
     for width in (22, 1, 18, 0):
         grid.add_column(min_width=width, no_wrap=True)
     for one in connections:

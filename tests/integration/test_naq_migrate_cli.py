@@ -99,7 +99,7 @@ class TestPaths:
         assert [one["path"] for one in json.loads(output.out)["connections"]] == ["good.py"]
         missing, broken, latin, null = output.err.splitlines()
         assert missing == "naq-migrate: missing.py: no such file or directory"
-        assert broken.startswith("naq-migrate: broken.py:2: '(' was never closed")
+        assert broken.startswith("naq-migrate: broken.py:2: not valid Python 3.")
         assert latin == "naq-migrate: latin.py: not UTF-8"
         assert null.startswith("naq-migrate: null.py")
 

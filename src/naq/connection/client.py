@@ -47,6 +47,38 @@ class NaqClient(Client):
             # An exception ended the reading: without this, nobody would ever hear of it.
             await self._process_op_err(nats.errors.StaleConnectionError())
 
+    def abandon(self) -> None:
+        """End everything at once, saying nothing to the server. Idempotent.
+
+        nats-py's ``close`` leaves tasks and the socket behind when it is cancelled.
+        """
+        self._status = Client.CLOSED
+        for task in (
+            self._reading_task,
+            self._ping_interval_task,
+            self._flusher_task,
+            self._reconnection_task,
+        ):
+            if task is not None:
+                task.cancel()
+        for subscription in self._subs.values():
+            subscription._stop_processing()
+            for waiter in (subscription._pending_next_msgs_calls or {}).values():
+                waiter.cancel()
+        self._subs.clear()
+        writer = getattr(self._transport, "_io_writer", None)
+        if writer is not None:
+            writer.transport.abort()
+
+    def drop_socket(self) -> None:
+        """Close the socket without a loop, which has ended or is the parent process's."""
+        writer = getattr(self._transport, "_io_writer", None)
+        if writer is not None:
+            # What asyncio hands out has no close. uvloop's has no socket: it closes its own.
+            socket = getattr(writer.get_extra_info("socket"), "_sock", None)
+            if socket is not None:
+                socket.close()
+
     async def publish(
         self,
         subject: str,

@@ -108,7 +108,7 @@ async def _try(config: Config, server: str, options: dict[str, Any]) -> NaqClien
                 # Python 3.11's wait_for loses a cancellation that comes with the last byte.
                 raise asyncio.CancelledError
     except BaseException as error:
-        abandon(client)
+        client.abandon()
         if isinstance(error, (OSError, nats.errors.Error)):
             cause = causes[0] if causes else error
             if isinstance(cause, ConnectionError) and client._server_info:
@@ -176,13 +176,6 @@ def _tls_context(config: Config) -> ssl.SSLContext:
         files = [str(path) for path in (config.tls_ca, config.tls_cert, config.tls_key) if path]
         raise NaqTLSError(f"TLS: {' and '.join(files)}: {error.strerror or error}") from error
     return context
-
-
-def abandon(client: NaqClient) -> None:
-    """Give up a client's socket at once, saying nothing to the server."""
-    writer = getattr(client._transport, "_io_writer", None)
-    if writer is not None:
-        writer.transport.abort()
 
 
 def address(server: str) -> str:

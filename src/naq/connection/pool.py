@@ -122,7 +122,7 @@ class Pool:
     def drop(self) -> None:
         """Close the sockets of every connection without the loop, which runs no more."""
         for shared in self.connections.values():
-            shared.drop_socket()
+            shared.client.drop_socket()
         self.connections.clear()
         self._dials.clear()
 

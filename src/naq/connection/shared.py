@@ -12,7 +12,7 @@ from nats.js.kv import KeyValue
 
 from naq.config import Config
 from naq.connection.client import LeasedClient, NaqClient
-from naq.connection.dial import abandon, dial, where
+from naq.connection.dial import dial, where
 from naq.exceptions import NaqTimeoutError
 
 logger = logging.getLogger("naq.connection")
@@ -120,13 +120,4 @@ class SharedConnection:
         except (OSError, nats.errors.Error) as error:
             logger.debug("closing the connection to the %s: %s", where(self.config), error)
         finally:
-            abandon(self.client)
-
-    def drop_socket(self) -> None:
-        """Close the socket without a loop: it has ended, or belongs to the parent process."""
-        writer = getattr(self.client._transport, "_io_writer", None)
-        if writer is not None:
-            # What asyncio hands out has no close. uvloop's has no socket: it closes its own.
-            socket = getattr(writer.get_extra_info("socket"), "_sock", None)
-            if socket is not None:
-                socket.close()
+            self.client.abandon()

@@ -1,0 +1,1 @@
+"""naq's utilities for connections as they stood before the migration."""

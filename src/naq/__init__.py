@@ -1,3 +1,135 @@
 """naq: a job queue on NATS JetStream."""
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from naq.api import (
+        enqueue,
+        enqueue_at,
+        enqueue_in,
+        enqueue_many,
+        fetch_job_result,
+        purge_queue,
+        schedule,
+    )
+    from naq.config import Config, configure, get_config
+    from naq.connection import (
+        close_all_connections,
+        jetstream_context,
+        nats_connection,
+        nats_jetstream,
+        nats_kv_store,
+    )
+    from naq.events import EventManager, EventPublisher, EventSubscriber
+    from naq.exceptions import NaqError
+    from naq.models import JOB_STATUS, WORKER_STATUS, Exponential, Fixed, Job, Linear, Schedule
+    from naq.progress import get_progress, report_progress, watch_progress
+    from naq.queue.control import cancel_job, get_job
+    from naq.queue.core import Queue, queue_sizes
+    from naq.queue.scheduled import (
+        cancel_scheduled_job,
+        list_schedules,
+        modify_scheduled_job,
+        pause_scheduled_job,
+        resume_scheduled_job,
+    )
+    from naq.results import Results
+    from naq.scheduler import Scheduler
+    from naq.serializers import register_serializer
+    from naq.worker.context import current_job
+    from naq.worker.core import Worker
+    from naq.worker.failed import FailedJobs
+    from naq.worker.status import WorkerStatusManager
+
+# Where each public name lives. It is imported when it is first used, so that `import naq` costs
+# next to nothing, and the command line starts at once.
+_HOMES = {
+    "naq.api": ("enqueue enqueue_at enqueue_in enqueue_many fetch_job_result purge_queue schedule"),
+    "naq.config": "Config configure get_config",
+    "naq.connection": (
+        "close_all_connections jetstream_context nats_connection nats_jetstream nats_kv_store"
+    ),
+    "naq.events": "EventManager EventPublisher EventSubscriber",
+    "naq.exceptions": "NaqError",
+    "naq.models": "JOB_STATUS WORKER_STATUS Exponential Fixed Job Linear Schedule",
+    "naq.progress": "get_progress report_progress watch_progress",
+    "naq.queue.control": "cancel_job get_job",
+    "naq.queue.core": "Queue queue_sizes",
+    "naq.queue.scheduled": (
+        "cancel_scheduled_job list_schedules modify_scheduled_job pause_scheduled_job "
+        "resume_scheduled_job"
+    ),
+    "naq.results": "Results",
+    "naq.scheduler": "Scheduler",
+    "naq.serializers": "register_serializer",
+    "naq.worker.context": "current_job",
+    "naq.worker.core": "Worker",
+    "naq.worker.failed": "FailedJobs",
+    "naq.worker.status": "WorkerStatusManager",
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+__all__ = [
+    "JOB_STATUS",
+    "WORKER_STATUS",
+    "Config",
+    "EventManager",
+    "EventPublisher",
+    "EventSubscriber",
+    "Exponential",
+    "FailedJobs",
+    "Fixed",
+    "Job",
+    "Linear",
+    "NaqError",
+    "Queue",
+    "Results",
+    "Schedule",
+    "Scheduler",
+    "Worker",
+    "WorkerStatusManager",
+    "cancel_job",
+    "cancel_scheduled_job",
+    "close_all_connections",
+    "configure",
+    "current_job",
+    "enqueue",
+    "enqueue_at",
+    "enqueue_in",
+    "enqueue_many",
+    "fetch_job_result",
+    "get_config",
+    "get_job",
+    "get_progress",
+    "jetstream_context",
+    "list_schedules",
+    "modify_scheduled_job",
+    "nats_connection",
+    "nats_jetstream",
+    "nats_kv_store",
+    "pause_scheduled_job",
+    "purge_queue",
+    "queue_sizes",
+    "register_serializer",
+    "report_progress",
+    "resume_scheduled_job",
+    "schedule",
+    "watch_progress",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'naq' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import cast
+from typing import TypeVar, cast
 
 import nats.errors
 from nats.js import JetStreamContext
@@ -12,7 +13,9 @@ from nats.js.errors import BadRequestError, BucketNotFoundError
 from nats.js.kv import KeyValue
 
 from naq.config import Config, as_config
-from naq.connection import nats_jetstream
+from naq.connection import nats_jetstream, nats_kv_store
+
+T = TypeVar("T")
 
 SCHEDULED_JOBS = "scheduled_jobs"
 WORKER_STATUS = "worker_status"
@@ -72,6 +75,28 @@ async def _ensure(js: JetStreamContext, name: str, config: Config) -> None:
         except BadRequestError as error:
             if error.err_code != 10058:  # somebody else made it meanwhile, in another way
                 raise
+
+
+async def in_bucket(
+    name: str, config: Config | str | None, action: Callable[[KeyValue], Awaitable[T]]
+) -> T:
+    """Do something with one of naq's own buckets, which is made if it is not there.
+
+    Args:
+        name: the bucket.
+        config: a configuration, a URL, or None for the process's configuration.
+        action: what to do; awaited with the bucket.
+
+    Raises:
+        NaqConnectionError: there is no connection to be had.
+    """
+    try:
+        async with nats_kv_store(name, config) as kv:
+            return await action(kv)
+    except BucketNotFoundError:
+        await ensure_buckets(config, (name,))
+    async with nats_kv_store(name, config) as kv:
+        return await action(kv)
 
 
 async def entries(

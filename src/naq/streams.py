@@ -19,6 +19,7 @@ from naq.names import JOB_STREAM, JOB_SUBJECTS, consumer_name, queue_subject
 
 EVENT_STREAM: Final = "naq_events"
 SYSTEM_EVENT_STREAM: Final = "system_events"
+SYSTEM_EVENT_SUBJECT: Final = "system_events"
 
 DUPLICATE_WINDOW: Final = 120.0
 """Seconds for which the server remembers a message id, whatever became of the message."""
@@ -62,6 +63,20 @@ def event_stream(replicas: int = 1) -> StreamConfig:
         name=EVENT_STREAM,
         description="naq: what happened to jobs, workers and schedules",
         subjects=["events.>"],
+        storage=StorageType.FILE,
+        num_replicas=replicas,
+        max_age=EVENT_MAX_AGE,
+        max_msgs=EVENT_MAX_MESSAGES,
+        allow_direct=True,
+    )
+
+
+def system_event_stream(replicas: int = 1) -> StreamConfig:
+    """Return the configuration of the stream of system events, which forgets the oldest."""
+    return StreamConfig(
+        name=SYSTEM_EVENT_STREAM,
+        description="naq: events whose storage their publishers have waited for",
+        subjects=[SYSTEM_EVENT_SUBJECT],
         storage=StorageType.FILE,
         num_replicas=replicas,
         max_age=EVENT_MAX_AGE,

@@ -136,10 +136,8 @@ class Job:
             raise JobError(f"max_retries must be 0 or more, not {max_retries!r}")
         if job_id is None:
             job_id = uuid.uuid4().hex
-        elif not is_key(job_id):
-            raise JobError(
-                f"job id {job_id!r}: use letters, digits and -/_=. with no dot at an end"
-            )
+        else:
+            _check_id(job_id)
         if not queue:
             raise JobError("a queue needs a name")
         self.job_id = job_id
@@ -245,6 +243,17 @@ class Job:
         job._body = body
         job._wire = data
         return job
+
+    def renamed(self, job_id: str) -> Job:
+        """Return the same job under another id. The call is not read, but taken over as it is.
+
+        Raises:
+            JobError: the id is not legal.
+        """
+        _check_id(job_id)
+        head, _, body = self.serialize().partition(b"\n")
+        settings = json.loads(head) | {"id": job_id}
+        return Job.deserialize(_to_json(settings).encode() + b"\n" + body)
 
     def describe(self) -> dict[str, Any]:
         """Return what a listing shows of the job, without reading the call."""
@@ -370,6 +379,11 @@ def import_function(name: str) -> Callable[..., Any]:
         raise SerializationError(f"{name} is no function, but a {type(found).__name__}")
     function: Callable[..., Any] = found
     return function
+
+
+def _check_id(job_id: str) -> None:
+    if not is_key(job_id):
+        raise JobError(f"job id {job_id!r}: use letters, digits and -/_=. with no dot at an end")
 
 
 def _ids(jobs: Job | str | Iterable[Job | str]) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import nats.errors
@@ -14,10 +15,12 @@ from naq import buckets
 from naq.buckets import entries
 from naq.config import Config, as_config
 from naq.connection import nats_jetstream
-from naq.exceptions import JobError
+from naq.exceptions import JobError, ScheduleError
 from naq.models.job import Job
+from naq.models.schedule import MissedRuns
 from naq.names import DEFAULT_QUEUE, JOB_STREAM, queue_of, queue_subject
 from naq.queue.publish import publish_job, publish_jobs
+from naq.queue.scheduled import schedule_for, store_schedule
 from naq.queue.waiting import park
 from naq.streams import ACK_WAIT, ensure_consumer, ensure_stream, job_stream
 
@@ -125,6 +128,97 @@ class Queue:
         """
         async with nats_jetstream(self.config) as (conn, js):
             return await publish_jobs(conn, js, jobs, replicas=self.config.replicas)
+
+    async def enqueue_at(
+        self, when: datetime, function: Callable[..., Any] | str | Job, *args: Any, **kwargs: Any
+    ) -> Job:
+        """Have a job enqueued at a time, by a scheduler; arguments as for :meth:`enqueue`.
+
+        Args:
+            when: the time; one without a zone is UTC.
+            function: the function, its name, or a job.
+            args: the call's positional arguments.
+            kwargs: the call's keyword arguments, and settings of the job.
+
+        Raises:
+            JobError: a setting makes no sense.
+            SerializationError: the call cannot be written.
+            NaqConnectionError: there is no connection to be had.
+        """
+        job = make_job(function, args, kwargs, self.name)
+        await store_schedule(schedule_for(job, run_at=when), self.config)
+        return job
+
+    async def enqueue_in(
+        self,
+        delay: float | timedelta,
+        function: Callable[..., Any] | str | Job,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Job:
+        """Have a job enqueued after a delay, by a scheduler; arguments as for :meth:`enqueue`.
+
+        Args:
+            delay: seconds, or a timedelta.
+            function: the function, its name, or a job.
+            args: the call's positional arguments.
+            kwargs: the call's keyword arguments, and settings of the job.
+
+        Raises:
+            JobError: a setting makes no sense.
+            SerializationError: the call cannot be written.
+            NaqConnectionError: there is no connection to be had.
+        """
+        wait = delay if isinstance(delay, timedelta) else timedelta(seconds=delay)
+        return await self.enqueue_at(datetime.now(UTC) + wait, function, *args, **kwargs)
+
+    async def schedule(
+        self,
+        function: Callable[..., Any] | str | Job,
+        *args: Any,
+        cron: str | None = None,
+        interval: float | timedelta | None = None,
+        repeat: int | None = None,
+        run_at: datetime | None = None,
+        timezone: str = "UTC",
+        missed_runs: MissedRuns = MissedRuns.ONCE,
+        **kwargs: Any,
+    ) -> Job:
+        """Have a job enqueued again and again, by a scheduler.
+
+        A schedule stored again under the same ``job_id`` takes the place of the first.
+
+        Args:
+            function: the function, its name, or a job.
+            args: the call's positional arguments.
+            cron: a cron expression of five fields, or six with seconds first.
+            interval: seconds between two runs, or a timedelta; give it or ``cron``.
+            repeat: how many runs; None is for ever.
+            run_at: the first run; by default as ``cron`` says, or one interval from now.
+            timezone: the IANA name of the zone in which ``cron`` is meant.
+            missed_runs: what becomes of runs that no scheduler was there for.
+            kwargs: the call's keyword arguments, and settings of the job.
+
+        Raises:
+            ScheduleError: there is neither a cron nor an interval, or a value makes no sense.
+            JobError: a setting of the job makes no sense.
+            SerializationError: the call cannot be written.
+            NaqConnectionError: there is no connection to be had.
+        """
+        if cron is None and interval is None:
+            raise ScheduleError("a schedule needs a cron expression or an interval")
+        job = make_job(function, args, kwargs, self.name)
+        schedule = schedule_for(
+            job,
+            run_at=run_at,
+            cron=cron,
+            interval=interval,
+            repeat=repeat,
+            timezone=timezone,
+            missed_runs=missed_runs,
+        )
+        await store_schedule(schedule, self.config)
+        return job
 
     async def dequeue(self, timeout: float = 1.0) -> Job | None:
         """Take the next job out of the queue, for oneself; None when none comes in time.

@@ -232,7 +232,6 @@ class Session:
                 await self._run(delivery)
             finally:
                 self._running.discard(delivery)
-                self._progress.pop(delivery.job.job_id, None)
             for puller in self._pullers:
                 await puller.ask()
 
@@ -299,9 +298,7 @@ class Session:
         for delivery in list(self._running):
             if not (delivery.over or delivery.recorded) and now - delivery.started_at > TICK:
                 await self._settler.record_start(delivery, wait=False)
-        while self._progress:
-            job_id, data = self._progress.popitem()
-            await self._pipeline.publish(kv_subject(buckets.JOB_PROGRESS, job_id), data)
+        await self._send_progress()
         for queue, puller in zip(self._worker.queues, self._pullers, strict=True):
             if puller.consumer_lost:
                 await self._prepare()
@@ -311,6 +308,11 @@ class Session:
 
         if now - self._said_at > HEARTBEAT or self._status() != self._said:
             await self._say_status(self._status())
+
+    async def _send_progress(self) -> None:
+        while self._progress:
+            job_id, data = self._progress.popitem()
+            await self._pipeline.publish(kv_subject(buckets.JOB_PROGRESS, job_id), data)
 
     # Telling of itself
 
@@ -334,6 +336,7 @@ class Session:
         worker = self._worker
         counts = {"completed": worker.completed, "failed": worker.failed}
         with suppress(nats.errors.Error, APIError, TimeoutError):
+            await self._send_progress()
             await WorkerStatusManager(worker.config).remove_worker(worker.worker_id)
             await self._settler.worker_event("worker.stopped", counts)
             await self._conn.flush(FLUSH_TIMEOUT)

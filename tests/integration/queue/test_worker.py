@@ -13,13 +13,12 @@ from typing import Any
 import pytest
 
 from naq.config import Config
-from naq.connection import close_all_connections, nats_jetstream, nats_kv_store
+from naq.connection import nats_jetstream, nats_kv_store
 from naq.exceptions import JobError, JobFailedError
 from naq.models import Job
 from naq.models.failed import FailedJob
 from naq.queue import Queue, queue_sizes
 from naq.results import Results
-from naq.server import NatsServer
 from naq.worker import Worker
 from naq.worker.context import current_job
 
@@ -104,11 +103,9 @@ def eat_memory() -> int:
     return len(bytearray(8 << 30))
 
 
-@pytest.fixture
-async def url(nats_server: NatsServer) -> AsyncIterator[str]:
+@pytest.fixture(autouse=True)
+def _no_calls() -> None:
     calls.clear()
-    yield nats_server.url
-    await close_all_connections()
 
 
 async def work(url: str, queues: Any = "default", **settings: Any) -> Worker:

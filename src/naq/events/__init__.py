@@ -1,0 +1,7 @@
+"""Events: what happens to jobs and workers, and what applications say besides."""
+
+from naq.events.manager import EventManager, EventStats
+from naq.events.publisher import EventPublisher
+from naq.events.subscriber import EventSubscriber
+
+__all__ = ["EventManager", "EventPublisher", "EventStats", "EventSubscriber"]

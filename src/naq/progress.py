@@ -1,0 +1,129 @@
+"""How far a running job has come: the key-value bucket ``job_progress``."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import time
+from collections.abc import AsyncGenerator
+from dataclasses import asdict, dataclass
+
+from nats.js.errors import KeyNotFoundError
+from nats.js.kv import KeyValue
+
+from naq import buckets
+from naq.buckets import ensure_buckets, in_bucket
+from naq.config import Config, as_config
+from naq.connection import nats_kv_store
+from naq.exceptions import JobError, SerializationError
+from naq.worker.context import current_job
+
+_LOOK_AGAIN = 2.0
+"""Seconds after which a watch asks instead of listening: it takes 15 s to survive a restart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a job has come.
+
+    Args:
+        fraction: the part that is done, 0 to 1.
+        message: what it is at.
+        updated_at: seconds since the epoch.
+    """
+
+    fraction: float
+    message: str = ""
+    updated_at: float = 0.0
+
+    def serialize(self) -> bytes:
+        """Return the progress as JSON."""
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def deserialize(cls, data: bytes | None) -> Progress:
+        """Read a progress.
+
+        Raises:
+            SerializationError: the bytes are no progress.
+        """
+        try:
+            return cls(**json.loads(data or b""))
+        except (ValueError, TypeError) as error:
+            raise SerializationError(f"no progress: {(data or b'')[:40]!r}") from error
+
+
+def report_progress(fraction: float, message: str = "") -> None:
+    """Say how far the job that calls this has come; from any thread of the job, and cheaply.
+
+    The worker sends on what was said last, five times a second at most. Outside of a job, and in
+    an isolated one, nothing happens.
+
+    Args:
+        fraction: the part that is done, 0 to 1.
+        message: what it is at.
+
+    Raises:
+        JobError: the fraction is not from 0 to 1.
+    """
+    if not 0 <= fraction <= 1 or math.isnan(fraction):
+        raise JobError(f"a progress is from 0 to 1, not {fraction!r}")
+    context = current_job()
+    if context is not None:
+        context.report(Progress(fraction, message, time.time()).serialize())
+
+
+async def get_progress(job_id: str, config: Config | str | None = None) -> Progress | None:
+    """Return how far a job said that it has come, or None if it said nothing.
+
+    Args:
+        job_id: the job's id.
+        config: a configuration, a URL, or None for the process's configuration.
+
+    Raises:
+        NaqConnectionError: there is no connection to be had.
+    """
+
+    async def get(kv: KeyValue) -> Progress | None:
+        try:
+            return Progress.deserialize((await kv.get(job_id)).value)
+        except KeyNotFoundError:
+            return None
+
+    return await in_bucket(buckets.JOB_PROGRESS, config, get)
+
+
+async def watch_progress(
+    job_id: str, config: Config | str | None = None
+) -> AsyncGenerator[Progress]:
+    """Yield how far a job has come, now and at each change, until it is done.
+
+    A job that never says 1 is watched for ever: break off when its result is there.
+
+    Args:
+        job_id: the job's id.
+        config: a configuration, a URL, or None for the process's configuration.
+
+    Raises:
+        NaqConnectionError: there is no connection to be had.
+    """
+    settings = as_config(config)
+    await ensure_buckets(settings, (buckets.JOB_PROGRESS,))
+    seen: Progress | None = None
+    async with nats_kv_store(buckets.JOB_PROGRESS, settings) as kv:
+        watcher = await kv.watch(job_id, ignore_deletes=True)
+        try:
+            while seen is None or seen.fraction < 1:
+                now: Progress | None = None
+                try:
+                    async with asyncio.timeout(_LOOK_AGAIN):
+                        entry = await anext(watcher)
+                        now = Progress.deserialize(entry.value) if entry else None
+                except TimeoutError:
+                    now = await get_progress(job_id, settings)
+                if now is not None and now != seen:
+                    seen = now
+                    yield now
+        finally:
+            await watcher.stop()

@@ -1,0 +1,210 @@
+"""Where jobs stand; taking them back; scheduled, waiting and failed ones."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+import naq
+from naq.exceptions import JobError, JobFailedError, ScheduleError
+from naq.models import JOB_STATUS
+from naq.models.schedule import ScheduleStatus
+from naq.worker.context import current_job
+
+release = asyncio.Event()
+may_fail = {"yes": True}
+
+
+async def wait_for_release() -> None:
+    await release.wait()
+
+
+def fail_if_told() -> str:
+    if may_fail["yes"]:
+        raise ValueError("told to")
+    return "fine"
+
+
+def fail_once() -> None:
+    context = current_job()
+    assert context is not None
+    if context.attempt == 1:
+        raise ValueError
+
+
+async def work(url: str) -> None:
+    async with asyncio.timeout(20):
+        await naq.Worker(config=url, burst=True).run()
+
+
+async def status(url: str, job: naq.Job) -> JOB_STATUS | None:
+    info = await naq.get_job(job.job_id, url)
+    return info.status if info else None
+
+
+async def becomes(url: str, job: naq.Job, wanted: JOB_STATUS) -> None:
+    async with asyncio.timeout(10):
+        while await status(url, job) is not wanted:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+async def test_nothing_is_known_of_an_unknown_job(url: str) -> None:
+    assert await naq.get_job("unknown", url) is None
+
+
+async def test_a_job_goes_from_queued_over_running_to_completed(url: str) -> None:
+    release.clear()
+    job = await naq.enqueue(wait_for_release, config=url)
+    assert await status(url, job) is JOB_STATUS.QUEUED
+    working = asyncio.create_task(work(url))
+    await becomes(url, job, JOB_STATUS.RUNNING)
+    release.set()
+    await working
+    assert await status(url, job) is JOB_STATUS.COMPLETED
+
+
+async def test_a_job_between_two_attempts_is_retrying(url: str) -> None:
+    job = await naq.enqueue(fail_once, config=url, max_retries=1, retry=0.5)
+    working = asyncio.create_task(work(url))
+    await becomes(url, job, JOB_STATUS.RETRYING)
+    info = await naq.get_job(job.job_id, url)
+    assert info is not None
+    assert info.failures == 1
+    await working
+    assert await status(url, job) is JOB_STATUS.COMPLETED
+
+
+async def test_a_failed_job_tells_why(url: str) -> None:
+    job = await naq.enqueue(math.sqrt, -1, config=url)
+    await work(url)
+    info = await naq.get_job(job.job_id, url)
+    assert info is not None
+    assert info.status is JOB_STATUS.FAILED
+    assert "ValueError" in info.describe()["error"]
+
+
+async def test_a_queued_job_can_be_taken_back(url: str) -> None:
+    job = await naq.enqueue(math.sqrt, 4, config=url)
+    assert await naq.cancel_job(job.job_id, url)
+    assert await status(url, job) is JOB_STATUS.CANCELLED
+    assert await naq.queue_sizes(url) == {}
+    assert not await naq.cancel_job(job.job_id, url)
+
+
+async def test_a_waiting_job_can_be_taken_back(url: str) -> None:
+    job = await naq.enqueue(math.sqrt, 4, config=url, depends_on="never")
+    assert await status(url, job) is JOB_STATUS.WAITING
+    assert await naq.cancel_job(job.job_id, url)
+    assert await naq.Queue(config=url).waiting_jobs() == []
+
+
+async def test_a_scheduled_job_is_stored_with_its_time(url: str) -> None:
+    when = datetime(2030, 1, 2, 3, 4, tzinfo=UTC)
+    job = await naq.enqueue_at(when, math.sqrt, 4, config=url, queue="later")
+    assert await status(url, job) is JOB_STATUS.SCHEDULED
+    (schedule,) = await naq.list_schedules(url)
+    assert (schedule.run_at, schedule.queue) == (when, "later")
+    assert naq.Job.deserialize(schedule.payload) == job
+
+
+async def test_a_delay_counts_from_now(url: str) -> None:
+    await naq.enqueue_in(timedelta(hours=1), math.sqrt, 4, config=url)
+    (schedule,) = await naq.list_schedules(url)
+    assert schedule.run_at is not None
+    wait = schedule.run_at - datetime.now(UTC)
+    assert timedelta(minutes=59) < wait < timedelta(minutes=61)
+
+
+async def test_schedules_are_listed_by_their_time(url: str) -> None:
+    for hours in (3, 1, 2):
+        await naq.enqueue_in(hours * 3600, math.sqrt, 4, config=url, job_id=f"in-{hours}")
+    listed = [schedule.job_id for schedule in await naq.list_schedules(url)]
+    assert listed == ["in-1", "in-2", "in-3"]
+
+
+async def test_a_scheduled_job_can_be_paused_resumed_changed_and_cancelled(url: str) -> None:
+    job = await naq.schedule(math.sqrt, 4, interval=60, config=url, job_id="sqrt")
+    paused = await naq.pause_scheduled_job(job.job_id, url)
+    assert paused.status is ScheduleStatus.PAUSED
+    assert (await naq.resume_scheduled_job(job.job_id, url)).status is ScheduleStatus.ACTIVE
+    changed = await naq.modify_scheduled_job(job.job_id, url, cron="0 4 * * *", repeat=3)
+    assert (changed.cron, changed.interval, changed.repeat) == ("0 4 * * *", None, 3)
+    assert await naq.list_schedules(url) == [changed]
+    assert await naq.cancel_scheduled_job(job.job_id, url)
+    assert not await naq.cancel_scheduled_job(job.job_id, url)
+    assert await naq.list_schedules(url) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        naq.pause_scheduled_job,
+        naq.resume_scheduled_job,
+        naq.modify_scheduled_job,
+    ],
+)
+async def test_what_is_not_scheduled_cannot_be_changed(
+    url: str, change: Callable[..., Any]
+) -> None:
+    with pytest.raises(ScheduleError, match="there is no scheduled job 'x'"):
+        await change("x", url)
+
+
+async def test_only_what_a_schedule_has_can_be_changed(url: str) -> None:
+    with pytest.raises(ScheduleError, match=r"cannot change color \(only cron"):
+        await naq.modify_scheduled_job("x", url, color="red")
+
+
+async def test_a_schedule_needs_a_rule(url: str) -> None:
+    with pytest.raises(ScheduleError, match="a cron expression or an interval"):
+        await naq.schedule(math.sqrt, 4, config=url)
+
+
+async def test_a_failed_job_can_be_requeued_and_then_succeed(url: str) -> None:
+    may_fail["yes"] = True
+    job = await naq.enqueue(fail_if_told, config=url, max_retries=1)
+    await work(url)
+    failed = naq.FailedJobs(url)
+    (kept,) = await failed.list()
+    assert (kept.job.job_id, kept.failure.attempts) == (job.job_id, 2)
+    may_fail["yes"] = False
+    await failed.requeue(job.job_id)
+    assert await failed.list() == []
+    assert await status(url, job) is JOB_STATUS.QUEUED
+    await work(url)
+    assert await naq.fetch_job_result(job, timeout=0, config=url) == "fine"
+
+
+async def test_a_job_may_fail_and_be_requeued_again_and_again(url: str) -> None:
+    may_fail["yes"] = True
+    job = await naq.enqueue(fail_if_told, config=url)
+    failed = naq.FailedJobs(url)
+    for _ in range(3):
+        await work(url)
+        assert await failed.requeue_all() == 1
+    await work(url)
+    with pytest.raises(JobFailedError, match="told to"):
+        await naq.fetch_job_result(job, timeout=0, config=url)
+
+
+async def test_failed_jobs_are_listed_and_purged_by_queue(url: str) -> None:
+    for queue in ("a", "b"):
+        await naq.enqueue(math.sqrt, -1, config=url, queue=queue, job_id=queue)
+    async with asyncio.timeout(20):
+        await naq.Worker(["a", "b"], url, burst=True).run()
+    failed = naq.FailedJobs(url)
+    assert [each.job.job_id for each in await failed.list("a")] == ["a"]
+    assert await failed.purge("a") == 1
+    assert [each.job.job_id for each in await failed.list()] == ["b"]
+    assert await failed.delete("b")
+    assert not await failed.delete("b")
+
+
+async def test_only_a_failed_job_can_be_requeued(url: str) -> None:
+    with pytest.raises(JobError, match="there is no failed job 'x'"):
+        await naq.FailedJobs(url).requeue("x")

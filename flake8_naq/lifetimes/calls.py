@@ -243,10 +243,10 @@ class Calls(Expressions):
             self._close_by_helper(node)
         elif isinstance(function, ast.Attribute) and last in DERIVING_METHODS and receiver:
             result = self._derive(node, receiver, function.value, DERIVING_METHODS[last])
-        elif self._derives(name, last) and node.args:
-            source = self.value(node.args[0])
+        elif self._derives(name, last) and (given := next(_arguments(node), None)) is not None:
+            source = self.value(given)
             if source is not None:
-                result = self._derive(node, source, node.args[0], "jetstream")
+                result = self._derive(node, source, given, "jetstream")
         elif last in _STACK_METHODS and node.args:
             result = self._enter_stack(node)
         elif (

@@ -56,6 +56,31 @@ async def remember(url, key, value):
 """,
         ),
         Example(
+            "every argument by its keyword",
+            """\
+from naq.connection import close_nats_connection, get_jetstream_context, get_nats_connection
+
+
+async def recall(url, key):
+    nc = await get_nats_connection(url=url)
+    try:
+        js = await get_jetstream_context(nc=nc)
+        kv = await js.key_value(bucket="job_results")
+        return await kv.get(key)
+    finally:
+        await close_nats_connection(nc=nc)
+""",
+            {5: "03"},
+            fixed="""\
+from naq.connection import nats_kv_store
+
+
+async def recall(url, key):
+    async with nats_kv_store("job_results", url) as kv:
+        return await kv.get(key)
+""",
+        ),
+        Example(
             "a watcher of the bucket is a use of the bucket",
             """\
 from naq.connection import close_nats_connection, get_jetstream_context, get_nats_connection

@@ -1,15 +1,17 @@
-"""``python -m recorder``: make the record of the phases, or show one."""
+"""``python -m recorder``: make the record of the phases, and what else of the site comes from running commands."""
 
 from __future__ import annotations
 
 import argparse
 import logging
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import track
 
-from recorder import demo, record
+from recorder import demo, record, sessions
 from recorder.phases import ROOT, all_phases, load
 
 
@@ -28,6 +30,19 @@ def _record(arguments: argparse.Namespace, console: Console) -> int:
     return 0
 
 
+def _sessions(arguments: argparse.Namespace, console: Console) -> int:
+    stale = {page: text for page, text in _played() if text != page.read_text(encoding="utf-8")}
+    for page, text in stale.items():
+        page.write_text(text, encoding="utf-8")
+        console.print(f"made anew: {page.relative_to(ROOT)}", highlight=False, soft_wrap=True)
+    return 1 if stale else 0
+
+
+def _played() -> Iterator[tuple[Path, str]]:
+    for page in track(sessions.pages(), "playing", transient=True):
+        yield page, sessions.play(page)
+
+
 def _demo(arguments: argparse.Namespace, console: Console) -> int:
     return 0 if demo.run(load(arguments.phase), console) else 1
 
@@ -40,6 +55,10 @@ def _parser() -> argparse.ArgumentParser:
     make.add_argument("phases", nargs="*", metavar="PHASE", help="by default all")
     make.add_argument("--time", action="store_true", help="also time 1,000 calls again")
     make.set_defaults(run=_record)
+    play = commands.add_parser(
+        "sessions", help="write into the site's pages what their commands print; 1 if any differed"
+    )
+    play.set_defaults(run=_sessions)
     show = commands.add_parser("demo", help="one phase from finding to measured effect")
     show.add_argument("phase", nargs="?", default="scheduler", choices=names)
     show.set_defaults(run=_demo)

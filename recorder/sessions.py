@@ -1,0 +1,118 @@
+"""The console sessions of the site's pages, run as a reader would run them.
+
+A page that says ``<!-- session: FOLDER -->`` has its ``console`` blocks run in order, in a fresh copy
+of that folder (beside the page) under git. What the commands print is written into the page, so it is
+reviewed like any other text and never typed. A ``...`` in a page's output stands for what differs
+from run to run.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sysconfig
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from recorder.phases import ROOT
+
+WIDTH = 96
+
+_SESSION = re.compile(r"^<!-- session: (?P<folder>[\w/.-]+) -->$", re.MULTILINE)
+_BLOCK = re.compile(
+    r"^(?P<open>(?P<indent> *)```+ ?\{?\.?console\b[^\n]*\n)(?P<body>.*?)(?P<close>^ *```+$)",
+    re.MULTILINE | re.DOTALL,
+)
+_PROMPT = "$ "
+_GIT = ("git", "-c", "user.name=reader", "-c", "user.email=reader@example.invalid")
+
+
+class SessionError(RuntimeError):
+    """A page's session can't be run."""
+
+
+def pages() -> list[Path]:
+    """Every page of the site that holds a session."""
+    return [
+        page
+        for page in sorted((ROOT / "docs").rglob("*.md"))
+        if _SESSION.search(page.read_text(encoding="utf-8"))
+    ]
+
+
+def play(page: Path, extra: Mapping[str, str] | None = None) -> str:
+    """Return a page's text with what its commands print today.
+
+    Args:
+        page: the page.
+        extra: further environment variables for the commands.
+
+    Raises:
+        SessionError: the folder that it names does not exist.
+    """
+    text = page.read_text(encoding="utf-8")
+    match = _SESSION.search(text)
+    if match is None:
+        return text
+    source = page.parent / match["folder"]
+    if not source.is_dir():
+        raise SessionError(f"{page}: there is no folder {source}")
+    with tempfile.TemporaryDirectory(prefix="naq-session-") as name:
+        work = Path(name) / source.name
+        shutil.copytree(source, work, ignore=shutil.ignore_patterns("__pycache__"))
+        for command in (("init", "-q"), ("add", "."), ("commit", "-qm", "The code as it stood")):
+            subprocess.run([*_GIT, *command], cwd=work, check=True)
+        environment = {**_environment(name), **(extra or {})}
+        return _BLOCK.sub(lambda block: _played(block, work, environment), text)
+
+
+def _environment(home: str) -> dict[str, str]:
+    """What every reader's terminal has, and nothing of this machine's settings."""
+    return {
+        "PATH": f"{sysconfig.get_path('scripts')}{os.pathsep}{os.environ['PATH']}",
+        "HOME": home,
+        "LANG": "C.UTF-8",
+        "COLUMNS": str(WIDTH),
+        "NO_COLOR": "1",
+        "GIT_PAGER": "cat",
+    }
+
+
+def _played(block: re.Match[str], work: Path, environment: dict[str, str]) -> str:
+    indent = block["indent"]
+    lines = [line.removeprefix(indent) for line in block["body"].splitlines()]
+    played = []
+    for command, written in _commands(lines):
+        printed = _run(command, work, environment)
+        played += [_PROMPT + command, *(written if _same(written, printed) else printed)]
+    body = "".join(f"{indent}{line}".rstrip() + "\n" for line in played)
+    return block["open"] + body + block["close"]
+
+
+def _commands(lines: list[str]) -> Iterator[tuple[str, list[str]]]:
+    """Each command of a block with the output that is written there."""
+    starts = [number for number, line in enumerate(lines) if line.startswith(_PROMPT)]
+    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+        yield lines[start].removeprefix(_PROMPT), lines[start + 1 : end]
+
+
+def _run(command: str, work: Path, environment: dict[str, str]) -> list[str]:
+    done = subprocess.run(
+        ["bash", "-c", command],
+        cwd=work,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        check=False,
+    )
+    return [line.rstrip() for line in done.stdout.splitlines()]
+
+
+def _same(written: list[str], printed: list[str]) -> bool:
+    pattern = re.escape("\n".join(line.rstrip() for line in written)).replace(r"\.\.\.", ".*?")
+    return re.fullmatch(pattern, "\n".join(printed), re.DOTALL) is not None

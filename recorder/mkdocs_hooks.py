@@ -18,7 +18,7 @@ from flake8_naq.rules import all_rules
 from recorder import overview, record
 from recorder.pages import PARTS
 from recorder.phases import ROOT, all_phases, load
-from recorder.reference import rules
+from recorder.reference import commands, configuration, rules
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
@@ -38,12 +38,15 @@ _MENDED = {
 _MARKER = re.compile(r"^<!-- (record|made): ([\w-]+) -->$", re.MULTILINE)
 
 MADE: dict[str, Callable[[], str]] = {
-    "rules": rules.overview,
-    "plugin-codes": rules.plugin_codes,
+    "naq-migrate": commands.naq_migrate,
+    "options": configuration.options,
     "phases-chart": overview.chart,
     "phases-times": overview.times,
     "phases-shapes": overview.shapes,
     "phases-effects": overview.effects,
+    "plugin-codes": rules.plugin_codes,
+    "rules": rules.overview,
+    "settings": configuration.settings,
 }
 """What any page may ask for with ``<!-- made: NAME -->``."""
 

@@ -1,9 +1,9 @@
 """The console sessions of the site's pages, run as a reader would run them.
 
 A page that says ``<!-- session: FOLDER -->`` has its ``console`` blocks run in order, in a fresh copy
-of that folder (beside the page) under git. What the commands print is written into the page, so it is
-reviewed like any other text and never typed. A ``...`` in a page's output stands for what differs
-from run to run.
+of that folder (beside the page) under git. So is a block of any language whose title is a command after
+``$``: it holds what that one command prints. The output is written into the page, so it is reviewed
+like any other text and never typed. A ``...`` in it stands for what differs from run to run.
 """
 
 from __future__ import annotations
@@ -23,9 +23,11 @@ WIDTH = 96
 
 _SESSION = re.compile(r"^<!-- session: (?P<folder>[\w/.-]+) -->$", re.MULTILINE)
 _BLOCK = re.compile(
-    r"^(?P<open>(?P<indent> *)```+ ?\{?\.?console\b[^\n]*\n)(?P<body>.*?)(?P<close>^ *```+$)",
+    r"^(?P<open>(?P<indent> *)```+ ?(?P<info>[^\n`]+)\n)(?P<body>.*?)(?P<close>^ *```+$)",
     re.MULTILINE | re.DOTALL,
 )
+_CONSOLE = re.compile(r"\{?\.?console\b")
+_TITLE = re.compile(r'title="\$ (?P<command>[^"]+)"')
 _PROMPT = "$ "
 _GIT = ("git", "-c", "user.name=reader", "-c", "user.email=reader@example.invalid")
 
@@ -77,19 +79,30 @@ def _environment(home: str) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "COLUMNS": str(WIDTH),
         "NO_COLOR": "1",
+        "PYTHONUNBUFFERED": "1",  # both streams go to one place, in the order of a terminal
         "GIT_PAGER": "cat",
     }
 
 
 def _played(block: re.Match[str], work: Path, environment: dict[str, str]) -> str:
     indent = block["indent"]
-    lines = [line.removeprefix(indent) for line in block["body"].splitlines()]
-    played = []
-    for command, written in _commands(lines):
-        printed = _run(command, work, environment)
-        played += [_PROMPT + command, *(written if _same(written, printed) else printed)]
+    written = [line.removeprefix(indent) for line in block["body"].splitlines()]
+    if title := _TITLE.search(block["info"]):
+        played = _output(title["command"], written, work, environment)
+    elif _CONSOLE.match(block["info"]):
+        played = []
+        for command, old in _commands(written):
+            played += [_PROMPT + command, *_output(command, old, work, environment)]
+    else:
+        return block[0]
     body = "".join(f"{indent}{line}".rstrip() + "\n" for line in played)
     return block["open"] + body + block["close"]
+
+
+def _output(command: str, written: list[str], work: Path, environment: dict[str, str]) -> list[str]:
+    """What the command prints, or what is written already where that says the same."""
+    printed = _run(command, work, environment)
+    return written if _same(written, printed) else printed
 
 
 def _commands(lines: list[str]) -> Iterator[tuple[str, list[str]]]:

@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sysconfig
 from pathlib import Path
 
-from flake8_naq.cli import COMMANDS
 from recorder.reference.markdown import fence
 
 WIDTH = 84
 
+_COMMAND = re.compile(r"^    (\w[\w-]*)", re.MULTILINE)
+
 
 def naq_migrate() -> str:
     """Every command of ``naq-migrate``."""
-    return "\n".join(f"## {name}\n\n{_help('naq-migrate', name)}" for name in COMMANDS)
+    return _page("naq-migrate")
+
+
+def _page(program: str) -> str:
+    """The program's help, and then each command's."""
+    overview = _help(program)
+    commands = _COMMAND.findall(overview.partition("\ncommands:\n")[2])
+    sections = (
+        f"## {command}\n\n{_shown(_help(program, command), program, command)}"
+        for command in commands
+    )
+    return "\n".join([_shown(overview, program), *sections])
+
+
+def _shown(text: str, *command: str) -> str:
+    return fence("text", text, title=" ".join((*command, "--help")))
 
 
 def _help(program: str, *command: str) -> str:
@@ -27,4 +44,4 @@ def _help(program: str, *command: str) -> str:
         encoding="utf-8",
         check=True,
     )
-    return fence("text", done.stdout, title=" ".join((program, *command, "--help")))
+    return done.stdout

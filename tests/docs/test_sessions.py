@@ -39,6 +39,16 @@ def test_three_dots_stand_for_what_differs_from_run_to_run(tmp_path: Path) -> No
     assert sessions.play(page) == page.read_text()
 
 
+def test_a_block_whose_title_is_a_command_holds_its_output(tmp_path: Path) -> None:
+    page = page_with(tmp_path, '``` {.text title="$ cat greeting.txt"}\nstale\n```\n')
+    assert '``` {.text title="$ cat greeting.txt"}\nhello\n```' in sessions.play(page)
+
+
+def test_other_blocks_are_left_alone(tmp_path: Path) -> None:
+    page = page_with(tmp_path, "```sh\nrm greeting.txt\n```\n")
+    assert sessions.play(page) == page.read_text()
+
+
 def test_an_indented_block_keeps_its_indentation(tmp_path: Path) -> None:
     page = page_with(tmp_path, "    ```console\n    $ cat greeting.txt\n    ```\n")
     assert "    $ cat greeting.txt\n    hello\n    ```" in sessions.play(page)

@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
-from recorder import demo, record, sessions
+from recorder import demo, record, sessions, terminal
 from recorder.phases import ROOT, all_phases, load
 
 
@@ -31,16 +31,22 @@ def _record(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _sessions(arguments: argparse.Namespace, console: Console) -> int:
-    stale = {page: text for page, text in _played() if text != page.read_text(encoding="utf-8")}
+    stale = {page: text for page, text in _played() if text != _written(page)}
     for page, text in stale.items():
+        page.parent.mkdir(exist_ok=True)
         page.write_text(text, encoding="utf-8")
         console.print(f"made anew: {page.relative_to(ROOT)}", highlight=False, soft_wrap=True)
     return 1 if stale else 0
 
 
+def _written(page: Path) -> str:
+    return page.read_text(encoding="utf-8") if page.exists() else ""
+
+
 def _played() -> Iterator[tuple[Path, str]]:
     for page in track(sessions.pages(), "playing", transient=True):
         yield page, sessions.play(page)
+    yield terminal.PICTURE, terminal.draw()
 
 
 def _demo(arguments: argparse.Namespace, console: Console) -> int:

@@ -15,11 +15,12 @@ import subprocess
 import sysconfig
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from recorder.phases import ROOT
 
-WIDTH = 96
+WIDTH = 84
 
 _SESSION = re.compile(r"^<!-- session: (?P<folder>[\w/.-]+) -->$", re.MULTILINE)
 _BLOCK = re.compile(
@@ -62,13 +63,21 @@ def play(page: Path, extra: Mapping[str, str] | None = None) -> str:
     source = page.parent / match["folder"]
     if not source.is_dir():
         raise SessionError(f"{page}: there is no folder {source}")
+    with workspace(source) as (work, environment):
+        return _BLOCK.sub(
+            lambda block: _played(block, work, {**environment, **(extra or {})}), text
+        )
+
+
+@contextmanager
+def workspace(source: Path) -> Iterator[tuple[Path, dict[str, str]]]:
+    """A fresh copy of a folder under git, and the environment of a reader's terminal."""
     with tempfile.TemporaryDirectory(prefix="naq-session-") as name:
         work = Path(name) / source.name
         shutil.copytree(source, work, ignore=shutil.ignore_patterns("__pycache__"))
         for command in (("init", "-q"), ("add", "."), ("commit", "-qm", "The code as it stood")):
             subprocess.run([*_GIT, *command], cwd=work, check=True)
-        environment = {**_environment(name), **(extra or {})}
-        return _BLOCK.sub(lambda block: _played(block, work, environment), text)
+        yield work, _environment(name)
 
 
 def _environment(home: str) -> dict[str, str]:
@@ -101,7 +110,7 @@ def _played(block: re.Match[str], work: Path, environment: dict[str, str]) -> st
 
 def _output(command: str, written: list[str], work: Path, environment: dict[str, str]) -> list[str]:
     """What the command prints, or what is written already where that says the same."""
-    printed = _run(command, work, environment)
+    printed = run(command, work, environment)
     return written if _same(written, printed) else printed
 
 
@@ -112,7 +121,8 @@ def _commands(lines: list[str]) -> Iterator[tuple[str, list[str]]]:
         yield lines[start].removeprefix(_PROMPT), lines[start + 1 : end]
 
 
-def _run(command: str, work: Path, environment: dict[str, str]) -> list[str]:
+def run(command: str, work: Path, environment: dict[str, str]) -> list[str]:
+    """Return the lines that a command prints, to either stream."""
     done = subprocess.run(
         ["bash", "-c", command],
         cwd=work,

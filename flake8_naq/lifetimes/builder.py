@@ -43,12 +43,14 @@ class Builder:
     Attributes:
         graph: What is built.
         current: The block that the next step goes to.
+        line: The line of the statement that is lowered.
     """
 
     def __init__(self, end_line: int) -> None:
         entry = Block()
         self.graph = Graph(entry, Block(), Block(), Block(), end_line=end_line)
         self.current = entry
+        self.line = 0
         self.finally_depth = 0
         self.loop_ends: list[int] = []
         self._frames: list[_Frame] = []
@@ -82,7 +84,7 @@ class Builder:
 
     def advance(self) -> None:
         """Go on in a new block after the current one."""
-        block = Block(self.current.line)
+        block = Block(self.line)
         self.go(block)
         self.start(block)
 

@@ -128,8 +128,11 @@ class Flow:
 
     def _run(self, block: Block, key: Key, state: State, index: int) -> None:
         status, way = key
-        if block.line and not self._matters(block, status, way, state):
-            return
+        if block.line > self._graph.last_url_close:
+            state = self._alive(state, block.line)
+            if not state.holders:
+                self._end(status, way, state.line)
+                return
         stepper = Stepper(self.trace, status, way, state, block.line)
         for step in block.steps[index:]:
             if not stepper.apply(step):
@@ -151,27 +154,25 @@ class Flow:
         if block.cancels is not None:
             self._arrive(block.cancels, (status, "cancelled" if fresh else way), after)
 
-    def _matters(self, block: Block, status: Status, way: Way, state: State) -> bool:
-        """Whether a place that holds the connection is still mentioned from here on."""
+    def _alive(self, state: State, line: int) -> State:
+        """The state without the places that are not mentioned from this line on."""
         last_line = self._graph.last_line
-        if block.line <= self._graph.last_url_close:
-            return True
         dead = [
-            place
-            for place in state.holders
-            if last_line.get(place.partition(".")[0], 0) < block.line
+            place for place in state.holders if last_line.get(place.partition(".")[0], 0) < line
         ]
-        if len(dead) < len(state.holders):
-            return True
-        if status == "open":
-            self.trace.leak(way, state.line, Leak(self._graph.end_line, "ends"))
-        elif status == "escaped":
-            self.trace.escaped_at_end = True
-        return False
+        if not dead:
+            return state
+        holders = {place: kind for place, kind in state.holders.items() if place not in dead}
+        return State(holders, state.facts, state.line, state.unsure.difference(dead))
 
     def _leave(self, block: Block, key: Key, state: State) -> None:
         status, way = key
+        if block is self._graph.end or (status == "open" and way not in ("straight", "returned")):
+            self._end(status, way, state.line)
+
+    def _end(self, status: Status, way: Way, line: int) -> None:
+        """Note how a path ends, as far as the connection is concerned."""
         if status == "open":
-            self.trace.leak(way, state.line, Leak(self._graph.end_line, "ends"))
-        elif status == "escaped" and block is self._graph.end:
+            self.trace.leak(way, line, Leak(self._graph.end_line, "ends"))
+        elif status == "escaped":
             self.trace.escaped_at_end = True

@@ -44,8 +44,9 @@ class Statements(ContextManagers):
         """Lower statements one after the other."""
         for statement in statements:
             self.statement = statement
-            if not self.current.line:
-                self.current.line = statement.lineno
+            self.line = statement.lineno
+            if not self.current.steps:
+                self.current.line = self.line
             self._statement(statement)
 
     def _statement(self, node: ast.stmt) -> None:
@@ -154,7 +155,7 @@ class Statements(ContextManagers):
             if len(branch.orelse) == 1 and isinstance(following := branch.orelse[0], ast.If):
                 branch = following
                 self.statement = branch
-                self.current.line = branch.lineno
+                self.line = self.current.line = branch.lineno
                 continue
             self.block(branch.orelse)
             self.go(after)

@@ -83,8 +83,10 @@ class Flake8:
             _, options = parse_args(_command_line(arguments))
             flake8 = cls(options, Settings.from_values(vars(options)))
             _ = flake8._guide  # it refuses what it cannot use
-        except (Flake8Exception, ValueError, configparser.Error) as error:
-            raise CommandError(" ".join(str(error).split())) from error
+        except (ValueError, configparser.Error) as error:
+            raise CommandError(f"flake8's configuration: {_one_line(error)}") from error
+        except Flake8Exception as error:
+            raise CommandError(_one_line(error)) from error
         return flake8
 
     def reported(
@@ -124,6 +126,10 @@ class Flake8:
     def __getstate__(self) -> dict[str, object]:
         # The guide holds caches that cannot go to another process; it is made again there.
         return {"options": self.options, "settings": self.settings}
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def _command_line(arguments: argparse.Namespace) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 from collections.abc import Iterable, Sequence
 from functools import cache
@@ -12,6 +13,12 @@ from pathlib import Path
 from flake8.discover_files import expand_paths
 
 STDIN = "-"
+# In a commit hook git says which repository it means; a nested one is asked for itself.
+_ENVIRONMENT = {
+    name: value
+    for name, value in os.environ.items()
+    if name not in ("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE")
+}
 
 
 def python_files(paths: Sequence[str], options: argparse.Namespace) -> list[str]:
@@ -63,6 +70,7 @@ def _ignored_in(repository: Path, files: list[str]) -> set[str]:
         done = subprocess.run(
             ["git", "check-ignore", "-z", "--stdin"],
             cwd=repository,
+            env=_ENVIRONMENT,
             input="\0".join(names).encode("utf-8", "surrogateescape"),
             capture_output=True,
             check=False,

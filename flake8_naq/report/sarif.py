@@ -6,6 +6,7 @@ https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -111,7 +112,7 @@ class Results:
     def _uri(self, path: str) -> str:
         absolute = (self.root / path).absolute()
         if absolute.is_relative_to(self.root):
-            return quote(absolute.relative_to(self.root).as_posix())
+            return quote(os.fsencode(absolute.relative_to(self.root).as_posix()))
         return absolute.as_uri()
 
 

@@ -119,6 +119,31 @@ class TestPaths:
         (project / "a.py").write_bytes(text.encode("latin-1"))
         assert paths_in_inventory(capsys, "a.py") == ["a.py"]
 
+    @pytest.mark.parametrize("form", ["text", "markdown", "json", "sarif"])
+    def test_a_name_that_is_not_text_is_escaped(self, project: Path, form: str) -> None:
+        name = os.fsdecode(b"caf\xe9.py")
+        (project / name).write_text(BY_HAND, "utf-8")
+        done = subprocess.run(
+            [naq_migrate(), "inventory", f"--format={form}"], capture_output=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert (rb"caf%E9.py" if form == "sarif" else rb"caf\udce9.py") in done.stdout
+
+    def test_in_a_commit_hook_a_nested_repository_ignores_by_its_own_rules(
+        self, project: Path
+    ) -> None:
+        (project / "nested").mkdir()
+        for folder, ignored in ((project, "outer.py"), (project / "nested", "inner.py")):
+            subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+            (folder / ".gitignore").write_text(f"{ignored}\n", "utf-8")
+            for name in ("outer.py", "inner.py"):
+                (folder / name).write_text(BY_HAND, "utf-8")
+        command = [naq_migrate(), "inventory", "--format=json"]
+        environment = os.environ | {"GIT_DIR": ".git", "GIT_INDEX_FILE": ".git/index"}
+        done = subprocess.run(command, capture_output=True, env=environment, check=True)
+        found = [one["path"] for one in json.loads(done.stdout)["connections"]]
+        assert found == ["inner.py", "nested/outer.py"]
+
     def test_standard_input_goes_by_its_display_name(self, project: Path) -> None:
         done = subprocess.run(
             [naq_migrate(), "inventory", "--format=json", "--stdin-display-name=x/queue.py", "-"],
@@ -223,6 +248,7 @@ class TestAgreementWithFlake8:
             ("naq-high-priority = ::Queue", "--naq-high-priority"),
             ("ignore = notacode", "Error code 'notacode'"),
             ("per-file-ignores = a.py", "per-file-ignores"),
+            ("max-line-length = wide", "flake8's configuration: "),
         ],
     )
     def test_a_bad_value_stops_with_one_line(

@@ -25,6 +25,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -121,7 +122,7 @@ class Baseline:
         """A file's path as the baseline has it, wherever the command runs."""
         absolute = os.path.realpath(filename)
         try:
-            relative = os.path.relpath(absolute, os.path.realpath(self.path.parent))
+            relative = os.path.relpath(absolute, _real(self.path.parent))
         except ValueError:  # another drive
             relative = absolute
         return relative.replace(os.sep, "/")
@@ -159,6 +160,11 @@ class Baseline:
         """The same baseline with the entries of some files replaced; a file without any goes."""
         merged = {**self.files, **{file: tuple(sorted(files[file])) for file in files}}
         return replace(self, files={file: entries for file, entries in merged.items() if entries})
+
+
+@cache
+def _real(folder: Path) -> str:
+    return os.path.realpath(folder)
 
 
 def _stale(entry: Entry) -> Finding:

@@ -11,6 +11,7 @@ from typing import Literal
 from flake8_naq.findings import Finding
 from flake8_naq.flake8_config import Flake8
 from flake8_naq.lifetimes import Closing, Site
+from flake8_naq.modules import Module
 from flake8_naq.patterns import pattern_of
 from flake8_naq.report.inspection import Inspected
 from flake8_naq.tiers import HIGH, LOW, MEDIUM, tier_of
@@ -92,8 +93,11 @@ class Inventory:
                 continue
             shape = pattern_of(site)
             findings = [found for found in inspected.reported if found.site is site]
+            tier = tier_of(path, site.qualname, settings)
             if shape and not any(found.rule == shape for found in findings):
                 self.silenced += 1
+                continue
+            if not shape and not _wanted(inspected.module, site, tier, flake8):
                 continue
             line = inspected.module.lines[site.call.lineno - 1]
             self.connections.append(
@@ -102,7 +106,7 @@ class Inventory:
                     site.call.lineno,
                     len(line.encode()[: site.call.col_offset].decode(errors="replace")) + 1,
                     site.qualname,
-                    tier_of(path, site.qualname, settings),
+                    tier,
                     shape,
                     _category(site, shape),
                     site.closing,
@@ -137,6 +141,12 @@ def closings(connections: Iterable[Connection]) -> dict[Closing, int]:
 def shapes(connections: Iterable[Connection]) -> dict[str, int]:
     """How often each shape occurs, by the number of its rule."""
     return dict(sorted(Counter(one.shape for one in connections if one.shape).items()))
+
+
+def _wanted(module: Module, site: Site, tier: int, flake8: Flake8) -> bool:
+    """Whether a place that has no finding, owned elsewhere as it is, would have one reported."""
+    place = Finding(site.call.lineno, site.call.col_offset, "01", tier, "")
+    return bool(flake8.reported(module.path, module.lines, [place]))
 
 
 def _category(site: Site, shape: str | None) -> Category:

@@ -119,6 +119,18 @@ def test_what_noqa_silences_is_counted_but_not_listed(capsys: pytest.CaptureFixt
     assert (document["silenced"], document["connections"]) == (1, [])
 
 
+def test_a_selection_of_tiers_holds_for_places_without_a_finding(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    factory = "async def connect(u):\n    return await nats.connect(u)\n"
+    for name in ("queue.py", "scheduler.py"):
+        document = inventory(capsys, factory, name)
+    assert [one["path"] for one in document["connections"]] == ["queue.py", "scheduler.py"]
+    main(["inventory", "--format", "json", "--select", "NAQ1"])
+    (found,) = json.loads(capsys.readouterr().out)["connections"]
+    assert (found["path"], found["shape"], found["closing"]) == ("queue.py", None, "elsewhere")
+
+
 def test_the_markdown_is_a_table_a_tier(capsys: pytest.CaptureFixture[str]) -> None:
     inventory(capsys, CONNECT + "    await nc.flush()\n" + CLOSE, "shop/queue.py")
     inventory(capsys, CONNECT + "    await nc.flush()\n" + CLOSE, "shop/other.py")

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from naq.exceptions import NaqConnectionError, NaqError
 from recorder.phases import Phase
 
 VARIANTS = ("before", "fixed", "now")
@@ -88,8 +89,12 @@ class Journal:
 
 
 def caught_as(error: Exception) -> str:
-    """Name the class by which callers that know nats-py and the builtins alone catch an error."""
+    """Name the class by which callers caught an error before the migration.
+
+    They knew the builtins, nats-py's errors and naq's, but not those of its connections.
+    """
     for kind in inspect.getmro(type(error)):
-        if kind.__module__ == "builtins" or kind.__module__.split(".")[0] == "nats":
+        known = kind.__module__.split(".")[0] in ("builtins", "nats", "naq")
+        if known and kind is not NaqError and not issubclass(kind, NaqConnectionError):
             return f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
     raise AssertionError("every exception has a builtin base")

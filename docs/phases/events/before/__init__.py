@@ -1,0 +1,1 @@
+"""naq's events as they stood before the migration."""

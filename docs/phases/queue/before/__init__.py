@@ -1,0 +1,1 @@
+"""naq's queue as it stood before the migration."""

@@ -1,0 +1,1 @@
+"""The queue: one job, many jobs, jobs for later."""

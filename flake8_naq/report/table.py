@@ -12,6 +12,8 @@ from flake8_naq.report import summary
 from flake8_naq.report.connections import Connection, Inventory
 
 _WIDEST_FUNCTION = 44
+# What the other columns take, and the space between them.
+_BESIDE_FUNCTION = 63
 
 
 def show(console: Console, inventory: Inventory, files: int) -> None:
@@ -20,7 +22,8 @@ def show(console: Console, inventory: Inventory, files: int) -> None:
         console.print(_overview(inventory))
     for tier, found in inventory.by_tier():
         console.print(f"\n[bold]{summary.title(tier, found)}[/]")
-        width = min(max(len(one.function) for one in found), _WIDEST_FUNCTION)
+        room = max(console.width - _BESIDE_FUNCTION, 8)
+        width = min(max(len(one.function) for one in found), _WIDEST_FUNCTION, room)
         for path, connections in groupby(found, key=lambda one: one.path):
             console.print(Text(path, "cyan"), soft_wrap=True)
             console.print(_block(list(connections), width))
@@ -40,11 +43,13 @@ def _overview(inventory: Inventory) -> Table:
 
 def _block(connections: list[Connection], function_width: int) -> Table:
     """The connections of one file, in columns that stand below those of the file before."""
-    grid = Table.grid(padding=(0, 2))
+    # With padding at the edge, too: without it rich cuts a last cell that is a little too wide.
+    grid = Table.grid(padding=(0, 2, 0, 0), pad_edge=True)
     grid.add_column(justify="right", min_width=6)
     grid.add_column(min_width=function_width, overflow="fold")
-    for width in (22, 1, 18, 0):
+    for width in (22, 1, 18):
         grid.add_column(min_width=width, no_wrap=True)
+    grid.add_column(min_width=6)
     for one in connections:
         row = summary.Row.of(one)
         cells = (row.line, row.function, row.shape, row.category, row.closed, row.findings)

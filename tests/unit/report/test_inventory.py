@@ -187,6 +187,16 @@ def test_the_table_for_people_names_every_place(
     ]
 
 
+def test_no_code_is_cut_in_a_narrow_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    code = CONNECT + "    await nc.flush()\n" + CLOSE
+    inventory(capsys, code.replace("f(u)", f"{'f' * 30}(u)"))
+    main(["inventory"])
+    assert {"NAQ301", "NAQ311"} <= set(capsys.readouterr().out.split())
+
+
 def test_a_path_that_looks_like_markup_is_printed_as_it_is(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -16,7 +16,7 @@ class OrderWorker:
         finally:
             await close_nats_connection(nc)
 
-    async def cancel_all(self, order_ids: list[str]) -> None:
+    async def cancel(self, order_ids: list[str]) -> None:
         for order_id in order_ids:
             nc = await get_nats_connection(self.nats_url)
             await nc.publish("orders.cancelled", order_id.encode())

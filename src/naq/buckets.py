@@ -25,6 +25,7 @@ JOB_STATUS = "job_status"
 JOB_PROGRESS = "job_progress"
 FAILED_JOBS = "failed_jobs"
 WAITING_JOBS = "waiting_jobs"
+LEADERS = "leaders"
 
 BUCKETS = (
     SCHEDULED_JOBS,
@@ -35,6 +36,7 @@ BUCKETS = (
     JOB_PROGRESS,
     FAILED_JOBS,
     WAITING_JOBS,
+    LEADERS,
 )
 
 
@@ -66,6 +68,7 @@ async def _ensure(js: JetStreamContext, name: str, config: Config) -> None:
             JOB_PROGRESS: config.result_ttl,
             WORKER_STATUS: config.worker_ttl,
             WORKER_DETAILS: config.worker_ttl,
+            LEADERS: config.leader_ttl,
         }.get(name, 0)
         try:
             # Direct gets are the quicker ones, and the only ones that take several keys.

@@ -1,15 +1,47 @@
-"""Scheduled jobs in the key-value bucket ``scheduled_jobs``."""
+"""The scheduler: jobs for later, and again and again, in the bucket ``scheduled_jobs``."""
 
 from __future__ import annotations
 
-from naq.buckets import SCHEDULED_JOBS, entries
+import asyncio
+import logging
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import nats.errors
+from nats.js import JetStreamContext
+from nats.js.errors import APIError, KeyNotFoundError, KeyWrongLastSequenceError
+from nats.js.kv import KeyValue
+
+from naq.buckets import SCHEDULED_JOBS, ensure_buckets, entries
 from naq.config import Config, as_config
-from naq.connection import nats_kv_store
-from naq.models import Schedule
+from naq.connection import nats_jetstream, nats_kv_store
+from naq.exceptions import JobError, NaqConnectionError, ScheduleError, SerializationError
+from naq.leadership import Leadership
+from naq.models import Job, Schedule, ScheduleStatus
+from naq.models.recurrence import first_run, split_due
+from naq.queue.publish import publish_job
+
+logger = logging.getLogger(__name__)
+
+GROUP: Final = "scheduler"
+REFRESH: Final = 30.0
+"""Seconds after which the leader lists all schedules anew, whatever its watch may have missed."""
+
+_AT_ONCE: Final = 100
+"""How many schedules are worked on at once."""
+
+_OUTDATED: Final = 10071
+"""nats-server's error code for a revision that is not the last; `delete` says no more."""
+
+_TROUBLE = (NaqConnectionError, nats.errors.Error, TimeoutError, OSError)
 
 
 class Scheduler:
-    """Stores, lists and removes the schedules of jobs.
+    """Stores, lists and removes the schedules of jobs; and, running, puts due jobs into queues.
+
+    Of all schedulers that run on one set of servers, one leads and triggers; the others wait to
+    take over.
 
     Args:
         config: a configuration, a URL, or None for the process's configuration.
@@ -18,6 +50,10 @@ class Scheduler:
 
     def __init__(self, config: Config | str | None = None, *, nats_url: str | None = None) -> None:
         self.config = as_config(config, nats_url)
+        self.scheduler_id = uuid.uuid4().hex
+        self._leadership = Leadership(self.config, GROUP, self.scheduler_id)
+        self._grace = timedelta(seconds=2 * self.config.leader_ttl + 5)
+        self._stopping = asyncio.Event()
 
     async def store_scheduled_job(self, job_id: str, schedule: Schedule) -> None:
         """Store the schedule of a job, in place of an older one."""
@@ -34,3 +70,192 @@ class Scheduler:
         """Remove the schedule of a job; one that does not exist is no error."""
         async with nats_kv_store(SCHEDULED_JOBS, self.config) as kv:
             await kv.delete(job_id)
+
+    @property
+    def is_leader(self) -> bool:
+        """Whether this is the scheduler that triggers."""
+        return self._leadership.leads
+
+    def stop(self) -> None:
+        """Let ``run`` end, once it has finished what it is at."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Trigger what is due, whenever this scheduler leads, until ``stop``.
+
+        Outages of the servers are waited out.
+
+        Raises:
+            NaqConnectionError: at the start; there is no connection to be had.
+        """
+        await self._leadership.prepare()
+        await ensure_buckets(self.config, (SCHEDULED_JOBS,))
+        try:
+            while not self._stopping.is_set():
+                try:
+                    if await self._leadership.campaign():
+                        await self._lead()
+                    if self._leadership.leads:
+                        continue
+                except _TROUBLE as error:
+                    logger.warning("the scheduler waits for the server: %s", error)
+                await self._wait(self._stopping, self._leadership.pause)
+        finally:
+            try:
+                await self._leadership.resign()
+            except _TROUBLE as error:
+                logger.debug("the lead expires by itself: %s", error)
+
+    async def _lead(self) -> None:
+        """Trigger what is due until the lead is lost, or the view of the schedules is old."""
+        loop = asyncio.get_running_loop()
+        async with nats_jetstream(self.config) as (conn, js):
+            outages = conn.stats["reconnects"]
+            kv = await js.key_value(SCHEDULED_JOBS)
+            view = _View()
+            watcher = await kv.watchall(inactive_threshold=5)
+            following = asyncio.create_task(view.follow(watcher))
+            renew = loop.time() + self._leadership.pause
+            refresh = loop.time() + REFRESH
+            try:
+                await self._wait(view.complete, self.config.request_timeout)
+                while not self._stopping.is_set() and loop.time() < refresh:
+                    if conn.stats["reconnects"] != outages:
+                        return  # the watch sleeps on for 15 s after an outage: begin another
+                    if loop.time() >= renew:
+                        renew = loop.time() + self._leadership.pause
+                        await self._leadership.campaign()
+                    if not self._leadership.leads or following.done():
+                        return
+                    view.changed.clear()
+                    await self._trigger(view.take_due(datetime.now(UTC)), kv, js)
+                    patience = min(renew - loop.time(), view.seconds_to_next(datetime.now(UTC)))
+                    await self._wait(view.changed, patience)
+            finally:
+                following.cancel()
+                await watcher.stop()
+
+    async def _wait(self, event: asyncio.Event, seconds: float) -> None:
+        """Wait for an event, a time, or the order to stop."""
+        waits = [asyncio.ensure_future(e.wait()) for e in {event, self._stopping}]
+        try:
+            await asyncio.wait(waits, timeout=max(seconds, 0), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+    async def _trigger(self, job_ids: list[str], kv: KeyValue, js: JetStreamContext) -> None:
+        for start in range(0, len(job_ids), _AT_ONCE):
+            batch = job_ids[start : start + _AT_ONCE]
+            await asyncio.gather(*(self._trigger_one(job_id, kv, js) for job_id in batch))
+
+    async def _trigger_one(self, job_id: str, kv: KeyValue, js: JetStreamContext) -> None:
+        """Put the due runs of one schedule into its queue, then write down what is left of it.
+
+        A crash between the two makes no duplicate: each run has an id that tells its time.
+        """
+        try:
+            # As it is now: it may have been changed or removed since the watch told of it.
+            entry = await kv.get(job_id)
+        except KeyNotFoundError:
+            return
+        now = datetime.now(UTC)
+        try:
+            schedule = Schedule.deserialize(entry.value)
+            left = await self._run_due(schedule, now, js)
+        except (ScheduleError, SerializationError, JobError) as error:
+            logger.error("the scheduled job %s can't be run: %s", job_id, error)
+            return
+        try:
+            if left is None:
+                await kv.delete(job_id, last=entry.revision)
+            elif left != schedule:
+                await kv.update(job_id, left.serialize(), last=entry.revision)
+        except APIError as error:
+            if not isinstance(error, KeyWrongLastSequenceError) and error.err_code != _OUTDATED:
+                raise
+            # Somebody changed it meanwhile; the watch brings it again.
+            logger.debug("the scheduled job %s has been changed: %s", job_id, error)
+
+    async def _run_due(
+        self, schedule: Schedule, now: datetime, js: JetStreamContext
+    ) -> Schedule | None:
+        """Publish the due runs of a schedule; return what is left of it."""
+        if schedule.status is ScheduleStatus.PAUSED:
+            return schedule
+        run_at = first_run(schedule, now)
+        if run_at is None:
+            return schedule
+        if schedule.run_at is None:
+            schedule = schedule.at(run_at)
+        if run_at > now:
+            return schedule
+        runs, left = split_due(schedule, now, self._grace)
+        if runs:
+            job = Job.deserialize(schedule.payload)
+            for time in runs:
+                if not self._leadership.leads:
+                    return schedule
+                run = job.under_id(run_id(schedule, time))
+                await publish_job(js, run, replicas=self.config.replicas)
+        return left
+
+
+def run_id(schedule: Schedule, time: datetime) -> str:
+    """Return the id of the job that one run of a schedule is.
+
+    A job that runs once keeps its id. Others get the time in UTC behind it, so that each run has
+    a result of its own and none is made twice.
+    """
+    if schedule.cron is None and schedule.interval is None:
+        return schedule.job_id
+    precise = "%Y%m%dT%H%M%S.%fZ" if time.microsecond else "%Y%m%dT%H%M%SZ"
+    return f"{schedule.job_id}.{time.astimezone(UTC).strftime(precise)}"
+
+
+class _View:
+    """What the leader knows of the schedules: when each has to be looked at."""
+
+    def __init__(self) -> None:
+        self.changed = asyncio.Event()
+        self.complete = asyncio.Event()
+        self._due: dict[str, datetime] = {}
+
+    async def follow(self, watcher: KeyValue.KeyWatcher) -> None:
+        """Keep up with a watch of the bucket."""
+        entry: KeyValue.Entry | None
+        async for entry in watcher:
+            if entry is None:
+                self.complete.set()
+            elif entry.operation is not None:
+                self._due.pop(entry.key, None)
+            else:
+                self._note(entry)
+            self.changed.set()
+
+    def _note(self, entry: KeyValue.Entry) -> None:
+        try:
+            schedule = Schedule.deserialize(entry.value)
+        except SerializationError as error:
+            logger.error("the scheduled job %s can't be read: %s", entry.key, error)
+            return
+        self._due.pop(entry.key, None)
+        if schedule.status is ScheduleStatus.PAUSED:
+            return
+        if schedule.run_at is not None:
+            self._due[entry.key] = schedule.run_at
+        elif schedule.cron is not None or schedule.interval is not None:
+            self._due[entry.key] = datetime.min.replace(tzinfo=UTC)  # its first run is to be set
+
+    def take_due(self, now: datetime) -> list[str]:
+        """Return the ids of what is due, most overdue first, and forget them until they change."""
+        due = sorted((time, job_id) for job_id, time in self._due.items() if time <= now)
+        for _, job_id in due:
+            del self._due[job_id]
+        return [job_id for _, job_id in due]
+
+    def seconds_to_next(self, now: datetime) -> float:
+        """Return in how many seconds something is due; infinity when nothing is."""
+        return min(
+            ((time - now).total_seconds() for time in self._due.values()), default=float("inf")
+        )

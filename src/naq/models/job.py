@@ -255,6 +255,12 @@ class Job:
         settings = json.loads(head) | {"id": job_id}
         return Job.deserialize(_to_json(settings).encode() + b"\n" + body)
 
+    def under_id(self, job_id: str) -> Job:
+        """Return the same call as a job of another id, without reading the arguments."""
+        head, _, body = self.serialize().partition(b"\n")
+        settings = json.loads(head) | {"id": job_id, "created": time.time()}
+        return Job.deserialize(json.dumps(settings, separators=(",", ":")).encode() + b"\n" + body)
+
     def describe(self) -> dict[str, Any]:
         """Return what a listing shows of the job, without reading the call."""
         shown: dict[str, Any] = {

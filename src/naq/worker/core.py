@@ -15,13 +15,17 @@ from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import nats.errors
+from nats.aio.msg import Msg
 
-from naq import __version__
+from naq import __version__, buckets
 from naq.config import Config, as_config
-from naq.connection import nats_jetstream
+from naq.connection import nats_jetstream, nats_kv_store
 from naq.exceptions import JobError, NaqConnectionError
-from naq.names import DEFAULT_QUEUE
+from naq.models.job import JOB_STATUS, Job
+from naq.names import DEFAULT_QUEUE, kv_subject
 from naq.streams import ACK_WAIT
+from naq.worker.context import JobContext
+from naq.worker.delivery import position
 from naq.worker.execute import Executor
 from naq.worker.session import Session
 
@@ -136,6 +140,51 @@ class Worker:
         finally:
             executor.shutdown()
 
+    async def process_message(self, msg: Msg) -> None:
+        """Run the job of one message, store its result, and acknowledge it.
+
+        For code that takes messages itself, one by one; :meth:`run` does much more. A job that
+        fails is given back to the server at once, whatever its settings say of retries.
+
+        Args:
+            msg: a message of the stream of jobs, not acknowledged yet.
+
+        Raises:
+            Exception: whatever the job raised, or kept it from being run or its result from being
+                stored.
+        """
+        executor = Executor(1, self.memory_limit)
+        try:
+            async with nats_jetstream(self.config) as (_, js):
+                try:
+                    job = Job.deserialize(msg.data)
+                    _, attempt = position(msg)
+                    context = JobContext(job, attempt, self.worker_id, _forget)
+                    outcome = await executor.run(context)
+                    if job.keep_result:
+                        subject = kv_subject(buckets.JOB_RESULTS, job.job_id)
+                        await js.publish(subject, outcome.serialize())
+                    await msg.ack_sync(timeout=self.config.request_timeout)
+                except Exception as error:
+                    logger.error("job failed: %s", error)
+                    await msg.nak()
+                    raise
+        finally:
+            executor.shutdown()
+
+    async def update_job_status(self, job_id: str, status: JOB_STATUS) -> None:
+        """Store where a job stands, in the bucket ``job_status``.
+
+        Args:
+            job_id: the job's id.
+            status: the status, which is all that is stored: counts of attempts are forgotten.
+
+        Raises:
+            nats.js.errors.BucketNotFoundError: no worker has made the bucket yet.
+        """
+        async with nats_kv_store(buckets.JOB_STATUS, self.config) as kv:
+            await kv.put(job_id, status.value.encode())
+
     @contextmanager
     def _signals(self) -> Iterator[None]:
         """Stop on SIGTERM and SIGINT, where signals can be handled."""
@@ -151,6 +200,10 @@ class Worker:
         finally:
             for number in handled:
                 loop.remove_signal_handler(number)
+
+
+def _forget(_progress: bytes) -> None:
+    """Take the progress of a job that nobody watches."""
 
 
 def _is_about_the_connection(error: Exception) -> bool:

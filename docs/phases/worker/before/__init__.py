@@ -1,0 +1,1 @@
+"""naq's worker as it stood before the migration."""

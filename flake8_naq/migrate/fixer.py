@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from flake8_naq.findings import Finding
 from flake8_naq.flake8_config import Flake8
@@ -12,14 +13,15 @@ from flake8_naq.lifetimes.vocabulary import Vocabulary
 from flake8_naq.linter import findings_of
 from flake8_naq.migrate.edits import Edits
 from flake8_naq.migrate.imports import flakes, mend_imports
-from flake8_naq.migrate.plans import Import, RefusedError, Rewrite, Target
+from flake8_naq.migrate.plans import RefusedError, Rewrite, Target
 from flake8_naq.migrate.regions import Module
 from flake8_naq.migrate.rewrite import plan_rewrite
-from flake8_naq.migrate.source import Source
-from flake8_naq.migrate.verify import ProofError, prove
+from flake8_naq.migrate.source import Source, SourceError
+from flake8_naq.migrate.verify import MANUAL, ProofError, prove
 from flake8_naq.settings import Settings, mentions_nats
 
-MANUAL = frozenset({"01", "02", "03", "04", "05"})
+# What tells one place from all others, whatever line it has moved to.
+_Key: TypeAlias = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class Result:
 class _Candidate:
     site: Site
     code: str
-    key: tuple[str, ...]
+    key: _Key
     rewrite: Rewrite
 
 
@@ -102,78 +104,92 @@ def fix_text(text: str, filename: str, options: Options) -> Result:
     if not mentions_nats(text, options.settings):
         return Result(text)
     source = Source(text)
-    result = _attempt(source, filename, options, skip={}, one_by_one=False)
-    if result is None:
-        # Some rewrite does not hold: find out which, one after the other.
-        result = _attempt(source, filename, options, skip={}, one_by_one=True)
-    assert result is not None
-    return result
+    skip: dict[_Key, str] = {}
+    while True:
+        try:
+            return _attempt(source, filename, options, skip)
+        except _FailedError as failure:
+            guilty = failure.suspects
+            if len(guilty) > 1:
+                guilty = _guilty(source, filename, options, skip, guilty)
+            if skip.keys() >= set(guilty):
+                return Result(text)
+            skip.update(dict.fromkeys(guilty, f"its rewrite did not pass the check: {failure}"))
 
 
-def _attempt(
-    original: Source,
-    filename: str,
-    options: Options,
-    skip: dict[tuple[str, ...], str],
-    *,
-    one_by_one: bool,
-) -> Result | None:
-    """One run to the end; None when the proof of the whole fails."""
+class _FailedError(Exception):
+    """The proof of a whole run fails. The message is the proof's.
+
+    Attributes:
+        suspects: The places that were rewritten, as far as they can be at fault.
+    """
+
+    def __init__(self, message: str, suspects: list[_Key]) -> None:
+        super().__init__(message)
+        self.suspects = suspects
+
+
+def _guilty(
+    source: Source, filename: str, options: Options, skip: dict[_Key, str], suspects: list[_Key]
+) -> list[_Key]:
+    """Narrow down by halves which rewrites fail the proof: one, or a few that only fail together."""
+    while len(suspects) > 1:
+        half = suspects[: len(suspects) // 2]
+        rest = suspects[len(half) :]
+        for part, others in ((half, rest), (rest, half)):
+            try:
+                _attempt(source, filename, options, {**skip, **dict.fromkeys(others, "")})
+            except _FailedError as failure:
+                suspects = [key for key in failure.suspects if key in part]
+                break
+        else:
+            break
+    return suspects
+
+
+def _attempt(original: Source, filename: str, options: Options, skip: dict[_Key, str]) -> Result:
+    """One run to the end.
+
+    Raises:
+        _FailedError: The proof of the whole fails.
+    """
     source = original
     result = Result(original.text)
-    needed: list[Import] = []
-    dropped: list[str] = []
-    before = None
-    while True:
-        candidates, refusals = _plan(source, filename, options, skip)
-        chosen = _disjoint(candidates)[: 1 if one_by_one else None]
-        if not chosen:
-            result.reports += refusals
-            break
-        if before is None:
-            before = flakes(original.tree, filename)
-        try:
-            text = _apply(source, [candidate.rewrite for candidate in chosen])
-            step = Source(text)
-            imports = [item for c in chosen for item in c.rewrite.imports]
-            gone = [item for c in chosen for item in c.rewrite.dropped]
-            if one_by_one:
-                mended = mend_imports(text, filename, before, [*needed, *imports])
-                prove(
-                    original, Source(mended), filename, options.settings, before, [*dropped, *gone]
-                )
-        except (ProofError, RefusedError, SyntaxError) as error:
-            if not one_by_one:
-                return None
-            skip[chosen[0].key] = f"its rewrite did not pass the check: {error}"
-            continue
-        source = step
-        needed += imports
-        dropped += gone
-        for candidate in chosen:
-            _report(result, candidate)
-    if not result.rewritten:
-        return result
-    assert before is not None
+    chosen: list[_Candidate] = []
     try:
-        mended = mend_imports(source.text, filename, before, needed)
-        prove(original, Source(mended), filename, options.settings, before, dropped)
-    except (ProofError, RefusedError, SyntaxError):
-        if one_by_one:
-            raise
-        return None
-    result.text = mended
+        while True:
+            candidates, refusals = _plan(source, filename, options, skip)
+            now = _disjoint(candidates)
+            if not now:
+                result.reports += refusals
+                break
+            chosen += now
+            source = Source(_apply(source, [candidate.rewrite for candidate in now]))
+            for candidate in now:
+                _report(result, candidate)
+        if not chosen:
+            return result
+        before = flakes(original.tree, filename)
+        needed = [item for candidate in chosen for item in candidate.rewrite.imports]
+        dropped = [item for candidate in chosen for item in candidate.rewrite.dropped]
+        fixed = [candidate.site.qualname for candidate in chosen]
+        result.text = mend_imports(source.text, filename, before, needed)
+        prove(original, Source(result.text), filename, options.settings, before, dropped, fixed)
+    except (ProofError, RefusedError, SourceError) as error:
+        qualname = getattr(error, "qualname", None)
+        suspects = [c for c in chosen if qualname is None or c.site.qualname == qualname]
+        raise _FailedError(str(error), [c.key for c in suspects or chosen]) from error
     return result
 
 
 def _plan(
-    source: Source, filename: str, options: Options, skip: dict[tuple[str, ...], str]
+    source: Source, filename: str, options: Options, skip: dict[_Key, str]
 ) -> tuple[list[_Candidate], list[Report]]:
     analysis = analyse(source.tree, options.settings)
     module = Module(source, analysis, Vocabulary(options.settings))
     candidates: list[_Candidate] = []
     refusals: list[Report] = []
-    counts: dict[tuple[str, ...], int] = {}
+    counts: dict[_Key, int] = {}
     for finding in options.findings(analysis, filename, source.lines):
         site = finding.site
         if site is None or finding.rule not in MANUAL:
@@ -221,6 +237,3 @@ def _report(result: Result, candidate: _Candidate) -> None:
     result.rewritten.append(report("rewritten", ""))
     result.reports += [report("unsafe", text) for text in candidate.rewrite.unsafe]
     result.reports += [report("note", text) for text in candidate.rewrite.notes]
-
-
-Fix = Callable[[str, str, Options], Result]

@@ -6,12 +6,14 @@ import ast
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from pyflakes.checker import Checker
 from pyflakes.messages import Message, UnusedImport
 
 from flake8_naq.migrate.plans import Import, RefusedError
 from flake8_naq.migrate.source import Source
+from flake8_naq.names import Names, lookup_chain, own_nodes
 
 LINE_LENGTH = 88
 _CONSTANT = re.compile(r"[A-Z0-9_]+\Z")
@@ -30,6 +32,11 @@ class _Change:
 def flakes(tree: ast.Module, filename: str) -> list[Message]:
     """What pyflakes says of a module."""
     return list(Checker(tree, filename=filename).messages)
+
+
+def exports(filename: str) -> bool:
+    """Whether what a module imports is there for others to import from it."""
+    return Path(filename).name == "__init__.py"
 
 
 def mend_imports(text: str, filename: str, before: list[Message], needed: Iterable[Import]) -> str:
@@ -53,26 +60,49 @@ def mend_imports(text: str, filename: str, before: list[Message], needed: Iterab
         return changes.setdefault(id(statement), _Change(statement, block))
 
     for wanted in dict.fromkeys(needed):
-        for statement, block in _beside(statements, wanted):
-            place = change_of(statement, block)
-            if (
-                wanted.name
-                and isinstance(statement, ast.ImportFrom)
-                and _module(statement) == wanted.module
-            ):
-                if wanted.name not in place.gains and wanted.name not in _locals(statement):
-                    place.gains.append(wanted.name)
-            else:
-                additions.append((wanted, place))
+        for anchor, block in _beside(source.tree, statements, wanted):
+            home = _same_module(block, wanted, source)
+            if home is None:
+                additions.append((wanted, change_of(anchor, block)))
+            elif wanted.name not in _locals(home):
+                gains = change_of(home, block).gains
+                gains += [wanted.name] if wanted.name not in gains else []
     for statement, block, local in _unused(source.tree, statements, filename, before):
         change_of(statement, block).losses.add(local)
     lines = list(source.lines)
     for change in changes.values():
-        _apply(source, change, [w for w, place in additions if place is change], lines)
-    mended = "".join(lines)
+        _apply(source, change, [wanted for wanted, place in additions if place is change], lines)
+    for (module, names), place in _grouped(additions):
+        _add_statement(source, module, names, place, lines)
+    return "".join(lines)
+
+
+def _same_module(block: list[ast.stmt], wanted: Import, source: Source) -> ast.ImportFrom | None:
+    """A statement of the block that imports from the same module already."""
+    if not wanted.name:
+        return None
+    for statement in block:
+        if (
+            isinstance(statement, ast.ImportFrom)
+            and _module(statement) == wanted.module
+            and source.alone(statement)
+        ):
+            return statement
+    return None
+
+
+def _grouped(
+    additions: list[tuple[Import, _Change]],
+) -> list[tuple[tuple[str, list[str]], _Change]]:
+    """New statements: one for all names from one module at one place."""
+    groups: dict[tuple[str, int], tuple[tuple[str, list[str]], _Change]] = {}
     for wanted, place in additions:
-        mended = _add_statement(Source(mended), wanted, place)
-    return mended
+        (_, names), _ = groups.setdefault(
+            (wanted.module, id(place.block)), ((wanted.module, []), place)
+        )
+        if wanted.name:
+            _insert_sorted(names, wanted.name)
+    return list(groups.values())
 
 
 def _statements(tree: ast.Module) -> Iterable[tuple[ast.ImportFrom | ast.Import, list[ast.stmt]]]:
@@ -89,15 +119,23 @@ def _statements(tree: ast.Module) -> Iterable[tuple[ast.ImportFrom | ast.Import,
 
 
 def _beside(
-    statements: list[tuple[ast.ImportFrom | ast.Import, list[ast.stmt]]], wanted: Import
+    tree: ast.Module,
+    statements: list[tuple[ast.ImportFrom | ast.Import, list[ast.stmt]]],
+    wanted: Import,
 ) -> list[tuple[ast.ImportFrom | ast.Import, list[ast.stmt]]]:
+    """The imports of the name to stand beside, in the innermost scope that has one."""
     root = wanted.beside.partition(".")[0]
-    found = [pair for pair in statements if root in _locals(pair[0])]
-    if not found:
-        raise RefusedError(
-            f"no import of `{wanted.beside}` to put `{wanted.name or wanted.module}` beside"
-        )
-    return found
+    for scope in Names(tree).scopes.values():
+        if scope.qualname != wanted.scope:
+            continue
+        for holder in lookup_chain(scope):
+            own = set(own_nodes(holder.node))
+            found = [pair for pair in statements if pair[0] in own and root in _locals(pair[0])]
+            if found:
+                return found
+    raise RefusedError(
+        f"no import of `{wanted.beside}` to put `{wanted.name or wanted.module}` beside"
+    )
 
 
 def _module(statement: ast.ImportFrom) -> str:
@@ -121,8 +159,6 @@ def _unused(
     before: list[Message],
 ) -> Iterable[tuple[ast.ImportFrom | ast.Import, list[ast.stmt], str]]:
     """Imports that nobody uses any more, and somebody did."""
-    if filename.endswith("__init__.py"):
-        return
     old = [message.message_args[0] for message in before if isinstance(message, UnusedImport)]
     by_line = {statement.lineno: (statement, block) for statement, block in statements}
     for message in flakes(tree, filename):
@@ -133,6 +169,8 @@ def _unused(
             old.remove(name)
             continue
         statement, block = by_line[message.lineno]
+        if exports(filename) and block is tree.body:
+            continue
         for alias in statement.names:
             if _flake_name(alias, statement) == name:
                 yield statement, block, _local(alias, statement)
@@ -277,51 +315,28 @@ def _insert_sorted(names: list[str], gain: str) -> None:
 # -- a statement of its own
 
 
-def _add_statement(source: Source, wanted: Import, place: _Change) -> str:
-    """Put a new import statement beside another, where sorted imports have it."""
+def _add_statement(
+    source: Source, module: str, names: list[str], place: _Change, lines: list[str]
+) -> None:
+    """Put a new import statement where the sorted imports of its block have it."""
     anchor = place.statement
-    statement_text = (
-        f"from {wanted.module} import {wanted.name}" if wanted.name else f"import {wanted.module}"
-    )
-    indentation = " " * anchor.col_offset
-    candidates = [
-        (statement, block)
-        for statement, block in _statements(source.tree)
-        if statement.col_offset == anchor.col_offset and source.alone(statement)
-    ]
-    for statement, _ in candidates:
-        if (
-            isinstance(statement, ast.ImportFrom)
-            and wanted.name
-            and _module(statement) == wanted.module
-        ):
-            lines = list(source.lines)
-            change = _Change(statement, [statement, statement], [wanted.name])
-            if wanted.name in _locals(statement):
-                return source.text
-            _apply(source, change, [], lines)
-            return "".join(lines)
-    order = _statement_key(wanted)
+    order = (1 if names else 0, module)
     section = [
-        statement for statement, _ in candidates if _section(statement) == _section_of(wanted)
+        statement
+        for statement in place.block
+        if isinstance(statement, (ast.ImportFrom, ast.Import))
+        and source.alone(statement)
+        and _section(statement) == _section_of(module)
     ]
-    later = [statement for statement in section if _order(statement) > order]
-    lines = list(source.lines)
-    new = f"{indentation}{statement_text}{source.newline}"
+    text = f"from {module} import {', '.join(names)}" if names else f"import {module}"
+    new = f"{source.indentation(anchor.lineno)}{text}{source.newline}"
+    later = [statement.lineno for statement in section if _order(statement) > order]
     if later:
-        number = min(statement.lineno for statement in later)
-        lines[number - 1] = new + lines[number - 1]
+        lines[min(later) - 1] = new + lines[min(later) - 1]
     elif section:
-        number = max(statement.end_lineno or statement.lineno for statement in section)
-        lines[number - 1] += new
+        lines[max(statement.end_lineno or statement.lineno for statement in section) - 1] += new
     else:
-        number = min(anchor.lineno, len(lines))
-        lines[number - 1] = new + lines[number - 1]
-    return "".join(lines)
-
-
-def _statement_key(wanted: Import) -> tuple[int, str]:
-    return (1, wanted.module) if wanted.name else (0, wanted.module)
+        lines[anchor.lineno - 1] = new + lines[anchor.lineno - 1]
 
 
 def _order(statement: ast.ImportFrom | ast.Import) -> tuple[int, str]:
@@ -332,12 +347,11 @@ def _order(statement: ast.ImportFrom | ast.Import) -> tuple[int, str]:
 
 def _section(statement: ast.ImportFrom | ast.Import) -> tuple[int, str]:
     """Relative imports by their level, absolute ones by their top-level package."""
-    if isinstance(statement, ast.ImportFrom) and statement.level:
-        return statement.level, ""
-    module = statement.module if isinstance(statement, ast.ImportFrom) else statement.names[0].name
-    return 0, (module or "").partition(".")[0]
+    if isinstance(statement, ast.Import):
+        return _section_of(statement.names[0].name)
+    return _section_of(_module(statement))
 
 
-def _section_of(wanted: Import) -> tuple[int, str]:
-    level = len(wanted.module) - len(wanted.module.lstrip("."))
-    return (level, "") if level else (0, wanted.module.partition(".")[0])
+def _section_of(module: str) -> tuple[int, str]:
+    level = len(module) - len(module.lstrip("."))
+    return (level, "") if level else (0, module.partition(".")[0])

@@ -95,12 +95,14 @@ class Header:
         taken: Statements that the manager does from now on.
         gone: Variables that no longer exist.
         imports: Names that it needs.
+        binds: Whether the connection needs its name.
     """
 
     lines: list[str]
     taken: list[ast.stmt] = field(default_factory=list)
     gone: set[str] = field(default_factory=set)
     imports: list[Import] = field(default_factory=list)
+    binds: bool = True
 
 
 @dataclass(slots=True)
@@ -219,7 +221,7 @@ class Manager:
         if origin is None or "." not in origin:
             raise RefusedError(f"where `{function.id}` comes from is not clear")
         module, _, _ = origin.rpartition(".")
-        return [Import(manager, module or ".", function.id)]
+        return [Import(manager, module or ".", function.id, self.scope.qualname)]
 
     # -- derivations
 

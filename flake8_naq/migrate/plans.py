@@ -24,11 +24,13 @@ class Import:
         module: The module it comes from, with leading dots when relative.
         beside: The local name of the import that it is to stand beside, at that import's own
             place in the file.
+        scope: Qualified name of the function that needs it, empty for the module.
     """
 
     name: str
     module: str
     beside: str
+    scope: str = ""
 
 
 @dataclass(slots=True)

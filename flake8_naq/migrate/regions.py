@@ -51,6 +51,8 @@ class Region:
         handle: The variable.
         shape: How acquisition and close stand to each other.
         acquire: The acquiring statement.
+        anchor: The statement that the region starts with: the acquiring one, or the ``try`` around
+            it when every other way out of that leaves the function.
         made: ``nc = NATS()``, when the client is made before it connects.
         guard: The ``try`` whose ``finally`` closes.
         end: The last statement of the region, in the acquisition's block.
@@ -58,6 +60,7 @@ class Region:
         others: Statements of the ``finally`` that do something else.
         inits: ``nc = None`` before the acquisition.
         mentions: Every mention of the variable in the function.
+        closing: Every statement of the function that closes a connection, this one or another.
     """
 
     site: Site
@@ -65,6 +68,7 @@ class Region:
     handle: str
     shape: Shape
     acquire: ast.stmt
+    anchor: ast.stmt
     made: ast.stmt | None
     guard: ast.Try | None
     end: ast.stmt
@@ -72,6 +76,7 @@ class Region:
     others: list[ast.stmt]
     inits: list[ast.stmt]
     mentions: list[Mention]
+    closing: list[ast.stmt]
 
 
 def find_region(module: Module, site: Site) -> Region:
@@ -91,7 +96,8 @@ def find_region(module: Module, site: Site) -> Region:
     mine = [close for close in found if close.handle == handle]
     if not mine:
         mine = [close for close in found if close.handle is None]
-    place = module.blocks.place(site.statement)
+    anchor = _anchor(module, site, mine)
+    place = module.blocks.place(anchor)
     inits, made = _bindings(module, site, handle, named)
     block, index = place.block, place.index
 
@@ -109,6 +115,7 @@ def find_region(module: Module, site: Site) -> Region:
             handle,
             shape,
             site.statement,
+            anchor,
             made,
             guard,
             end,
@@ -116,6 +123,7 @@ def find_region(module: Module, site: Site) -> Region:
             others,
             inits,
             named,
+            [close.statement for close in found],
         )
 
     statements = {id(close.statement) for close in mine}
@@ -137,10 +145,63 @@ def find_region(module: Module, site: Site) -> Region:
         if id(statement) in statements and statement.lineno < rebound
     ]
     if straight:
-        return region("straight", None, straight[-1])
+        return region("straight", None, _outermost(module, site, found, block, straight[-1]))
     if any(site.statement.lineno < close.statement.lineno < rebound for close in mine):
-        raise RefusedError("it is closed in some branches only, or far from where it is opened")
+        raise RefusedError(
+            "it is closed in some branches only, or in another block than it is opened"
+        )
     return region("never", None, block[-1])
+
+
+def _anchor(module: Module, site: Site, mine: list[Close]) -> ast.stmt:
+    """Where the region starts: the acquisition, or the ``try`` that it has for itself."""
+    statement = site.statement
+    place = module.blocks.place(statement)
+    guard = place.owner
+    if not isinstance(guard, ast.Try) or place.field != "body" or guard.finalbody:
+        return statement
+    last = guard.end_lineno or guard.lineno
+    if any(statement.lineno < close.statement.lineno <= last for close in mine):
+        return statement
+    if not any(close.statement.lineno > last for close in mine):
+        return statement
+    if not guard.handlers or not all(_leaves(handler.body[-1]) for handler in guard.handlers):
+        return statement
+    return guard
+
+
+def _leaves(statement: ast.stmt) -> bool:
+    """Whether what follows a statement never runs."""
+    match statement:
+        case ast.Return() | ast.Raise() | ast.Continue() | ast.Break():
+            return True
+        case ast.Expr(value=ast.Call(func=function)):
+            return ast.unparse(function) in ("sys.exit", "exit", "quit", "os._exit")
+    return False
+
+
+def _outermost(
+    module: Module, site: Site, found: list[Close], block: list[ast.stmt], end: ast.stmt
+) -> ast.stmt:
+    """The end of a region that holds those which start in it and are closed after it."""
+    others = [
+        other
+        for other in module.analysis.sites
+        if other.scope is site.scope
+        and other.handle != site.handle
+        and other.statement.lineno > site.statement.lineno
+    ]
+    while True:
+        last = block.index(end)
+        inside = {other.handle for other in others if other.statement in block[:last]}
+        later = [
+            close.statement
+            for close in found
+            if close.handle in inside and close.statement in block[last + 1 :]
+        ]
+        if not later:
+            return end
+        end = later[-1]
 
 
 def _bound_name(site: Site) -> str:

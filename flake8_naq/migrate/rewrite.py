@@ -45,7 +45,7 @@ class _Planner:
         notes = self._notes(removed)
         header = self._header(removed, kept)
         guard = region.guard
-        first = region.acquire.lineno
+        first = region.anchor.lineno
         if region.made is not None and region.made in self._dropped_statements(header):
             first = region.made.lineno
         inits = self._inits(header)
@@ -107,8 +107,11 @@ class _Planner:
             if region.shape == "before-try":
                 return any(statement in own for statement in after)
             return any(statement in own for statement in before)
-        if guard is None and close.statement is region.end:
-            return False
+        if guard is None and close.statement in self._siblings():
+            # Of several closes in a row, the order does not matter; what comes after does.
+            rest = self._siblings()
+            tail = rest[rest.index(close.statement) : rest.index(region.end) + 1]
+            return any(statement not in region.closing for statement in tail)
         following = place.block[place.index + 1 :]
         if not following:
             return True
@@ -117,15 +120,10 @@ class _Planner:
                 return False
             case ast.Raise():
                 return False
-        if guard is None and close.statement in self._siblings():
-            # `await nc.drain()` and then `await nc.close()`: the last one ends the region.
-            rest = self._siblings()
-            tail = rest[rest.index(close.statement) : rest.index(region.end) + 1]
-            return not all(any(other.statement is item for other in region.closes) for item in tail)
         return True
 
     def _siblings(self) -> list[ast.stmt]:
-        return self.module.blocks.place(self.region.acquire).block
+        return self.module.blocks.place(self.region.anchor).block
 
     def _leaks(self, closes: list[Close]) -> list[str]:
         """Paths that were left without a close and now have one."""
@@ -160,7 +158,7 @@ class _Planner:
     def _own_statements(self) -> Iterator[ast.stmt]:
         region = self.region
         for node in own_nodes(region.scope.node):
-            if isinstance(node, ast.stmt) and region.acquire.lineno < node.lineno <= _last(
+            if isinstance(node, ast.stmt) and _last(region.anchor) < node.lineno <= _last(
                 region.end
             ):
                 yield node
@@ -224,8 +222,10 @@ class _Planner:
 
     def _header(self, removed: list[Close], kept: list[Close]) -> Header:
         if self.target == "nats-py":
-            return self._plain_header()
+            return self._plain_header(removed)
         region, module = self.region, self.module
+        if region.anchor is not region.acquire:
+            raise RefusedError("it is opened in a `try` of its own and used after it")
         value = getattr(region.acquire, "value", None)
         if not isinstance(value, ast.Await) or value.value is not region.site.call:
             raise RefusedError(
@@ -257,10 +257,21 @@ class _Planner:
                     )
         return header
 
-    def _plain_header(self) -> Header:
+    def _named_again(self, removed: list[Close]) -> bool:
+        """Whether anything is left that names the connection."""
         region = self.region
+        apart = {node for close in removed for node in ast.walk(close.statement)}
+        apart.update(ast.walk(region.acquire))
+        for statement in (*region.inits, *filter(None, [region.made])):
+            apart.update(ast.walk(statement))
+        return any(mention.node not in apart for mention in region.mentions)
+
+    def _plain_header(self, removed: list[Close]) -> Header:
+        region = self.region
+        if region.anchor is not region.acquire:
+            return Header([f"async with {region.handle}:"])
         if region.made is None:
-            return Header([])
+            return Header([], binds=self._named_again(removed))
         names = self.module.analysis.names
         made = region.made
         value = getattr(made, "value", None)
@@ -282,8 +293,12 @@ class _Planner:
             return Header([f"async with {region.handle}:"])
         known = names.resolve(ast.Name("nats", ast.Load()), region.scope) == "nats"
         bound = self._binds_nats()
-        imports = [] if bound and known else [Import("", "nats", ast.unparse(value.func))]
-        return Header([], [made], imports=imports)
+        imports = (
+            []
+            if bound and known
+            else [Import("", "nats", ast.unparse(value.func), region.scope.qualname)]
+        )
+        return Header([], [made], imports=imports, binds=self._named_again(removed))
 
     def _binds_nats(self) -> bool:
         scope: Scope | None = self.region.scope
@@ -437,7 +452,7 @@ class _Editor:
         self.kept = [close.statement for close in kept]
         self.inits = inits
         self.edits = edits
-        self.base = self.source.indentation(region.acquire.lineno)
+        self.base = self.source.indentation(region.anchor.lineno)
         self.unit = self._unit()
 
     def edit(self) -> None:
@@ -456,7 +471,7 @@ class _Editor:
         region, guard = self.region, self.region.guard
         assert guard is not None
         right = Shift(self.base, self.unit, right=True)
-        after = _last(region.acquire) + 1
+        after = _last(region.anchor) + 1
         self.edits.shift(after, guard.lineno - 1, right)
         self._write_header(self.base)
         if self._finally_goes() and not guard.handlers:
@@ -473,8 +488,8 @@ class _Editor:
         self._close_gap(after)
 
     def _between(self) -> list[ast.stmt]:
-        block = self.module.blocks.place(self.region.acquire).block
-        return block[block.index(self.region.acquire) + 1 : block.index(self.region.end)]
+        block = self.module.blocks.place(self.region.anchor).block
+        return block[block.index(self.region.anchor) + 1 : block.index(self.region.end)]
 
     def _inside_try(self) -> None:
         region, guard = self.region, self.region.guard
@@ -517,10 +532,10 @@ class _Editor:
 
     def _straight(self) -> None:
         region = self.region
-        block = self.module.blocks.place(region.acquire).block
-        first, last = block.index(region.acquire), block.index(region.end)
+        block = self.module.blocks.place(region.anchor).block
+        first, last = block.index(region.anchor), block.index(region.end)
         body = block[first + 1 : last + 1]
-        after = _last(region.acquire) + 1
+        after = _last(region.anchor) + 1
         self._write_header(self.base)
         end = _last(region.end)
         self.edits.shift(after, end, Shift(self.base, self.unit, right=True))
@@ -551,7 +566,8 @@ class _Editor:
             self.edits.replace(first, last, lines)
             return
         if self.header.lines:  # `async with nc:` below the connecting call
-            self.edits.insert(last + 1, [indentation + self.header.lines[0]])
+            below = _last(region.anchor) + 1
+            self.edits.insert(below, [indentation + self.header.lines[0]])
             if moved is not None:
                 self.edits.shift(first, last, moved)
             return
@@ -567,7 +583,8 @@ class _Editor:
         first, last = statement.lineno, _last(statement)
         lines = {number: source.lines[number - 1] for number in range(first, last + 1)}
         end = source.column(last, statement.end_col_offset or 0)
-        lines[last] = f"{lines[last][:end]} as {handle}:{lines[last][end:]}"
+        bound = f" as {handle}" if self.header.binds else ""
+        lines[last] = f"{lines[last][:end]}{bound}:{lines[last][end:]}"
         start = source.column(first, statement.col_offset)
         if isinstance(statement, ast.Expr):
             call = self.region.site.call
@@ -690,7 +707,7 @@ class _Editor:
     def _close_gap(self, number: int) -> None:
         """Take out blank lines right below the header."""
         while number <= len(self.source.lines):
-            if number in self.edits.inserted and number != _last(self.region.acquire) + 1:
+            if number in self.edits.inserted and number != _last(self.region.anchor) + 1:
                 return
             line = self.source.lines[number - 1]
             gone = self.edits.replaced.get(number) == []
@@ -704,9 +721,8 @@ class _Editor:
     def _unit(self) -> str:
         """The white space of one level, as this function has it."""
         region = self.region
-        place = self.module.blocks.place(region.acquire)
-        owner = place.owner
-        outer = self.source.indentation(getattr(owner, "lineno", region.acquire.lineno))
+        owner = self.module.blocks.place(region.anchor).owner
+        outer = self.source.indentation(getattr(owner, "lineno", region.anchor.lineno))
         if self.base.startswith(outer) and len(self.base) > len(outer):
             return self.base[len(outer) :]
         return "\t" if "\t" in self.base else "    "

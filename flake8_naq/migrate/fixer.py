@@ -200,7 +200,7 @@ def _plan(
         try:
             if key in skip:
                 raise RefusedError(skip[key])
-            rewrite = plan_rewrite(module, site, options.target or site.flavour)
+            rewrite = plan_rewrite(module, site, options.target or _target(module, site))
             if rewrite.unsafe and not options.unsafe:
                 raise RefusedError(f"{rewrite.unsafe[0]} (--unsafe-fixes does it)")
         except RefusedError as reason:
@@ -210,6 +210,13 @@ def _plan(
         else:
             candidates.append(_Candidate(site, finding.code, key, rewrite))
     return candidates, refusals
+
+
+def _target(module: Module, site: Site) -> Target:
+    """Whose context managers fit: naq's where the helper comes from elsewhere, as naq's do."""
+    scope = module.analysis.names.scopes[site.scope]
+    own = module.analysis.names.own_function(site.call.func, scope)
+    return "nats-py" if own is not None else site.flavour
 
 
 def _disjoint(candidates: Sequence[_Candidate]) -> list[_Candidate]:

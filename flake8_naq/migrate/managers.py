@@ -36,39 +36,6 @@ _CONNECTION = frozenset(
         "subscribe",
     ]
 )
-_JETSTREAM = frozenset(
-    [
-        "publish",
-        "publish_async",
-        "publish_async_completed",
-        "publish_async_pending",
-        "account_info",
-        "find_stream_name_by_subject",
-        "stream_info",
-        "add_stream",
-        "update_stream",
-        "delete_stream",
-        "purge_stream",
-        "streams_info",
-        "streams_info_iterator",
-        "consumer_info",
-        "consumers_info",
-        "add_consumer",
-        "update_consumer",
-        "delete_consumer",
-        "pause_consumer",
-        "resume_consumer",
-        "get_msg",
-        "get_last_msg",
-        "delete_msg",
-        "delete_key_value",
-        "delete_object_store",
-        "subscribe",
-        "subscribe_bind",
-        "pull_subscribe",
-        "pull_subscribe_bind",
-    ]
-)
 _BUCKET_MAKERS = frozenset({"key_value", "create_key_value"})
 _OPENERS = frozenset({"url", "nats_url", "servers", "config"})
 
@@ -361,7 +328,11 @@ class Manager:
             return self._harmless(mention, _CONNECTION)
         holder = self.parents[node]
         if isinstance(holder, ast.Attribute):
-            return holder.attr in _JETSTREAM or self._keeps_bucket(holder, uses)
+            return (
+                self._keeps_bucket(holder, uses)
+                if holder.attr in _BUCKET_MAKERS
+                else self._ends_with_lease(holder)
+            )
         if not isinstance(holder, (ast.Assign, ast.AnnAssign)) or _bound_value(holder) is None:
             return False
         return all(
@@ -371,10 +342,21 @@ class Manager:
         )
 
     def _harmless_jetstream(self, mention: Mention, uses: dict[str, list[Mention]]) -> bool:
-        if self._harmless(mention, _JETSTREAM):
-            return True
         attribute = self.parents.get(mention.node)
-        return not mention.captured and self._keeps_bucket(attribute, uses)
+        if mention.captured or not isinstance(attribute, ast.Attribute):
+            return False
+        if attribute.attr in _BUCKET_MAKERS:
+            return self._keeps_bucket(attribute, uses)
+        return self._ends_with_lease(attribute)
+
+    def _ends_with_lease(self, attribute: ast.Attribute) -> bool:
+        """Whether a use of a JetStream context leaves nothing behind that the lease would not end."""
+        return (
+            isinstance(attribute.ctx, ast.Load)
+            and not attribute.attr.startswith("_")
+            and "object_store" not in attribute.attr
+            and not self._calls_back(attribute)
+        )
 
     def _keeps_bucket(self, attribute: ast.AST | None, uses: dict[str, list[Mention]]) -> bool:
         """Whether a bucket is bound to a name here, and only asked for what is harmless."""

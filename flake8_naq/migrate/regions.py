@@ -78,6 +78,13 @@ class Region:
     mentions: list[Mention]
     closing: list[ast.stmt]
 
+    @property
+    def unpacked(self) -> bool:
+        """Whether the connection is one of several values that the acquisition gives."""
+        return isinstance(self.acquire, ast.Assign) and isinstance(
+            self.acquire.targets[0], ast.Tuple
+        )
+
 
 def find_region(module: Module, site: Site) -> Region:
     """Find the region of a hand-managed connection.
@@ -216,6 +223,10 @@ def _bound_name(site: Site) -> str:
             )
         ):
             return name
+        case ast.Assign(targets=[ast.Tuple(elts=elements)], value=ast.Await()):
+            names = [element.id for element in elements if isinstance(element, ast.Name)]
+            if site.handle in names and names.count(site.handle) == 1:
+                return site.handle
     if site.handle and "." in site.handle:
         raise RefusedError(f"the connection is kept on `{site.handle}`")
     raise RefusedError("the connection is not bound to a variable by a statement of its own")
@@ -253,6 +264,8 @@ def _bindings(
         if isinstance(mention.node.ctx, ast.Load):
             continue
         statement = module.parents[mention.node]
+        if isinstance(statement, ast.Tuple):
+            statement = module.parents[statement]
         if id(statement) in acquiring and not mention.captured:
             continue
         before = mention.line < site.statement.lineno

@@ -52,7 +52,7 @@ class _Planner:
         first = min([first, *(init.lineno for init in inits)])
         if region.shape == "inside-try" and guard is not None:
             first = min(first, guard.lineno)
-        unsafe += self._handler_changes()
+        unsafe += self._handler_changes(kept)
 
         def edit(edits: Edits) -> None:
             _Editor(self.module, region, header, removed, kept, inits, edits).edit()
@@ -90,6 +90,17 @@ class _Planner:
         kept: list[Close] = []
         for close in region.closes:
             (kept if self._stays(close) else removed).append(close)
+        guard = region.guard
+        if region.shape == "inside-try" and guard is not None and guard.handlers:
+            final = [close for close in region.closes if close.statement in guard.finalbody]
+            if any(close in kept for close in final):
+                # The whole `finally` moves into the block, below its body.
+                if region.others or len(final) < len(guard.finalbody):
+                    raise RefusedError(
+                        f"the `finally` on line {final[0].statement.lineno} does more than to close"
+                    )
+                removed = [close for close in removed if close not in final]
+                kept += [close for close in final if close not in kept]
         if self.target == "naq" and kept:
             line = kept[0].statement.lineno
             raise RefusedError(f"the close on line {line} does not end the use of the connection")
@@ -183,12 +194,19 @@ class _Planner:
             for node in own_nodes(self.region.scope.node)
         )
 
-    def _handler_changes(self) -> list[str]:
+    def _handler_changes(self, kept: list[Close]) -> list[str]:
         """Handlers of the ``try`` around an acquisition, which now also see a close."""
         guard = self.region.guard
         if self.region.shape != "inside-try" or guard is None or self.target == "naq":
             return []
-        return [
+        drains = [
+            f"an error of the drain on line {close.statement.lineno} now reaches the `except` clauses"
+            for close in kept
+            if guard.handlers
+            and close.statement in guard.finalbody
+            and not _swallows(close.statement)
+        ]
+        return drains + [
             f"the `except` on line {handler.lineno} now also sees a cancellation of the close"
             for handler in guard.handlers
             if handler.type is None
@@ -226,6 +244,8 @@ class _Planner:
         region, module = self.region, self.module
         if region.anchor is not region.acquire:
             raise RefusedError("it is opened in a `try` of its own and used after it")
+        if region.unpacked:
+            raise RefusedError("the connection is unpacked together with other values")
         value = getattr(region.acquire, "value", None)
         if not isinstance(value, ast.Await) or value.value is not region.site.call:
             raise RefusedError(
@@ -268,7 +288,12 @@ class _Planner:
 
     def _plain_header(self, removed: list[Close]) -> Header:
         region = self.region
-        if region.anchor is not region.acquire:
+        for close in region.closes:
+            if close.method in ("helper", "pooled"):
+                raise RefusedError(
+                    f"what the helper on line {close.statement.lineno} does besides closing is unknown"
+                )
+        if region.anchor is not region.acquire or region.unpacked:
             return Header([f"async with {region.handle}:"])
         if region.made is None:
             return Header([], binds=self._named_again(removed))
@@ -520,15 +545,42 @@ class _Editor:
             if rest:
                 self.edits.shift(after, end, right)
             if whole:
-                self._drop_finally(outer)
+                self._drop_finally(self.base + self.unit, end + 1)
+            elif self.kept:
+                self._move_finally(after, end, right)
             else:
                 self._drop_closes()
         self._take_derivations()
         if not self._remaining(rest):
             at = _last(rest[-1]) + 1 if rest else after
             inner = self.base if not guard.handlers and whole else self.base + self.unit
+            if guard.handlers and self.kept:
+                raise RefusedError("nothing is done with the connection")
             self.edits.insert(at, [f"{inner}pass"])
         self._close_gap(after)
+
+    def _move_finally(self, first: int, last: int, right: Shift) -> None:
+        """Put the ``finally`` around the body of the block: it has to run before the block closes."""
+        guard, source = self.region.guard, self.source
+        assert guard is not None
+        inner = self.base + self.unit
+        start, end = self._finally_line(guard), _last(guard.finalbody[-1])
+        if guard.finalbody[0].lineno == start or source.indentation(start + 1) == "":
+            raise RefusedError(f"line {start} holds more than one statement")
+        self.edits.insert(first, [f"{inner}try:"])
+        self.edits.shift(first, last, Shift(inner, self.unit, right=True))
+        moved = [inner + source.lines[start - 1].strip()]
+        for number in range(start + 1, end + 1):
+            line = source.lines[number - 1].rstrip("\r\n")
+            if number in source.inside_string:
+                raise RefusedError(f"line {number} is part of a string")
+            moved.append(
+                right.move(Shift(self.base, self.unit, right=True).move(line))
+                if line.strip()
+                else line
+            )
+        self.edits.insert(last + 1, moved)
+        self.edits.replace(start, end, [])
 
     def _straight(self) -> None:
         region = self.region
@@ -602,8 +654,18 @@ class _Editor:
                 annotation = source.segment(statement.annotation)
                 self.edits.insert(first, [f"{indentation}{handle}: {annotation}"])
             lines[first] = f"{lines[first][:start]}async with {lines[first][begin:]}"
+            self._realign(lines, first, start + len("async with ") - begin)
         for number, line in lines.items():
             self.edits.changed[number] = line
+
+    def _realign(self, lines: dict[int, str], first: int, moved: int) -> None:
+        """Keep arguments below each other that were aligned with an opening bracket."""
+        opening = self.source.lines[first - 1].find("(") + 1
+        for number in [number for number in lines if number > first]:
+            line = lines[number]
+            if number in self.source.inside_string or len(line) - len(line.lstrip(" ")) != opening:
+                continue
+            lines[number] = " " * moved + line if moved > 0 else line[-moved:]
 
     def _after_equals(self, statement: ast.stmt) -> int:
         for token in self.source.tokens:
@@ -628,11 +690,18 @@ class _Editor:
         assert guard is not None
         return all(statement in self.removed for statement in guard.finalbody)
 
-    def _drop_finally(self, indentation: str) -> None:
+    def _drop_finally(self, indentation: str, comments_at: int | None = None) -> None:
+        """Take the ``finally`` out; its comments stay there, or where the block now closes."""
         guard = self.region.guard
         assert guard is not None
-        start = self._finally_line(guard)
-        self._comment_lines(start, _last(guard.finalbody[-1]), indentation)
+        start, end = self._finally_line(guard), _last(guard.finalbody[-1])
+        self._comment_lines(start, end, indentation)
+        if comments_at is not None:
+            kept = [
+                line for number in range(start, end + 1) for line in self.edits.replaced[number]
+            ]
+            self.edits.replace(start, end, [])
+            self.edits.insert(comments_at, kept)
         self._drop_blank_before(start)
 
     def _finally_line(self, guard: ast.Try) -> int:
@@ -735,6 +804,14 @@ def _last(statement: ast.AST) -> int:
 def _inside(module: Module, node: ast.stmt, guard: ast.Try) -> bool:
     return any(
         owner is guard and field != "finalbody" for owner, field in module.blocks.ancestors(node)
+    )
+
+
+def _swallows(statement: ast.stmt) -> bool:
+    """Whether the errors of a close end in the statement itself."""
+    return any(
+        isinstance(node, ast.With) or (isinstance(node, ast.Try) and node.handlers)
+        for node in ast.walk(statement)
     )
 
 

@@ -1,0 +1,19 @@
+import nats
+from nats.aio.client import Client as NATS
+
+
+async def adjacent(url: str) -> None:
+    async with await nats.connect(url, name="adjacent") as nc:
+        await nc.publish("a", b"1")
+        await nc.drain()
+
+
+async def seen_by_its_own_callback(url: str) -> None:
+    nc = NATS()
+
+    async def reconnected() -> None:
+        print(nc.connected_url)
+
+    await nc.connect(url, reconnected_cb=reconnected)
+    async with nc:
+        await nc.publish("a", b"1")

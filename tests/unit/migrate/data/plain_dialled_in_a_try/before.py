@@ -1,0 +1,27 @@
+import sys
+
+import nats
+from nats.aio.client import Client as NATS
+
+
+async def request(url: str) -> bytes:
+    nc = NATS()
+
+    try:
+        await nc.connect(url)
+        print("connected")
+    except Exception as error:
+        print(f"not connected: {error}")
+        sys.exit(1)
+
+    try:
+        answer = await nc.request("echo", b"1")
+        return answer.data
+    finally:
+        await nc.close()
+
+
+async def probe(url: str) -> None:
+    """Nothing but a connection."""
+    nc = await nats.connect(url)
+    await nc.close()

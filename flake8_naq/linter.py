@@ -6,7 +6,7 @@ import ast
 from collections.abc import Sequence
 
 from flake8_naq.findings import Finding
-from flake8_naq.lifetimes import ModuleAnalysis, analyse
+from flake8_naq.lifetimes import Failure, ModuleAnalysis, analyse
 from flake8_naq.rules import all_rules
 from flake8_naq.settings import Settings, mentions_nats
 from flake8_naq.tiers import tier_of
@@ -46,16 +46,18 @@ def findings_of(analysis: ModuleAnalysis, filename: str, settings: Settings) -> 
         for rule in all_rules()
         for problem in rule.check(analysis)
     ]
-    findings += [
-        Finding(
-            getattr(failure.scope, "lineno", 1),
-            getattr(failure.scope, "col_offset", 0),
-            NOT_ANALYSED,
-            0,
-            f"`{failure.qualname or 'module'}` could not be analysed "
-            f"({type(failure.error).__name__}: {failure.error}): please report this function",
-            failure.qualname,
-        )
-        for failure in analysis.failures
-    ]
+    findings += [_not_analysed(failure) for failure in analysis.failures]
     return sorted(findings, key=lambda finding: (finding.line, finding.column, finding.code))
+
+
+def _not_analysed(failure: Failure) -> Finding:
+    error = failure.error
+    return Finding(
+        getattr(failure.scope, "lineno", 1),
+        getattr(failure.scope, "col_offset", 0),
+        NOT_ANALYSED,
+        0,
+        f"`{failure.qualname or 'the module'}` could not be analysed "
+        f"({type(error).__name__}: {error}): please report it, with the function's text",
+        failure.qualname,
+    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 ScopeNode: TypeAlias = (
     ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef
@@ -25,14 +25,55 @@ _NAMED = (
     ast.MatchAs,
     ast.MatchStar,
 )
-_LEAVES = (
-    ast.Name,
-    ast.Constant,
-    ast.expr_context,
-    ast.operator,
-    ast.cmpop,
-    ast.unaryop,
-    ast.boolop,
+# Of a node's fields, those that can lead to a scope, a call, an import or an attribute.
+_NOT_CHILDREN = frozenset(
+    [
+        "ctx",
+        "op",
+        "ops",
+        "id",
+        "attr",
+        "name",
+        "names",
+        "arg",
+        "kind",
+        "type_comment",
+        "level",
+        "module",
+        "conversion",
+        "is_async",
+        "simple",
+        "rest",
+        "kwd_attrs",
+        "tag",
+    ]
+)
+_NOTED = frozenset(
+    {
+        ast.Call,
+        ast.Attribute,
+        *_SCOPES,
+        ast.Import,
+        ast.ImportFrom,
+        ast.Global,
+        ast.Nonlocal,
+        ast.Try,
+        ast.TryStar,
+    }
+)
+_LEAVES = frozenset(
+    {
+        ast.Name,
+        ast.Constant,
+        ast.Pass,
+        ast.Break,
+        ast.Continue,
+        ast.alias,
+        type(None),
+        str,
+        int,
+        bool,
+    }
 )
 
 
@@ -74,12 +115,20 @@ class Scope:
 
 
 class Names:
-    """What the names of one module stand for."""
+    """What the names of one module stand for.
+
+    Attributes:
+        module: The module's own scope.
+        scopes: The scope that each node opens.
+        imports_from: Every ``from ... import``.
+        tries: Every ``try``.
+    """
 
     def __init__(self, tree: ast.Module) -> None:
         self.module = Scope(tree, None, "")
         self.scopes: dict[ScopeNode, Scope] = {tree: self.module}
-        self._stars: list[str] = []
+        self.imports_from: list[ast.ImportFrom] = []
+        self.tries: list[ast.Try | ast.TryStar] = []
         self._index(tree)
 
     def resolve(self, expression: ast.expr, scope: Scope) -> str | None:
@@ -148,40 +197,48 @@ class Names:
 
     def _index(self, tree: ast.Module) -> None:
         stack: list[tuple[ast.AST, Scope]] = [(tree, self.module)]
+        push = stack.append
         while stack:
             node, scope = stack.pop()
-            if isinstance(node, _SCOPES):
-                scope = self._open(node, scope)
-            elif isinstance(node, ast.Call):
-                scope.calls.append(node)
-            elif isinstance(node, ast.Attribute):
-                scope.attributes.append(node)
-            elif isinstance(node, ast.Import):
-                for alias in node.names:
-                    root = alias.name.partition(".")[0]
-                    scope.imports[alias.asname or root] = alias.name if alias.asname else root
-                continue
-            elif isinstance(node, ast.ImportFrom):
-                origin = "." * node.level + (node.module or "")
-                for alias in node.names:
-                    if alias.name == "*":
-                        self._stars.append(origin)
-                    else:
-                        scope.imports[alias.asname or alias.name] = f"{origin}.{alias.name}"
-                continue
-            elif isinstance(node, (ast.Global, ast.Nonlocal)):
-                scope.declared.update(node.names)
-                continue
-            for name in node._fields:
-                child = getattr(node, name, None)
-                if isinstance(child, list):
-                    stack.extend(
-                        (item, scope)
-                        for item in reversed(child)
-                        if isinstance(item, ast.AST) and not isinstance(item, _LEAVES)
-                    )
-                elif isinstance(child, ast.AST) and not isinstance(child, _LEAVES):
-                    stack.append((child, scope))
+            kind = node.__class__
+            if kind in _NOTED:
+                scope = self._note(node, scope)
+            for name in _children(kind):
+                child: Any = getattr(node, name, None)
+                if child.__class__ is list:
+                    for item in reversed(child):
+                        if item.__class__ not in _LEAVES:
+                            push((item, scope))
+                elif child.__class__ not in _LEAVES:
+                    push((child, scope))
+
+    def _note(self, node: ast.AST, scope: Scope) -> Scope:
+        """Take note of a node; gives the scope of what is inside it."""
+        if isinstance(node, ast.Call):
+            scope.calls.append(node)
+        elif isinstance(node, ast.Attribute):
+            scope.attributes.append(node)
+        elif isinstance(node, _SCOPES):
+            return self._open(node, scope)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            self._import(node, scope)
+        elif isinstance(node, (ast.Global, ast.Nonlocal)):
+            scope.declared.update(node.names)
+        elif isinstance(node, (ast.Try, ast.TryStar)):
+            self.tries.append(node)
+        return scope
+
+    def _import(self, node: ast.Import | ast.ImportFrom, scope: Scope) -> None:
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                root = alias.name.partition(".")[0]
+                scope.imports[alias.asname or root] = alias.name if alias.asname else root
+            return
+        self.imports_from.append(node)
+        origin = "." * node.level + (node.module or "")
+        for alias in node.names:
+            if alias.name != "*":
+                scope.imports[alias.asname or alias.name] = f"{origin}.{alias.name}"
 
     def _open(
         self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef, outer: Scope
@@ -198,6 +255,15 @@ class Names:
 
 
 _UNBOUND = ast.Constant(value=...)
+
+
+def _children(kind: type[ast.AST]) -> tuple[str, ...]:
+    if kind not in _CHILD_FIELDS:
+        _CHILD_FIELDS[kind] = tuple(name for name in kind._fields if name not in _NOT_CHILDREN)
+    return _CHILD_FIELDS[kind]
+
+
+_CHILD_FIELDS: dict[type[ast.AST], tuple[str, ...]] = {}
 
 
 def lookup_chain(scope: Scope) -> Iterator[Scope]:
@@ -223,12 +289,26 @@ def dotted(expression: ast.AST | None) -> str | None:
 
 def own_nodes(root: ast.AST) -> Iterator[ast.AST]:
     """The nodes of a scope without those of the scopes inside it (whose own nodes are given)."""
-    stack: list[ast.AST] = list(ast.iter_child_nodes(root))
+    stack = list(_inside(root))
     while stack:
         node = stack.pop()
         yield node
         if not isinstance(node, _SCOPES):
-            stack.extend(ast.iter_child_nodes(node))
+            stack += _inside(node)
+
+
+def _inside(node: ast.AST) -> list[ast.AST]:
+    """The nodes right inside a node, without contexts."""
+    found: list[ast.AST] = []
+    for name in node._fields:
+        if name == "ctx":
+            continue
+        child = getattr(node, name, None)
+        if child.__class__ is list:
+            found += [item for item in child if isinstance(item, ast.AST)]
+        elif isinstance(child, ast.AST):
+            found.append(child)
+    return found
 
 
 def _imported_by(call: ast.Call) -> str | None:

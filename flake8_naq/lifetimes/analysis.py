@@ -29,7 +29,8 @@ def analyse(tree: ast.Module, settings: Settings) -> ModuleAnalysis:
     context.fate_of = Fates(context).of
     analysis = ModuleAnalysis(tree, names)
     found: dict[Scope, list[Trace]] = {}
-    pending = [scope for scope in names.scopes.values() if _may_acquire(scope, context)]
+    wanted = context.vocabulary.opening_names | _aliases(tree, context.vocabulary.opening_names)
+    pending = [scope for scope in names.scopes.values() if _may_acquire(scope, names, wanted)]
     for scope in pending:
         found[scope] = _look_into(scope, context, analysis)
     for scope in pending:
@@ -50,18 +51,34 @@ def analyse(tree: ast.Module, settings: Settings) -> ModuleAnalysis:
     return analysis
 
 
-def _may_acquire(scope: Scope, context: Context) -> bool:
+def _aliases(tree: ast.Module, wanted: set[str]) -> set[str]:
+    """Names that the module gives to openers: ``connect_to_bus = nats.connect``."""
+    return {
+        target.id
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, (ast.Name, ast.Attribute))
+        if _last_name(node.value) in wanted
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+
+
+def _may_acquire(scope: Scope, names: Names, wanted: set[str]) -> bool:
     """Whether a scope calls anything whose last name is that of an opener or a context manager."""
-    wanted = context.vocabulary.opening_names
     for call in scope.calls:
-        function = call.func
-        last = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+        last = _last_name(call.func)
         if last in wanted:
             return True
-        origin = scope.imports.get(last) or context.names.module.imports.get(last)
+        origin = scope.imports.get(last) or names.module.imports.get(last)
         if origin is not None and origin.rpartition(".")[2] in wanted:
             return True
     return False
+
+
+def _last_name(node: ast.expr) -> str:
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def _look_into(scope: Scope, context: Context, analysis: ModuleAnalysis) -> list[Trace]:

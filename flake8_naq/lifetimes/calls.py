@@ -82,6 +82,7 @@ class Calls(Expressions):
         super().__init__(context, scope)
         self.expects_failure: ast.stmt | None = None
         self.managed_clients: set[Place] = set()
+        self._gathering = False
         # A node in a `finally` is lowered more than once and stays one fact.
         self._sites: dict[ast.Call, Site] = {}
         self._releases: dict[ast.Call, Release] = {}
@@ -108,6 +109,16 @@ class Calls(Expressions):
             return self._pass_through(node, last, awaited)
         return self._ordinary(node, name, own, last, awaited)
 
+    def opens(self, node: ast.expr) -> bool:
+        """Whether an expression is an acquiring call, so that who gets it will await it."""
+        if not isinstance(node, ast.Call):
+            return False
+        name = self.context.names.resolve(node.func, self.scope)
+        own = self.context.names.own_function(node.func, self.scope)
+        if self._acquires(name, own, awaited=True):
+            return True
+        return any(self.opens(argument) for argument in node.args[:1])
+
     # Acquiring
 
     def _acquires(self, name: str | None, own: Function | None, awaited: bool) -> Flavour | None:
@@ -124,7 +135,8 @@ class Calls(Expressions):
 
     def _acquire(self, node: ast.Call, flavour: Flavour, own: Function | None) -> Place:
         self._benign_arguments(node)
-        self.may_raise(node)
+        if not self._gathering:
+            self.may_raise(node)
         place = self.temporary(self.statement.end_lineno or node.lineno)
         site = self._site(node, flavour)
         self.emit(Acquire(place, site))
@@ -202,7 +214,12 @@ class Calls(Expressions):
 
     def _pass_through(self, node: ast.Call, last: str, awaited: bool) -> Place | None:
         self.discard(node.func)
+        if last == "gather" and any(self.opens(argument) for argument in node.args):
+            # What is gathered fails before any of it is at hand, as far as can be told.
+            self.may_raise(node)
+        outer, self._gathering = self._gathering, last == "gather"
         places = [self.value(argument, awaited=True) for argument in _arguments(node)]
+        self._gathering = outer
         fresh = any(place in self.fresh for place in places if place is not None)
         if not awaited and not fresh and not is_calm(node):
             self.may_raise(node, cancel=last in ("run", "run_until_complete"))

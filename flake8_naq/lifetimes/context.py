@@ -59,6 +59,17 @@ class Context:
     acquirers: dict[Function, Acquirer] = field(default_factory=dict)
     fate_of: Callable[[Function, str], ParameterFate] | None = None
     _clients: dict[Scope, set[str]] = field(default_factory=dict)
+    _knows_clients: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        imported = {
+            origin for scope in self.names.scopes.values() for origin in scope.imports.values()
+        }
+        self._knows_clients = any(
+            name == origin or name.startswith(origin + ".")
+            for origin in imported
+            for name in CLIENT_CLASSES
+        )
 
     def is_fixture(self, node: ast.AST) -> bool:
         """Whether a function is a pytest fixture: nothing is raised at its `yield`."""
@@ -79,6 +90,8 @@ class Context:
 
     def holds_client(self, place: str, scope: Scope) -> bool:
         """Whether a name or attribute is given such a client somewhere in its own scope."""
+        if not self._knows_clients:
+            return False
         root = place.partition(".")[0]
         if root in ("self", "cls"):
             holder = self.names.class_around(scope)

@@ -71,9 +71,10 @@ class ContextManagers(Calls):
     def _swallowing(
         self, node: _With, expression: ast.expr, called: str, rest: Sequence[ast.withitem]
     ) -> None:
-        self.discard(expression)
         after, raised, cancelled = Block(), Block(), Block()
         arguments = expression.args if isinstance(expression, ast.Call) else []
+        for argument in arguments:
+            self.discard(argument)
         swallowed = frozenset().union(*(exception_names(argument) for argument in arguments))
         if called in _EXPECTING:
             self.expects_failure = node.body[-1]

@@ -58,7 +58,7 @@ def _is_owned(trace: Trace, captured: list[Closure], lowered: Statements) -> boo
         lowered.yields or any(_is_known_elsewhere(place, lowered) for place in trace.stored_in)
     ):
         return True
-    if _closed_by_a_callback(site, captured):
+    if _closed_by_a_callback(site, lowered):
         return True
     handed_on = [closure for closure in captured if any(True for _ in _escapes_of(closure, site))]
     site.escapes += [Escape("captured", closure.node) for closure in handed_on]
@@ -90,8 +90,21 @@ def _escapes_of(closure: Closure, site: Site) -> Iterator[ast.AST]:
             yield node
 
 
-def _closed_by_a_callback(site: Site, captured: list[Closure]) -> bool:
-    return any(site.handle in closure.closes and (closure.escapes) for closure in captured)
+def _closed_by_a_callback(site: Site, lowered: Statements) -> bool:
+    """Whether a nested function that somebody is given closes it, itself or by another one."""
+    closing = {name for name, closure in lowered.closures.items() if site.handle in closure.closes}
+    if not closing:
+        return False
+    for _ in lowered.closures:
+        calling = {
+            name
+            for name, closure in lowered.closures.items()
+            if name not in closing and closing & closure.names.keys()
+        }
+        if not calling:
+            break
+        closing |= calling
+    return any(lowered.closures[name].escapes for name in closing)
 
 
 def _is_known_elsewhere(place: Place, lowered: Statements) -> bool:

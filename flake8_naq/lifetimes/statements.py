@@ -31,7 +31,7 @@ class Statements(ContextManagers):
         if isinstance(node, ast.Lambda):
             self.statement = ast.Expr(node.body)
             ast.copy_location(self.statement, node.body)
-            place = self.value(node.body, awaited=True)
+            place = self.value(node.body, awaited=self.opens(node.body))
             if place is not None:
                 self.emit(Leave(place, "returned", node.body))
         else:
@@ -54,12 +54,10 @@ class Statements(ContextManagers):
             case ast.Expr():
                 self.discard(node.value)
             case ast.Assign():
-                place = self.value(node.value)
-                for target in node.targets:
-                    self.bind(target, place, node.value)
+                self._assign(node.targets, node.value)
             case ast.AnnAssign():
                 if node.value is not None:
-                    self.bind(node.target, self.value(node.value), node.value)
+                    self._assign([node.target], node.value)
             case ast.AugAssign():
                 self._augmented(node)
             case ast.Return():
@@ -97,6 +95,13 @@ class Statements(ContextManagers):
             case ast.ClassDef():
                 self.emit(Forget(node.name))
 
+    def _assign(self, targets: Sequence[ast.expr], value: ast.expr) -> None:
+        place = self.value(value)
+        for target in targets:
+            self.bind(target, place, value)
+        if place is not None and place.startswith("%"):
+            self.emit(Forget(place))
+
     def _augmented(self, node: ast.AugAssign) -> None:
         place = self.value(node.value)
         target = dotted(node.target)
@@ -113,7 +118,7 @@ class Statements(ContextManagers):
             if isinstance(node.value, ast.Tuple):
                 elements = node.value.elts
             for element in elements:
-                place = self.value(element, awaited=not isinstance(element, ast.Name))
+                place = self.value(element, awaited=self.opens(element))
                 if place is None:
                     continue
                 if place in self.closures:

@@ -57,6 +57,7 @@ def acquirer_of(traces: list[Trace], function: Function) -> Acquirer | None:
     if kinds - {"argument"} != {"returned"} or (trace.releases and not trace.escaped_at_end):
         return None
     holders: dict[str, Returned] = {}
+    made: dict[ast.expr, Returned] = {derived.call: derived.kind for derived in trace.derived}
     if trace.site.handle is not None:
         holders[trace.site.handle] = "connection"
     for derived in trace.derived:
@@ -67,16 +68,17 @@ def acquirer_of(traces: list[Trace], function: Function) -> Acquirer | None:
         if not isinstance(node, ast.Return) or node.value is None:
             continue
         if isinstance(node.value, ast.Tuple):
-            parts = tuple(holders.get(dotted(part) or "") for part in node.value.elts)
+            parts = tuple(
+                made.get(_unwrapped(part)) or holders.get(dotted(part) or "")
+                for part in node.value.elts
+            )
             if "connection" in parts:
                 return Acquirer(parts, is_tuple=True)
         elif node.value in returned:
             if holders.get(dotted(node.value) or "") == "connection":
                 return Acquirer(("connection",), is_tuple=False)
-            if any(call is trace.site.call for call in ast.walk(node.value)):
-                unwrapped = node.value.value if isinstance(node.value, ast.Await) else node.value
-                if _gives_the_connection(unwrapped, trace.site.call):
-                    return Acquirer(("connection",), is_tuple=False)
+            if _gives_the_connection(_unwrapped(node.value), trace.site.call):
+                return Acquirer(("connection",), is_tuple=False)
     return None
 
 
@@ -85,10 +87,12 @@ def _gives_the_connection(node: ast.expr, call: ast.Call) -> bool:
     while node is not call:
         if not isinstance(node, ast.Call) or not node.args:
             return False
-        node = node.args[0]
-        if isinstance(node, ast.Await):
-            node = node.value
+        node = _unwrapped(node.args[0])
     return True
+
+
+def _unwrapped(node: ast.expr) -> ast.expr:
+    return node.value if isinstance(node, ast.Await) else node
 
 
 def _is_generator(function: Function) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from flake8_naq.lifetimes import ModuleAnalysis, Site
-from flake8_naq.names import Scope, dotted
+from flake8_naq.names import Names, Scope, dotted
 from flake8_naq.rules.rule import Example, Problem, Rule
 
 # What migration documents and other clients call things, and what nats-py calls them.
@@ -60,44 +60,55 @@ def _table() -> dict[str, Any]:
 def check(analysis: ModuleAnalysis) -> Iterator[Problem]:
     """Report names, methods and keywords that the table of nats-py does not have."""
     names = analysis.names
-    if not any(
-        origin.partition(".")[0] == "nats"
+    local = {
+        name
         for scope in names.scopes.values()
-        for origin in scope.imports.values()
-    ):
+        for name, origin in scope.imports.items()
+        if origin.partition(".")[0] == "nats"
+    }
+    if not local:
         return
-    yield from _imported(analysis)
-    yield from _attributes(analysis)
+    yield from _imported(names)
+    for scope in names.scopes.values():
+        yield from _attributes(names, scope, local)
     for site in analysis.sites:
         yield from _methods(site, names.scopes[site.scope])
 
 
-def _imported(analysis: ModuleAnalysis) -> Iterator[Problem]:
-    guarded = {
-        node
-        for block in ast.walk(analysis.tree)
-        if isinstance(block, ast.Try)
-        for statement in block.body
-        for node in ast.walk(statement)
-    }
-    for node in ast.walk(analysis.tree):
-        if isinstance(node, ast.ImportFrom) and not node.level and node not in guarded:
-            for alias in node.names:
-                if problem := _unknown(node.module or "", alias.name):
-                    yield Problem(node, problem)
+def _imported(names: Names) -> Iterator[Problem]:
+    for node in names.imports_from:
+        module = node.module or ""
+        if node.level or module.partition(".")[0] != "nats" or _is_guarded(node, names):
+            continue
+        for alias in node.names:
+            if problem := _unknown(module, alias.name):
+                yield Problem(node, problem)
 
 
-def _attributes(analysis: ModuleAnalysis) -> Iterator[Problem]:
-    for scope in analysis.names.scopes.values():
-        for node in scope.attributes:
-            origin = analysis.names.resolve(node.value, scope)
-            if origin is None or origin.partition(".")[0] != "nats":
-                continue
-            if problem := _unknown(origin, node.attr):
-                yield Problem(node, problem, scope.qualname)
-        for call in scope.calls:
-            if analysis.names.resolve(call.func, scope) == "nats.connect":
-                yield from _keywords(call, "nats.connect", scope)
+def _is_guarded(node: ast.ImportFrom, names: Names) -> bool:
+    """Whether an import stands in the body of a `try`."""
+    return any(
+        block.body[0].lineno <= node.lineno <= (block.body[-1].end_lineno or 0)
+        for block in names.tries
+    )
+
+
+def _attributes(names: Names, scope: Scope, local: set[str]) -> Iterator[Problem]:
+    for node in scope.attributes:
+        root = dotted(node)
+        if root is None or root.partition(".")[0] not in local:
+            continue
+        origin = names.resolve(node.value, scope)
+        if origin is None or origin.partition(".")[0] != "nats":
+            continue
+        if problem := _unknown(origin, node.attr):
+            yield Problem(node, problem, scope.qualname)
+    for call in scope.calls:
+        called = (dotted(call.func) or "").rpartition(".")[2]
+        if called not in local and called != "connect":
+            continue
+        if names.resolve(call.func, scope) == "nats.connect":
+            yield from _keywords(call, "nats.connect", scope)
 
 
 def _unknown(module: str, name: str) -> str | None:

@@ -15,6 +15,11 @@ KINDS = {
     "rule": "/rules/NAQ03/",
     "phases": "/phases/",
     "phase": "/phases/scheduler/",
+    "naq": "/naq/connections/",
+    "configuration": "/naq/configuration/",
+    "api": "/naq/api/connection/",
+    "commands": "/reference/naq-migrate/",
+    "benchmarks": "/benchmarks/",
 }
 
 

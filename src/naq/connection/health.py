@@ -21,7 +21,7 @@ _FLUSH_TIMEOUT = 5
 class ConnectionPerformance(TypedDict):
     """What ``measure_connection_performance`` measured.
 
-    Args:
+    Attributes:
         average_time: seconds that a connection took on average; 0 when none came about.
         min_time: seconds that the fastest took.
         max_time: seconds that the slowest took.

@@ -8,7 +8,6 @@ id, or a value under a key.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from types import TracebackType
 from typing import Final, Self
 
 import nats.errors
+import orjson
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
@@ -131,7 +131,7 @@ class PublishPipeline:
         del self._pending[key]
         if entry.future.done():
             return
-        answer = json.loads(msg.data)
+        answer = orjson.loads(msg.data)
         if "error" in answer:
             entry.future.set_exception(_api_error(answer["error"]))
         else:

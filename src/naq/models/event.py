@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from naq.exceptions import SerializationError
+import orjson
 
-_to_json = json.JSONEncoder(separators=(",", ":")).encode
+from naq.exceptions import SerializationError
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,7 @@ class Event:
         """
         document = {"type": self.type, "time": self.time, "data": self.data}
         try:
-            return _to_json(document).encode()
+            return orjson.dumps(document)
         except (TypeError, ValueError) as error:
             raise SerializationError(f"event {self.type}: {error}") from error
 
@@ -51,7 +50,7 @@ class Event:
             SerializationError: the bytes are no event.
         """
         try:
-            document = json.loads(data)
+            document = orjson.loads(data)
             return cls(document["type"], document["data"], document["time"])
         except (ValueError, TypeError, KeyError) as error:
             raise SerializationError(f"no event: {data[:40]!r}") from error

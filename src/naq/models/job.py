@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import functools
 import importlib
-import json
+import os
 import sys
 import time
-import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
+
+import orjson
 
 from naq.exceptions import JobError, SerializationError
 from naq.models.retry import (
@@ -35,8 +36,6 @@ FORMAT: Final = 1
 """The version of the wire form; a reader refuses a newer one."""
 
 _NO_RETRY: Final = Fixed(0)
-
-_to_json = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class JOB_STATUS(StrEnum):  # noqa: N801 - the name is older than the habit
@@ -135,7 +134,7 @@ class Job:
         if max_retries < 0:
             raise JobError(f"max_retries must be 0 or more, not {max_retries!r}")
         if job_id is None:
-            job_id = uuid.uuid4().hex
+            job_id = os.urandom(16).hex()
         else:
             _check_id(job_id)
         if not queue:
@@ -144,14 +143,14 @@ class Job:
         self.queue = queue
         self.timeout = timeout
         self.max_retries = max_retries
-        self.retry_on = exception_names(retry_on)
-        self.ignore_on = exception_names(ignore_on)
-        self.depends_on = _ids(depends_on)
+        self.retry_on = exception_names(retry_on) if retry_on else ()
+        self.ignore_on = exception_names(ignore_on) if ignore_on else ()
+        self.depends_on = _ids(depends_on) if depends_on else ()
         self.isolated = isolated
         self.keep_result = keep_result
         self.serializer = (
-            get_serializer(serializer) if isinstance(serializer, str) else serializer
-        ).name
+            serializer.name if not isinstance(serializer, str) else get_serializer(serializer).name
+        )
         self.created_at = time.time() if created_at is None else created_at
         self.function_name = function if isinstance(function, str) else name_of(function)
         if ":" not in self.function_name:
@@ -217,7 +216,7 @@ class Job:
         """
         head, _, body = data.partition(b"\n")
         try:
-            settings = json.loads(head)
+            settings = orjson.loads(head)
             if settings["naq"] > FORMAT:
                 raise SerializationError(
                     f"a job of format {settings['naq']}, written by a newer naq than this one"
@@ -244,22 +243,11 @@ class Job:
         job._wire = data
         return job
 
-    def renamed(self, job_id: str) -> Job:
-        """Return the same job under another id. The call is not read, but taken over as it is.
-
-        Raises:
-            JobError: the id is not legal.
-        """
-        _check_id(job_id)
-        head, _, body = self.serialize().partition(b"\n")
-        settings = json.loads(head) | {"id": job_id}
-        return Job.deserialize(_to_json(settings).encode() + b"\n" + body)
-
     def under_id(self, job_id: str) -> Job:
         """Return the same call as a job of another id, without reading the arguments."""
         head, _, body = self.serialize().partition(b"\n")
-        settings = json.loads(head) | {"id": job_id, "created": time.time()}
-        return Job.deserialize(json.dumps(settings, separators=(",", ":")).encode() + b"\n" + body)
+        settings = orjson.loads(head) | {"id": job_id, "created": time.time()}
+        return Job.deserialize(orjson.dumps(settings) + b"\n" + body)
 
     def describe(self) -> dict[str, Any]:
         """Return what a listing shows of the job, without reading the call."""
@@ -314,7 +302,7 @@ class Job:
             )
         parts = (call.args, call.kwargs, by_value) if by_value else (call.args, call.kwargs)
         body = get_serializer(self.serializer).dumps(parts)
-        return _to_json(head).encode() + b"\n" + body
+        return orjson.dumps(head) + b"\n" + body
 
     def _read_call(self) -> Call:
         assert self._body is not None
@@ -352,6 +340,7 @@ def name_of(function: Callable[..., Any]) -> str:
     return f"{named.__module__}:{named.__qualname__}"
 
 
+@functools.lru_cache(maxsize=1024)
 def is_importable(function: Callable[..., Any]) -> bool:
     """Whether another process finds this very function under its name."""
     module = getattr(function, "__module__", None)

@@ -6,14 +6,13 @@ that decide whether a job that comes back is tried again.
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass
 
+import orjson
+
 from naq.exceptions import SerializationError
 from naq.models.job import JOB_STATUS
-
-_to_json = json.JSONEncoder(separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +49,7 @@ class JobRecord:
             "worker": self.worker,
             "updated_at": self.updated_at or time.time(),
         }
-        return f"{self.status.value}\n{_to_json(said)}".encode()
+        return self.status.value.encode() + b"\n" + orjson.dumps(said)
 
     @classmethod
     def deserialize(cls, data: bytes | None) -> JobRecord:
@@ -61,6 +60,6 @@ class JobRecord:
         """
         head, _, tail = (data or b"").partition(b"\n")
         try:
-            return cls(status=JOB_STATUS(head.decode()), **json.loads(tail or b"{}"))
+            return cls(status=JOB_STATUS(head.decode()), **orjson.loads(tail or b"{}"))
         except (ValueError, TypeError) as error:
             raise SerializationError(f"no status of a job: {(data or b'')[:40]!r}") from error

@@ -53,9 +53,12 @@ def make_job(
         if args or kwargs:
             raise JobError("a job has its arguments and settings already: give it alone")
         return function
+    queue = queue or DEFAULT_QUEUE
+    if not kwargs:
+        return Job(function, args, queue=queue)
     settings = {name: kwargs[name] for name in kwargs.keys() & _OPTIONS}
     call = {name: value for name, value in kwargs.items() if name not in _OPTIONS}
-    return Job(function, args, call, queue=queue or DEFAULT_QUEUE, **settings)
+    return Job(function, args, call, queue=queue, **settings)
 
 
 class Queue:

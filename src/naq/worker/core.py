@@ -53,6 +53,7 @@ class Worker:
         memory_limit: bytes of memory that an isolated job may have; None is no limit.
         events: publish events of jobs and of the worker.
         burst: stop when the queues are empty.
+        nats_url: deprecated: a URL, by its older name.
 
     Raises:
         JobError: a setting makes no sense.
@@ -72,6 +73,7 @@ class Worker:
         memory_limit: int | None = None,
         events: bool = True,
         burst: bool = False,
+        nats_url: str | None = None,
     ) -> None:
         self.queues = (queues,) if isinstance(queues, str) else tuple(dict.fromkeys(queues))
         if not self.queues or not all(self.queues):
@@ -80,7 +82,7 @@ class Worker:
             raise JobError(f"concurrency must be 1 or more, not {concurrency}")
         if ack_wait <= 0:
             raise JobError(f"ack_wait must be a positive number of seconds, not {ack_wait!r}")
-        self.config = as_config(config)
+        self.config = as_config(config, nats_url)
         self.concurrency = concurrency
         self.worker_id = worker_id or f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self.prefetch = prefetch
@@ -92,6 +94,7 @@ class Worker:
         self.burst = burst
         self.completed = 0
         self.failed = 0
+        self.abandoned_threads = 0
         self.told_to_stop = asyncio.Event()
         self.told_to_hurry = asyncio.Event()
 
@@ -138,6 +141,7 @@ class Worker:
                         async with asyncio.timeout(RETRY_CONNECT_AFTER):
                             await self.told_to_stop.wait()
         finally:
+            self.abandoned_threads = executor.abandoned
             executor.shutdown()
 
     async def process_message(self, msg: Msg) -> None:

@@ -84,6 +84,7 @@ class Session:
         self._progress: dict[str, bytes] = {}
         self._running: set[Delivery] = set()
         self._mean = PREFETCH_TIME
+        self._prefetch = 0 if worker.prefetch is None else worker.prefetch
         self._breaking_off = False
         self._reconnects = self._conn.stats["reconnects"]
         self._pullers: list[Puller] = []
@@ -148,12 +149,12 @@ class Session:
         if len(self._in_hand) >= MAX_IN_HAND:
             return 0
         waiting = self._ready.qsize() + len(self._doubtful)
-        return self._worker.concurrency - len(self._running) + self._prefetch() - waiting
+        return self._worker.concurrency - len(self._running) + self._prefetch - waiting
 
-    def _prefetch(self) -> int:
-        if self._worker.prefetch is not None:
-            return self._worker.prefetch
-        return min(int(self._worker.concurrency * PREFETCH_TIME / self._mean), MAX_PREFETCH)
+    def _adapt_prefetch(self) -> None:
+        if self._worker.prefetch is None:
+            as_many = int(self._worker.concurrency * PREFETCH_TIME / self._mean)
+            self._prefetch = min(as_many, MAX_PREFETCH)
 
     def _deliver(self, msg: Msg) -> None:
         sequence, delivered = position(msg)
@@ -240,7 +241,6 @@ class Session:
             return
         job = delivery.job
         delivery.started_at = began = time.monotonic()
-        await self._settler.event("job.started", delivery)
         context = JobContext(
             job,
             delivery.attempt,
@@ -278,6 +278,7 @@ class Session:
         while True:
             await asyncio.sleep(TICK)
             self._guard.wind_up()
+            self._adapt_prefetch()
             try:
                 await self._look_after()
             except (nats.errors.Error, APIError, TimeoutError) as error:
@@ -298,6 +299,7 @@ class Session:
         for delivery in list(self._running):
             if not (delivery.over or delivery.recorded) and now - delivery.started_at > TICK:
                 await self._settler.record_start(delivery, wait=False)
+                self._settler.event("job.started", delivery)
         await self._send_progress()
         for queue, puller in zip(self._worker.queues, self._pullers, strict=True):
             if puller.consumer_lost:
@@ -330,7 +332,7 @@ class Session:
         manager = WorkerStatusManager(self._worker.config)
         await manager.update_worker_details(self._worker.worker_id, details)
         await self._say_status(self._status())
-        await self._settler.worker_event("worker.started", details)
+        self._settler.worker_event("worker.started", details)
 
     async def _sign_off(self) -> None:
         worker = self._worker
@@ -338,7 +340,8 @@ class Session:
         with suppress(nats.errors.Error, APIError, TimeoutError):
             await self._send_progress()
             await WorkerStatusManager(worker.config).remove_worker(worker.worker_id)
-            await self._settler.worker_event("worker.stopped", counts)
+            self._settler.worker_event("worker.stopped", counts)
+            await self._settler.flush()
             await self._conn.flush(FLUSH_TIMEOUT)
 
     # Stopping

@@ -42,6 +42,9 @@ STORE_AGAIN_AFTER = 5.0
 RECORD_TIMEOUT = 5.0
 """Seconds for which a job waits until its count of attempts is safe."""
 
+TOGETHER = 0.003
+"""Seconds in which acknowledgements and events come together."""
+
 
 class Settler:
     """Stores outcomes and acknowledges jobs, for one worker on one connection.
@@ -73,6 +76,7 @@ class Settler:
         self._events = events
         self._stored: deque[tuple[Delivery, bool]] = deque()
         self._trash: deque[Msg] = deque()
+        self._unsent: deque[Event] = deque()
         self._wake = asyncio.Event()
 
     async def complete(self, delivery: Delivery, outcome: Outcome) -> None:
@@ -97,7 +101,7 @@ class Settler:
             self._wake.set()
         if delivery.recorded:
             await self.record(delivery, JobRecord(status=JOB_STATUS.COMPLETED))
-        await self.event("job.completed", delivery)
+        self.event("job.completed", delivery)
 
     async def fail(self, delivery: Delivery, error: BaseException, *, final: bool = False) -> None:
         """Have a failed job tried again, or keep it among the failed jobs."""
@@ -119,7 +123,7 @@ class Settler:
         await self._store(delivery, Outcome(failure=failure).serialize(), succeeded=False)
         if delivery.recorded or delivery.record:
             await self.record(delivery, JobRecord(status=JOB_STATUS.FAILED, failures=attempt))
-        await self.event("job.failed", delivery, error=str(failure), attempts=attempt)
+        self.event("job.failed", delivery, error=str(failure), attempts=attempt)
 
     async def _retry(self, delivery: Delivery, error: BaseException) -> None:
         job, attempt = delivery.job, delivery.attempt
@@ -141,7 +145,7 @@ class Settler:
         await self.give_back(delivery, delay=delay)
         told = tell(error, attempt, self._worker)
         logger.info("%s failed, attempt %d; again in %.3g s: %s", job, attempt, delay, told)
-        await self.event("job.retrying", delivery, error=str(told), attempt=attempt, delay=delay)
+        self.event("job.retrying", delivery, error=str(told), attempt=attempt, delay=delay)
 
     async def give_back(self, delivery: Delivery, delay: float = 0.0) -> None:
         """Hand a job back to the server, for any worker to take after a delay in seconds."""
@@ -161,7 +165,7 @@ class Settler:
         with suppress(Exception):
             await asyncio.wait_for(await self.record(delivery, record), RECORD_TIMEOUT)
         await self.give_back(delivery)
-        await self.event("job.returned", delivery)
+        self.event("job.returned", delivery)
 
     def throw_away(self, msg: Msg) -> None:
         """Have a message deleted that is no job."""
@@ -197,8 +201,8 @@ class Settler:
         future.add_done_callback(_look_away)
         return future
 
-    async def event(self, kind: str, delivery: Delivery, **more: Any) -> None:
-        """Publish an event of a job, without a wait."""
+    def event(self, kind: str, delivery: Delivery, **more: Any) -> None:
+        """Have an event of a job published."""
         if not self._events:
             return
         job = delivery.job
@@ -211,16 +215,13 @@ class Settler:
         }
         if delivery.started_at:
             data["duration"] = round(time.monotonic() - delivery.started_at, 6)
-        await self._publish(Event(kind, data))
+        self._unsent.append(Event(kind, data))
+        self._wake.set()
 
-    async def worker_event(self, kind: str, data: dict[str, Any]) -> None:
-        """Publish an event of the worker, without a wait."""
+    def worker_event(self, kind: str, data: dict[str, Any]) -> None:
+        """Have an event of the worker published."""
         if self._events:
-            await self._publish(Event(kind, {"worker": self._worker, **data}))
-
-    async def _publish(self, event: Event) -> None:
-        with suppress(nats.errors.Error):  # an event is worth less than a job
-            await self._conn.publish(event.subject, event.serialize())
+            self._unsent.append(Event(kind, {"worker": self._worker, **data}))
 
     async def _store(self, delivery: Delivery, data: bytes, *, succeeded: bool) -> None:
         future = await self._pipeline.publish(
@@ -238,23 +239,36 @@ class Settler:
         self._wake.set()
 
     async def acknowledge(self) -> None:
-        """Acknowledge jobs as their results are stored, until cancelled."""
+        """Acknowledge jobs as their results are stored, and send events, until cancelled.
+
+        Neither is urgent: what has come together in a few milliseconds goes out at once, which
+        spares both sides a wake-up a job.
+        """
         while True:
             await self._wake.wait()
+            await asyncio.sleep(TOGETHER)
             self._wake.clear()
-            while self._trash:
-                with suppress(nats.errors.Error):
-                    await self._trash.popleft().term()
-            while self._stored:
-                delivery, succeeded = self._stored.popleft()
-                if delivery.refused:
-                    await self.give_back(delivery, delay=STORE_AGAIN_AFTER)
-                    continue
-                if succeeded:
-                    await self._succeeded(delivery.job.job_id)
-                with suppress(nats.errors.Error):  # it comes back, and its result is found
-                    await delivery.msg.ack()
-                self._done(delivery)
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Send the acknowledgements and events that are due."""
+        while self._unsent:
+            event = self._unsent.popleft()
+            with suppress(nats.errors.Error):  # an event is worth less than a job
+                await self._conn.publish(event.subject, event.serialize())
+        while self._trash:
+            with suppress(nats.errors.Error):
+                await self._trash.popleft().term()
+        while self._stored:
+            delivery, succeeded = self._stored.popleft()
+            if delivery.refused:
+                await self.give_back(delivery, delay=STORE_AGAIN_AFTER)
+                continue
+            if succeeded:
+                await self._succeeded(delivery.job.job_id)
+            with suppress(nats.errors.Error):  # it comes back, and its result is found
+                await delivery.msg.ack()
+            self._done(delivery)
 
 
 def is_worth_a_retry(delivery: Delivery, error: BaseException) -> bool:

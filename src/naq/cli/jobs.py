@@ -1,0 +1,341 @@
+"""``naq enqueue``, ``naq job``, ``naq queue``, ``naq schedule`` and ``naq failed``."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from naq.buckets import JOB_RESULTS, ensure_buckets
+from naq.cli.output import (
+    AnyQueue,
+    AsJson,
+    QueueName,
+    Url,
+    ago,
+    as_json,
+    command,
+    config_of,
+    fail,
+    say,
+    table,
+)
+from naq.exceptions import JobError, NaqError
+from naq.models.job import Job
+from naq.models.schedule import Schedule
+from naq.names import DEFAULT_QUEUE
+from naq.queue import control, scheduled
+from naq.queue.core import Queue, queue_sizes
+from naq.results import Results
+from naq.worker.failed import FailedJobs
+
+job = typer.Typer(no_args_is_help=True, help="One job: status, result, cancel.")
+queue = typer.Typer(no_args_is_help=True, help="Queues: list, purge.")
+schedule = typer.Typer(
+    no_args_is_help=True, help="Scheduled jobs: list, add, pause, resume, cancel."
+)
+failed = typer.Typer(no_args_is_help=True, help="Failed jobs: list, show, requeue, purge.")
+
+JobId = Annotated[str, typer.Argument(help="The job's id.")]
+FunctionName = Annotated[str, typer.Argument(help="The function, as package.module:function.")]
+Arguments = Annotated[
+    list[str] | None,
+    typer.Argument(help="Its arguments, each as JSON, or else as text; name=value by name."),
+]
+
+
+def parse_arguments(given: list[str] | None) -> tuple[list[Any], dict[str, Any]]:
+    """Return the positional and the named arguments of a call from the command line's words."""
+    args: list[Any] = []
+    kwargs: dict[str, Any] = {}
+    for word in given or ():
+        name, equals, value = word.partition("=")
+        if equals and name.isidentifier():
+            kwargs[name] = _value(value)
+        else:
+            args.append(_value(word))
+    return args, kwargs
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+@command
+async def enqueue(
+    function: FunctionName,
+    arguments: Arguments = None,
+    queue: QueueName = DEFAULT_QUEUE,
+    job_id: Annotated[str | None, typer.Option("--id", help="The job's id.")] = None,
+    retries: Annotated[int, typer.Option(help="How often a failed job is tried again.")] = 0,
+    retry_delay: Annotated[float, typer.Option(help="Seconds before a retry.")] = 0.0,
+    timeout: Annotated[float | None, typer.Option(help="Seconds that it may take.")] = None,
+    delay: Annotated[float | None, typer.Option("--in", help="Seconds from now.")] = None,
+    after: Annotated[
+        list[str] | None, typer.Option("--after", help="Id of a job that must succeed first.")
+    ] = None,
+    isolated: Annotated[bool, typer.Option(help="Run it in a process of its own.")] = False,
+    serializer: Annotated[str, typer.Option(help="json or cloudpickle.")] = "cloudpickle",
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the result.")] = False,
+    url: Url = None,
+    json_: AsJson = False,
+) -> None:
+    """Put a job into a queue."""
+    args, kwargs = parse_arguments(arguments)
+    made = Job(
+        function,
+        args,
+        kwargs,
+        job_id=job_id,
+        queue=queue,
+        max_retries=retries,
+        retry=retry_delay,
+        timeout=timeout,
+        depends_on=after or (),
+        isolated=isolated,
+        serializer=serializer,
+    )
+    config = config_of(url)
+    if delay is not None:
+        await Queue(queue, config).enqueue_in(delay, made)
+    else:
+        await Queue(queue, config).enqueue(made)
+    if wait:
+        await ensure_buckets(config, (JOB_RESULTS,))
+        value = await Results(config).fetch_job_result(made.job_id)
+        as_json({"job_id": made.job_id, "result": value}) if json_ else say(repr(value))
+    elif json_:
+        as_json(made.describe())
+    else:
+        say(made.job_id)
+
+
+@job.command("status")
+@command
+async def job_status(job_id: JobId, url: Url = None, json_: AsJson = False) -> None:
+    """Show where a job stands."""
+    info = await control.get_job(job_id, config_of(url))
+    if info is None:
+        raise JobError(f"nothing is known of a job {job_id!r}")
+    shown = info.describe()
+    if json_:
+        as_json(shown)
+        return
+    trace = shown.pop("traceback", "")
+    table(("", ""), ((key, value) for key, value in shown.items() if value not in (None, [])))
+    if trace:
+        say(f"\n{trace.rstrip()}")
+
+
+@job.command("result")
+@command
+async def job_result(
+    job_id: JobId,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for it.")] = 0.0,
+    url: Url = None,
+    json_: AsJson = False,
+) -> None:
+    """Print the result of a job. It is unpickled here, unless its job was JSON."""
+    await ensure_buckets(config_of(url), (JOB_RESULTS,))
+    value = await Results(config_of(url)).fetch_job_result(job_id, timeout=timeout)
+    as_json({"job_id": job_id, "result": value}) if json_ else say(repr(value))
+
+
+@job.command("cancel")
+@command
+async def job_cancel(job_id: JobId, url: Url = None, json_: AsJson = False) -> None:
+    """Take back a job that is scheduled, waits for others, or is in a queue."""
+    cancelled = await control.cancel_job(job_id, config_of(url))
+    if not cancelled:
+        raise JobError(f"there is no scheduled, waiting or queued job {job_id!r}")
+    as_json({"job_id": job_id, "cancelled": True}) if json_ else say("cancelled")
+
+
+@queue.command("list")
+@command
+async def queue_list(url: Url = None, json_: AsJson = False) -> None:
+    """List the queues that hold jobs, and how many."""
+    sizes = await queue_sizes(config_of(url))
+    if json_:
+        as_json(sizes)
+    else:
+        table(("queue", "jobs"), sizes.items(), empty="every queue is empty")
+
+
+@queue.command("purge")
+@command
+async def queue_purge(
+    name: Annotated[str, typer.Argument(help="Name of the queue.")],
+    url: Url = None,
+    json_: AsJson = False,
+) -> None:
+    """Remove every job from a queue."""
+    count = await Queue(name, config_of(url)).purge()
+    as_json({"queue": name, "purged": count}) if json_ else say(f"{count} jobs removed")
+
+
+@schedule.command("list")
+@command
+async def schedule_list(url: Url = None, json_: AsJson = False) -> None:
+    """List the scheduled jobs, the next due first."""
+    listed = await scheduled.list_schedules(config_of(url))
+    if json_:
+        as_json([_schedule_as_json(each) for each in listed])
+        return
+    table(
+        ("job", "function", "queue", "runs", "next", "status"),
+        (
+            (
+                each.job_id,
+                Job.deserialize(each.payload).function_name if each.payload else "",
+                each.queue,
+                _rule(each),
+                ago(each.run_at) if each.run_at else "",
+                each.status.value,
+            )
+            for each in listed
+        ),
+        empty="nothing is scheduled",
+    )
+
+
+def _rule(schedule: Schedule) -> str:
+    if schedule.cron:
+        return f"{schedule.cron} {schedule.timezone}"
+    return f"every {schedule.interval:g} s" if schedule.interval else "once"
+
+
+def _schedule_as_json(schedule: Schedule) -> dict[str, Any]:
+    document = dataclasses.asdict(schedule)
+    payload = document.pop("payload")
+    document["run_at"] = schedule.run_at.isoformat() if schedule.run_at else None
+    document["function"] = Job.deserialize(payload).function_name if payload else None
+    return document
+
+
+@schedule.command("add")
+@command
+async def schedule_add(
+    function: FunctionName,
+    arguments: Arguments = None,
+    cron: Annotated[str | None, typer.Option(help="A cron expression.")] = None,
+    every: Annotated[float | None, typer.Option(help="Seconds between two runs.")] = None,
+    at: Annotated[datetime | None, typer.Option(help="The (first) run, in UTC.")] = None,
+    repeat: Annotated[int | None, typer.Option(help="How many runs. By default for ever.")] = None,
+    timezone: Annotated[str, typer.Option(help="IANA name of the zone of --cron.")] = "UTC",
+    queue: QueueName = DEFAULT_QUEUE,
+    job_id: Annotated[str | None, typer.Option("--id", help="The job's id.")] = None,
+    url: Url = None,
+    json_: AsJson = False,
+) -> None:
+    """Have a job run at a time, or again and again, by a scheduler."""
+    args, kwargs = parse_arguments(arguments)
+    made = Job(function, args, kwargs, job_id=job_id, queue=queue)
+    where = Queue(queue, config_of(url))
+    first = at.replace(tzinfo=UTC) if at else None
+    if cron is None and every is None:
+        if first is None:
+            fail("give --cron, --every or --at")
+            return
+        await where.enqueue_at(first, made)
+    else:
+        await where.schedule(
+            made, cron=cron, interval=every, repeat=repeat, run_at=first, timezone=timezone
+        )
+    as_json(made.describe()) if json_ else say(made.job_id)
+
+
+@schedule.command("pause")
+@command
+async def schedule_pause(job_id: JobId, url: Url = None, json_: AsJson = False) -> None:
+    """Let a scheduled job stay stored, and not run."""
+    changed = await scheduled.pause_scheduled_job(job_id, config_of(url))
+    as_json(_schedule_as_json(changed)) if json_ else say("paused")
+
+
+@schedule.command("resume")
+@command
+async def schedule_resume(job_id: JobId, url: Url = None, json_: AsJson = False) -> None:
+    """Let a paused job run again."""
+    changed = await scheduled.resume_scheduled_job(job_id, config_of(url))
+    as_json(_schedule_as_json(changed)) if json_ else say("resumed")
+
+
+@schedule.command("cancel")
+@command
+async def schedule_cancel(job_id: JobId, url: Url = None, json_: AsJson = False) -> None:
+    """Remove a scheduled job."""
+    if not await scheduled.cancel_scheduled_job(job_id, config_of(url)):
+        raise NaqError(f"there is no scheduled job {job_id!r}")
+    as_json({"job_id": job_id, "cancelled": True}) if json_ else say("cancelled")
+
+
+@failed.command("list")
+@command
+async def failed_list(queue: AnyQueue = None, url: Url = None, json_: AsJson = False) -> None:
+    """List the jobs that have failed for good, the latest first."""
+    listed = await FailedJobs(config_of(url)).list(queue)
+    if json_:
+        as_json([each.describe() for each in listed])
+        return
+    table(
+        ("job", "function", "queue", "attempts", "failed", "error"),
+        (
+            (
+                each.job.job_id,
+                each.job.function_name,
+                each.job.queue,
+                each.failure.attempts,
+                ago(each.failure.failed_at),
+                str(each.failure).partition("\n")[0],
+            )
+            for each in listed
+        ),
+        empty="no job has failed",
+    )
+
+
+@failed.command("show")
+@command
+async def failed_show(job_id: JobId, url: Url = None, json_: AsJson = False) -> None:
+    """Show why a job failed, with the worker's traceback."""
+    each = await FailedJobs(config_of(url)).get(job_id)
+    if each is None:
+        raise JobError(f"there is no failed job {job_id!r}")
+    as_json(each.describe()) if json_ else say(each.failure.traceback.rstrip())
+
+
+@failed.command("requeue")
+@command
+async def failed_requeue(
+    job_ids: Annotated[list[str] | None, typer.Argument(help="Ids of failed jobs.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
+    queue: AnyQueue = None,
+    url: Url = None,
+    json_: AsJson = False,
+) -> None:
+    """Put failed jobs into their queues again."""
+    jobs = FailedJobs(config_of(url))
+    if every == bool(job_ids):
+        fail("give the ids of failed jobs, or --all")
+    if every:
+        count = await jobs.requeue_all(queue)
+    else:
+        for job_id in job_ids or ():
+            await jobs.requeue(job_id)
+        count = len(job_ids or ())
+    as_json({"requeued": count}) if json_ else say(f"{count} jobs requeued")
+
+
+@failed.command("purge")
+@command
+async def failed_purge(queue: AnyQueue = None, url: Url = None, json_: AsJson = False) -> None:
+    """Remove every failed job, or those of one queue."""
+    count = await FailedJobs(config_of(url)).purge(queue)
+    as_json({"purged": count}) if json_ else say(f"{count} failed jobs removed")

@@ -1,0 +1,51 @@
+"""The command ``naq``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from naq import __version__
+from naq.cli import jobs, run
+
+app = typer.Typer(
+    name="naq",
+    help="A job queue on NATS JetStream.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"naq {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _naq(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """A job queue on NATS JetStream."""
+
+
+app.command("worker")(run.worker)
+app.command("scheduler")(run.scheduler)
+app.command("server")(run.server)
+app.command("enqueue")(jobs.enqueue)
+app.add_typer(jobs.job, name="job")
+app.add_typer(jobs.queue, name="queue")
+app.add_typer(jobs.schedule, name="schedule")
+app.add_typer(jobs.failed, name="failed")
+app.command("workers")(run.workers)
+app.add_typer(run.events, name="events")
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,109 @@
+"""What the command line prints: tables for people, JSON for programs, errors in one line."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+import sys
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, ParamSpec, TypeVar
+
+import nats.errors
+import nats.js.errors
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from naq.config import Config, get_config
+from naq.exceptions import NaqError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+console = Console()
+errors = Console(stderr=True)
+
+Url = Annotated[
+    str | None,
+    typer.Option("--url", "-u", help="URL of the NATS server. By default as configured."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+QueueName = Annotated[str, typer.Option("--queue", "-q", help="Name of the queue.")]
+AnyQueue = Annotated[
+    str | None, typer.Option("--queue", "-q", help="Only this queue. By default all.")
+]
+
+
+def config_of(url: str | None) -> Config | str:
+    """Return what a command hands on as its configuration."""
+    return get_config() if url is None else url
+
+
+def command(function: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
+    """Make a coroutine a command: run it, and tell its errors in one line."""
+
+    @functools.wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            asyncio.run(function(*args, **kwargs))
+        except NaqError as error:
+            fail(str(error))
+        except nats.js.errors.APIError as error:
+            fail(f"the server refuses: {error.description}")
+        except (nats.errors.Error, TimeoutError) as error:
+            fail(f"the server does not answer: {type(error).__name__}")
+        except KeyboardInterrupt:
+            raise typer.Exit(130) from None
+
+    return run
+
+
+def fail(message: str) -> None:
+    """Say what went wrong on standard error, and end with exit code 1."""
+    errors.print(f"[red]naq:[/red] {escape(message)}", soft_wrap=True, highlight=False)
+    raise typer.Exit(1)
+
+
+def as_json(value: Any) -> None:
+    """Print a value as JSON on one line."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
+    sys.stdout.flush()
+
+
+def say(message: str) -> None:
+    """Print a line."""
+    console.print(escape(message), soft_wrap=True, highlight=False)
+
+
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str = "nothing there"
+) -> None:
+    """Print rows as a table, or say that there are none."""
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        shown.add_column(column, overflow="fold")
+    for row in rows:
+        shown.add_row(*(escape("" if cell is None else str(cell)) for cell in row))
+    if shown.row_count:
+        console.print(shown)
+    else:
+        say(empty)
+
+
+def ago(when: datetime | float) -> str:
+    """Return how long ago something was, or how soon it is, in one unit."""
+    moment = when if isinstance(when, datetime) else datetime.fromtimestamp(when, UTC)
+    seconds = (datetime.now(UTC) - moment).total_seconds()
+    size, unit = next(
+        (
+            (size, unit)
+            for size, unit in ((86400, "d"), (3600, "h"), (60, "min"))
+            if abs(seconds) >= size
+        ),
+        (1, "s"),
+    )
+    count = f"{abs(seconds) / size:.0f} {unit}"
+    return f"{count} ago" if seconds >= 0 else f"in {count}"

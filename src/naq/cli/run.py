@@ -1,0 +1,269 @@
+"""``naq worker``, ``naq scheduler``, ``naq server``, ``naq workers``, ``naq events``."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+import os
+import re
+import signal
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.logging import RichHandler
+
+from naq.buckets import WORKER_DETAILS, WORKER_STATUS, ensure_buckets
+from naq.cli.output import (
+    AsJson,
+    Url,
+    ago,
+    as_json,
+    command,
+    config_of,
+    console,
+    errors,
+    fail,
+    say,
+    table,
+)
+from naq.events import EventManager
+from naq.models.event import Event
+from naq.names import DEFAULT_QUEUE
+from naq.scheduler import Scheduler
+from naq.server import NatsServer, ServerNotFoundError, ServerStartError, run_nats_server
+from naq.streams import ACK_WAIT
+from naq.worker.core import Worker
+from naq.worker.status import WorkerStatusManager
+
+_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")]
+
+
+def _log(verbose: bool) -> None:
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.INFO,
+        format="%(message)s",
+        handlers=[RichHandler(console=errors, show_path=False, markup=False)],
+    )
+    logging.getLogger("asyncio").setLevel(logging.INFO)
+
+
+def _bytes(text: str | None) -> int | None:
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+)\s*([kmg]?)i?b?", text.strip().lower())
+    if match is None:
+        raise typer.BadParameter("a number of bytes, such as 512m or 2g")
+    return int(match[1]) * _UNITS[match[2]]
+
+
+def worker(
+    queues: Annotated[list[str] | None, typer.Argument(help="Names of queues.")] = None,
+    concurrency: Annotated[
+        int, typer.Option("--concurrency", "-c", min=1, help="How many jobs run at once.")
+    ] = 10,
+    worker_id: Annotated[str | None, typer.Option("--id", help="The worker's name.")] = None,
+    burst: Annotated[bool, typer.Option("--burst", help="Stop when the queues are empty.")] = False,
+    prefetch: Annotated[
+        int | None, typer.Option(min=0, help="Jobs that wait in the worker. By default as needed.")
+    ] = None,
+    ack_wait: Annotated[
+        float, typer.Option(help="Seconds of silence after which its jobs go to another worker.")
+    ] = ACK_WAIT,
+    shutdown_timeout: Annotated[
+        float, typer.Option(help="Seconds that running jobs have when it is told to stop.")
+    ] = 30.0,
+    memory_limit: Annotated[
+        str | None, typer.Option(help="Memory of an isolated job, such as 512m.")
+    ] = None,
+    events: Annotated[bool, typer.Option(help="Publish events.")] = True,
+    url: Url = None,
+    verbose: Verbose = False,
+) -> None:
+    """Run jobs until SIGTERM or SIGINT; a second signal does not wait for those that run."""
+    _log(verbose)
+    if not sys.flags.safe_path and "" not in sys.path:
+        # As `python -m` does: the jobs' modules are those of the folder that one stands in.
+        sys.path.insert(0, str(Path.cwd()))
+
+    @command
+    async def run() -> None:
+        made = Worker(
+            queues or DEFAULT_QUEUE,
+            config_of(url),
+            concurrency=concurrency,
+            worker_id=worker_id,
+            prefetch=prefetch,
+            ack_wait=ack_wait,
+            shutdown_timeout=shutdown_timeout,
+            memory_limit=_bytes(memory_limit),
+            events=events,
+            burst=burst,
+        )
+        logging.getLogger("naq").info(
+            "worker %s takes jobs from %s", made.worker_id, ", ".join(made.queues)
+        )
+        await made.run()
+        logging.getLogger("naq").info("%d completed, %d failed", made.completed, made.failed)
+        _leave_stuck_threads(made)
+
+    run()
+
+
+def _leave_stuck_threads(made: Worker) -> None:
+    """End the process although a thread still runs a job that has timed out, or was given back."""
+    if made.abandoned_threads:
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
+
+
+def scheduler(url: Url = None, verbose: Verbose = False) -> None:
+    """Put scheduled jobs into their queues when they are due, until SIGTERM or SIGINT.
+
+    Several may run: one of them leads, and the others take over when it is gone.
+    """
+    _log(verbose)
+
+    @command
+    async def run() -> None:
+        made = Scheduler(config_of(url))
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, made.stop)
+        logging.getLogger("naq").info("scheduler %s stands by", made.scheduler_id)
+        await made.run()
+
+    run()
+
+
+def server(
+    port: Annotated[int, typer.Option("--port", "-p", help="Port; 0 for a free one.")] = 4222,
+    store: Annotated[
+        Path | None, typer.Option(help="Folder for what is stored. By default it is temporary.")
+    ] = None,
+    json_: AsJson = False,
+) -> None:
+    """Run a NATS server for development, on the loopback interface, until SIGTERM or SIGINT."""
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        if store is None:
+            with run_nats_server(port=port) as running:
+                _serve(running, json_)
+        else:
+            store.mkdir(parents=True, exist_ok=True)
+            kept = NatsServer(store, port=port)
+            kept.start()
+            try:
+                _serve(kept, json_)
+            finally:
+                kept.stop()
+    except (ServerNotFoundError, ServerStartError) as error:
+        fail(str(error))
+
+
+def _serve(running: NatsServer, json_: bool) -> None:
+    if json_:
+        as_json({"url": running.url, "pid": running.pid, "store": str(running.directory)})
+    else:
+        say(f"NATS server at {running.url}, log in {running.log}. Ctrl-C ends it.")
+    try:
+        os.waitpid(running.pid, 0)
+        fail(f"the server has ended; see {running.log}")
+    except KeyboardInterrupt:
+        return
+
+
+@command
+async def workers(
+    stale_after: Annotated[
+        float | None, typer.Option(help="Seconds of silence after which one is presumed dead.")
+    ] = None,
+    url: Url = None,
+    json_: AsJson = False,
+) -> None:
+    """List the workers."""
+    await ensure_buckets(config_of(url), (WORKER_STATUS, WORKER_DETAILS))
+    listed = await WorkerStatusManager(config_of(url)).list_workers(stale_after=stale_after)
+    if json_:
+        as_json([dataclasses.asdict(each) for each in listed])
+        return
+    table(
+        ("worker", "status", "queues", "concurrency", "host", "last seen"),
+        (
+            (
+                each.worker_id,
+                "stale" if each.stale else each.status.value,
+                ", ".join(each.details.get("queues", ())),
+                each.details.get("concurrency"),
+                each.details.get("host"),
+                ago(each.last_seen),
+            )
+            for each in listed
+        ),
+        empty="there are no workers",
+    )
+
+
+events = typer.Typer(no_args_is_help=True, help="Events: watch, history, stats.")
+
+Pattern = Annotated[str, typer.Argument(help="Types, with NATS's wildcards: job.* or job.failed.")]
+Span = Annotated[float, typer.Option("--since", help="Seconds into the past.")]
+
+
+@events.command("watch")
+@command
+async def events_watch(pattern: Pattern = ">", url: Url = None, json_: AsJson = False) -> None:
+    """Print events as they come, until Ctrl-C."""
+    async for event in EventManager(config_of(url)).watch(pattern):
+        _show(event, json_)
+
+
+@events.command("history")
+@command
+async def events_history(
+    pattern: Pattern = ">",
+    since: Span = 3600.0,
+    limit: Annotated[int, typer.Option("--limit", "-n", help="How many of the latest.")] = 100,
+    url: Url = None,
+    json_: AsJson = False,
+) -> None:
+    """Print past events, the oldest first."""
+    start = datetime.now(UTC) - timedelta(seconds=since)
+    for event in await EventManager(config_of(url)).history(pattern, since=start, limit=limit):
+        _show(event, json_)
+
+
+@events.command("stats")
+@command
+async def events_stats(since: Span = 3600.0, url: Url = None, json_: AsJson = False) -> None:
+    """Count events by their type, and jobs by their queue."""
+    stats = await EventManager(config_of(url)).stats(since)
+    if json_:
+        as_json({**dataclasses.asdict(stats), "rate": stats.rate})
+        return
+    table(("event", "count"), stats.counts.items(), empty="nothing has happened")
+    if stats.queues:
+        console.print()
+        table(
+            ("queue", "completed", "failed"),
+            (
+                (name, counts.get("completed", 0), counts.get("failed", 0))
+                for name, counts in stats.queues.items()
+            ),
+        )
+
+
+def _show(event: Event, json_: bool) -> None:
+    if json_:
+        as_json(dataclasses.asdict(event))
+        return
+    moment = datetime.fromtimestamp(event.time).astimezone()
+    said = " ".join(f"{name}={value}" for name, value in event.data.items())
+    say(f"{moment:%H:%M:%S.%f} {event.type} {said}")

@@ -1,0 +1,141 @@
+"""5,000 no-op jobs, one worker process, results stored: naq beside bare nats-py.
+
+Run it with ``python tests/benchmarks/queue/throughput.py``. Each round runs both on fresh servers,
+one after the other; the figures are medians of the rounds. *drain* is a worker that finds all jobs
+there; *end to end* is enqueue, one by one, while the worker works.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import jobs
+import nats
+from nats.js import JetStreamContext
+from nats.js.api import RetentionPolicy
+
+import naq
+from naq.buckets import ensure_buckets
+from naq.server import run_nats_server
+
+Prepare = Callable[[str], Awaitable[None]]
+Enqueue = Callable[[str, int], Awaitable[None]]
+
+
+@contextmanager
+def worker(kind: str, url: str) -> Iterator[None]:
+    """Run a worker process."""
+    command = [sys.executable, Path(jobs.__file__), kind, url]
+    process = subprocess.Popen(command)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+async def prepare_naq(url: str) -> None:
+    """Make what is made once."""
+    await ensure_buckets(url)
+    await naq.enqueue(jobs.noop, config=url, queue="other")
+
+
+async def enqueue_naq(url: str, count: int) -> None:
+    """Enqueue one by one."""
+    for _ in range(count):
+        await naq.enqueue(jobs.noop, config=url)
+
+
+async def prepare_bare(url: str) -> None:
+    """Make what is made once."""
+    async with await nats.connect(url) as nc:
+        js = nc.jetstream()
+        await js.add_stream(name="bare", subjects=["bare.>"], retention=RetentionPolicy.WORK_QUEUE)
+        await js.create_key_value(bucket="results", direct=True)
+
+
+async def enqueue_bare(url: str, count: int) -> None:
+    """Publish one by one, with a message id and a payload of the size of naq's."""
+    payload = naq.Job(jobs.noop).serialize()
+    async with await nats.connect(url) as nc:
+        js = nc.jetstream()
+        for number in range(count):
+            await js.publish(f"bare.{number}", payload, headers={"Nats-Msg-Id": str(number)})
+
+
+KINDS: dict[str, tuple[Prepare, Enqueue, str]] = {
+    "bare nats-py": (prepare_bare, enqueue_bare, "KV_results"),
+    "naq": (prepare_naq, enqueue_naq, "KV_job_results"),
+}
+
+
+async def until_stored(js: JetStreamContext, stream: str, count: int) -> None:
+    """Wait until the bucket of results holds so many."""
+    while (await js.stream_info(stream)).state.messages < count:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+
+
+async def measure(kind: str, count: int) -> tuple[float, float, float]:
+    """Return jobs a second: enqueue, drain, end to end."""
+    prepare, enqueue, results = KINDS[kind]
+    short = kind.split()[0]
+    rates = []
+    with run_nats_server() as server:
+        await prepare(server.url)
+        async with await nats.connect(server.url) as nc:
+            js = nc.jetstream()
+            began = time.perf_counter()
+            await enqueue(server.url, count)
+            rates.append(count / (time.perf_counter() - began))
+            with worker(short, server.url):
+                await until_stored(js, results, 1)
+                began, done = time.perf_counter(), (await js.stream_info(results)).state.messages
+                await until_stored(js, results, count)
+                rates.append((count - done) / (time.perf_counter() - began))
+        await naq.close_all_connections()
+    with run_nats_server() as server:
+        await prepare(server.url)
+        async with await nats.connect(server.url) as nc:
+            js = nc.jetstream()
+            with worker(short, server.url):
+                await asyncio.sleep(1)
+                began = time.perf_counter()
+                await enqueue(server.url, count)
+                await until_stored(js, results, count)
+                rates.append(count / (time.perf_counter() - began))
+        await naq.close_all_connections()
+    return rates[0], rates[1], rates[2]
+
+
+async def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--jobs", type=int, default=5000)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    rounds: dict[str, list[tuple[float, float, float]]] = {kind: [] for kind in KINDS}
+    for _ in range(options.rounds):
+        for kind in KINDS:
+            rounds[kind].append(await measure(kind, options.jobs))
+    medians = {
+        kind: [statistics.median(r) for r in zip(*rs, strict=True)] for kind, rs in rounds.items()
+    }
+    print(f"{'jobs/s':<14}{'enqueue':>10}{'drain':>10}{'end to end':>12}")
+    for kind, (enqueue, drain, whole) in medians.items():
+        print(f"{kind:<14}{enqueue:>10.0f}{drain:>10.0f}{whole:>12.0f}")
+    ratios = [
+        mine / bare for mine, bare in zip(medians["naq"], medians["bare nats-py"], strict=True)
+    ]
+    print(f"{'naq / bare':<14}{ratios[0]:>10.2f}{ratios[1]:>10.2f}{ratios[2]:>12.2f}")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -10,6 +10,7 @@ from typing import Any
 
 from recorder import record, side_by_side
 from recorder.phases import ROOT, Phase
+from recorder.reference.markdown import cell_text
 
 LONGEST_RESULT = 160
 """Characters of a result that a page shows; the record holds all of them."""
@@ -27,10 +28,6 @@ def _table(rows: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines) + "\n"
 
 
-def _escape(text: str) -> str:
-    return text.replace("|", "\\|")
-
-
 def _tab(title: str, content: str) -> str:
     indented = "\n".join(f"    {line}".rstrip() for line in content.splitlines())
     return f'=== "{title}"\n\n{indented}\n\n'
@@ -44,7 +41,7 @@ def _findings(documents: list[dict[str, Any]]) -> str:
     rows = [["Code", "Where", "Finding"]]
     for found in documents:
         where = f"`{found['path'].partition('before/')[2]}:{found['line']}`"
-        rows.append([_rule_link(found["code"]), where, _escape(found["text"])])
+        rows.append([_rule_link(found["code"]), where, cell_text(found["text"])])
     return _table(rows)
 
 
@@ -59,7 +56,9 @@ def remaining(phase: Phase) -> str:
     if not left:
         return "The linter finds nothing in the result.\n"
     rows = [["Code", "Where", "What `naq-migrate` says"]]
-    rows += [[_rule_link(one["code"]), f"`{one['place']}`", _escape(one["reason"])] for one in left]
+    rows += [
+        [_rule_link(one["code"]), f"`{one['place']}`", cell_text(one["reason"])] for one in left
+    ]
     return _table(rows)
 
 
@@ -147,7 +146,7 @@ def calls(phase: Phase) -> str:
         outcome = (
             f"`{_short(step['result'])}`" if "result" in step else f"raises `{step['raised']}`"
         )
-        rows.append([step["call"], _escape(outcome)])
+        rows.append([step["call"], cell_text(outcome)])
     return f'<div class="calls" markdown>\n\n{_table(rows)}\n</div>\n'
 
 

@@ -12,8 +12,11 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def cell_text(text: str) -> str:
-    """Text as a table's cell can hold it."""
-    return text.replace("|", "\\|").replace("\n", " ")
+    """Text as a table's cell can hold it. A bar within backticks ends no cell, and needs no mark."""
+    parts = text.replace("\n", " ").split("`")
+    return "`".join(
+        part if number % 2 else part.replace("|", "\\|") for number, part in enumerate(parts)
+    )
 
 
 def fence(language: str, text: str, *, title: str = "", marked: Iterable[int] = ()) -> str:

@@ -92,7 +92,8 @@ class Builder:
         """End the block: what follows only runs if `node` did not raise (or was cancelled)."""
         block = self.current
         block.raises = self.exceptional("raise")
-        if cancel:
+        # Who is cancelled in the middle of cleaning up is not told to clean up better.
+        if cancel and not self.finally_depth:
             block.cancels = self.exceptional("cancel")
         block.raising_line = getattr(node, "lineno", block.line)
         self.advance()
@@ -101,6 +102,7 @@ class Builder:
         """End the block for good: `node` raises."""
         block = self.current
         block.raising_line = getattr(node, "lineno", block.line)
+        block.raises_on = True
         if cancelling:
             block.cancels = self.exceptional("cancel")
         else:

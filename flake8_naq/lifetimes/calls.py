@@ -82,7 +82,10 @@ class Calls(Expressions):
         super().__init__(context, scope)
         self.expects_failure: ast.stmt | None = None
         self.managed_clients: set[Place] = set()
+        # How many blocks around the current point expect their body to fail.
+        self.expecting = 0
         self._gathering = False
+        self._in_task = False
         # A node in a `finally` is lowered more than once and stays one fact.
         self._sites: dict[ast.Call, Site] = {}
         self._releases: dict[ast.Call, Release] = {}
@@ -217,9 +220,11 @@ class Calls(Expressions):
         if last == "gather" and any(self.opens(argument) for argument in node.args):
             # What is gathered fails before any of it is at hand, as far as can be told.
             self.may_raise(node)
-        outer, self._gathering = self._gathering, last == "gather"
+        outer = self._gathering, self._in_task
+        self._gathering = last == "gather"
+        self._in_task = not awaited and last in ("create_task", "ensure_future")
         places = [self.value(argument, awaited=True) for argument in _arguments(node)]
-        self._gathering = outer
+        self._gathering, self._in_task = outer
         fresh = any(place in self.fresh for place in places if place is not None)
         if not awaited and not fresh and not is_calm(node):
             self.may_raise(node, cancel=last in ("run", "run_until_complete"))
@@ -255,7 +260,7 @@ class Calls(Expressions):
         result: Place | None = None
         if receiver is not None and last in CLOSING_METHODS and not node.args:
             method: ReleaseMethod = "close" if last == "close" else "drain"
-            self.emit(Close(receiver, self._release(node, method)))
+            self.emit(Close(receiver, self._release(node, method), self._in_task))
         elif name is not None and vocabulary.closes(name):
             self._close_by_helper(node)
         elif isinstance(function, ast.Attribute) and last in DERIVING_METHODS and receiver:
@@ -271,12 +276,27 @@ class Calls(Expressions):
             and receiver is not None
             and last in _CONTAINER_METHODS
         ):
-            self.emit(Use(receiver, function.value, awaited))
+            self.emit(Use(receiver, function.value, awaited and not self.expecting))
             self._put_into(node, receiver, awaited)
+        elif name is not None and name.startswith("nats.") and node.args:
+            result = self._lend(node)
         else:
             result = self._unknown(node, own, last, receiver, awaited)
         if not awaited and not is_calm(node):
             self.may_raise(node)
+        return result
+
+    def _lend(self, node: ast.Call) -> Place | None:
+        """What nats-py makes around a connection (``add_service``, ``Msg``) never closes it."""
+        result: Place | None = None
+        for argument in _arguments(node):
+            place = self.value(argument)
+            if place in self.closures:
+                continue
+            if place is not None and result is None:
+                result = self._derive(node, place, argument, "other")
+            elif place is not None:
+                self.emit(Use(place, argument))
         return result
 
     def _put_into(self, node: ast.Call, container: Place, awaited: bool) -> None:
@@ -323,7 +343,8 @@ class Calls(Expressions):
             self._derived[node] = Derived(kind, None, node, self.statement, parent, bucket)
         place = self.temporary(self.statement.end_lineno or node.lineno)
         derived = self._derived[node]
-        self.emit(Derive(place, source, derived, source_node))
+        live = kind != "jetstream" and not self.expecting
+        self.emit(Derive(place, source, derived, source_node, live))
         self.derivations[place] = derived
         return place
 
@@ -346,7 +367,7 @@ class Calls(Expressions):
     ) -> Place | None:
         function = node.func
         if receiver is not None and isinstance(function, ast.Attribute):
-            live = awaited and last not in _HARMLESS_METHODS
+            live = awaited and not self.expecting and last not in _HARMLESS_METHODS
             self.emit(Use(receiver, function.value, live))
         if isinstance(function, ast.Name) and function.id in self.closures:
             for closed in self.closures[function.id].closes:

@@ -147,7 +147,8 @@ class Flow:
             after = State(holders, facts, block.returning_line, unsure)
         for target in block.successors:
             self._arrive(target, (status, straight), after)
-        fresh = way in ("straight", "returned")
+        # The last line that raised is the one to tell; a `raise` in a handler tells the first.
+        fresh = way in ("straight", "returned") or not block.raises_on
         after = State(holders, facts, block.raising_line if fresh else line, unsure)
         if block.raises is not None:
             self._arrive(block.raises, (status, "raised" if fresh else way), after)

@@ -53,12 +53,16 @@ class Wrap:
 
 @dataclass(eq=False, slots=True)
 class Derive:
-    """`place` holds a handle that is derived from what `source` holds."""
+    """`place` holds a handle that is derived from what `source` holds.
+
+    `live` when deriving it needs an open connection.
+    """
 
     place: Place
     source: Place
     derived: Derived
     node: ast.expr
+    live: bool = False
 
 
 @dataclass(eq=False, slots=True)
@@ -80,10 +84,14 @@ class Use:
 
 @dataclass(eq=False, slots=True)
 class Close:
-    """`source` is closed; None for a close that names no connection."""
+    """`source` is closed; None for a close that names no connection.
+
+    It is only `begun` where a task does it.
+    """
 
     source: Place | None
     release: Release
+    begun: bool = False
 
 
 @dataclass(eq=False, slots=True)
@@ -146,6 +154,7 @@ class Block:
         raises: Where an exception goes, after the steps; None when nothing can raise.
         cancels: Where a cancellation goes.
         raising_line: The line of what can raise.
+        raises_on: Whether it is a `raise`, which in a handler goes on with what was caught.
         returning_line: The line of the ``return`` that ends it, 0 for another end.
         order: Place in the order of processing; a successor mostly has a higher one.
     """
@@ -156,6 +165,7 @@ class Block:
     raises: Block | None = None
     cancels: Block | None = None
     raising_line: int = 0
+    raises_on: bool = False
     returning_line: int = 0
     order: int = -1
 

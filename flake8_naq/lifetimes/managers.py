@@ -78,8 +78,11 @@ class ContextManagers(Calls):
         swallowed = frozenset().union(*(exception_names(argument) for argument in arguments))
         if called in _EXPECTING:
             self.expects_failure = node.body[-1]
+            self.expecting += 1
         self.catching(raised, cancelled, lambda: self.with_items(node, rest))
-        self.expects_failure = None
+        if called in _EXPECTING:
+            self.expects_failure = None
+            self.expecting -= 1
         self.go(after)
         raised.successors.append(after)
         if not swallowed & (ERRORS | EVERYTHING):

@@ -29,9 +29,9 @@ def conclude(trace: Trace, lowered: Statements) -> None:
         for name in _names_of(site):
             uses.update(dict.fromkeys(closure.names.get(name, ())))
     site.uses = sorted(uses, key=_position)
-    site.uses_after_close = sorted(
-        (use for use in trace.used_closed if use not in trace.used_open), key=_position
-    )
+    if not trace.close_begun:
+        closed_before = [use for use in trace.used_closed if use not in trace.used_open]
+        site.uses_after_close = sorted(closed_before, key=_position)
     site.managed = site.managed or trace.managed
     site.collected = trace.collected
     site.left_then_closed = trace.left_then_closed

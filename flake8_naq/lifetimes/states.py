@@ -89,6 +89,7 @@ class Trace:
     left_then_closed: bool = False
     escaped_at_end: bool = False
     closer_handed_on: bool = False
+    close_begun: bool = False
     comes_round: bool = False
     managed: bool = False
     collected: bool = False
@@ -153,7 +154,8 @@ class Stepper:
             case Acquire():
                 if step.site is self.trace.site and self.way == "straight":
                     self.trace.comes_round = True
-                return self._kill(step.place)
+                # A client that connects again is open again, and with it its handles.
+                return self.holders.get(step.place) != CONNECTION and self._kill(step.place)
         return True
 
     # Holders
@@ -233,7 +235,7 @@ class Stepper:
         self.holders[step.place] = HANDLE
         if self.status != "closed":
             self.trace.used_open.add(step.node)
-        elif step.derived.kind != "jetstream":
+        elif step.live:
             self.trace.used_closed.setdefault(step.node)
 
     def _wrap(self, step: Wrap) -> None:
@@ -256,6 +258,7 @@ class Stepper:
             if self.status == "escaped" and release.in_finally:
                 self.trace.left_then_closed = True
             self.status = "closed"
+            self.trace.close_begun |= step.begun
         elif kind is not None and step.source is not None:
             if kind == BOX:
                 self._note_escape("argument", release.call)

@@ -51,6 +51,72 @@ async def publish(url, subject, data):
 """,
             {5: "01 11"},
         ),
+        Example(
+            "an early return",
+            """\
+import nats
+
+
+async def publish(url, subject, data):
+    nc = await nats.connect(url)
+    try:
+        if not data:
+            return
+        await nc.publish(subject, data)
+    except Exception:
+        await nc.close()
+        raise
+    await nc.close()
+""",
+            {5: "01 11"},
+        ),
+        Example(
+            "an await between the connection and its `try`",
+            """\
+import nats
+
+
+async def consume(url, stream):
+    nc = await nats.connect(url)
+    js = nc.jetstream()
+    await js.add_stream(name=stream)
+    try:
+        await js.publish(stream, b"")
+    finally:
+        await nc.close()
+""",
+            {5: "02 11"},
+        ),
+        Example(
+            "nats-py's own helpers borrow a connection and never close it",
+            """\
+import nats
+import nats.micro
+
+
+async def serve(url):
+    nc = await nats.connect(url)
+    service = await nats.micro.add_service(nc, name="time", version="1.0.0")
+    await service.stopped.wait()
+""",
+            {6: "01 11"},
+        ),
+        Example(
+            "a context manager that closes on the straight path only",
+            """\
+from contextlib import asynccontextmanager
+
+import nats
+
+
+@asynccontextmanager
+async def connected(url):
+    nc = await nats.connect(url)
+    yield nc
+    await nc.close()
+""",
+            {8: "11"},
+        ),
     ),
     good=(
         Example(
@@ -63,6 +129,66 @@ async def publish(url, subject, data):
     async with await nats.connect(url) as nc:
         await nc.publish(subject, data)
 """,
+        ),
+        Example(
+            "handed to an object that has to close it",
+            """\
+import nats
+from shop.service import Service
+
+
+async def main(url):
+    nc = await nats.connect(url)
+    service = Service(nc)
+    await service.run()
+""",
+        ),
+        Example(
+            "returned inside a copy",
+            """\
+from dataclasses import replace
+
+import nats
+
+
+async def connected(service, url):
+    nc = await nats.connect(url)
+    return replace(service, nc=nc)
+""",
+        ),
+    ),
+    misses=(
+        Example(
+            "a factory that fails half-way",
+            """\
+import nats
+
+
+async def connected(url):
+    nc = await nats.connect(url)
+    await nc.flush()
+    return nc
+""",
+        ),
+        Example(
+            "a cancellation in the middle of the cleaning up",
+            """\
+import nats
+
+
+async def consume(url, stream):
+    nc = await nats.connect(url)
+    js = nc.jetstream()
+    try:
+        await js.publish(stream, b"")
+    finally:
+        try:
+            await js.delete_stream(stream)
+        except Exception:
+            print("no stream")
+        await nc.close()
+""",
+            {5: "02"},
         ),
     ),
     check=check,

@@ -100,6 +100,21 @@ class Link:
         await self.nc.publish("back", b"")
 """,
         ),
+        Example(
+            "a test that expects it",
+            """\
+import nats
+import nats.errors
+import pytest
+
+
+async def test_closed(url):
+    async with await nats.connect(url) as nc:
+        await nc.flush()
+    with pytest.raises(nats.errors.ConnectionClosedError):
+        await nc.publish("late", b"")
+""",
+        ),
     ),
     check=check,
 )

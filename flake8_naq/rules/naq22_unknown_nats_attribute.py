@@ -72,7 +72,10 @@ def check(analysis: ModuleAnalysis) -> Iterator[Problem]:
     for scope in names.scopes.values():
         yield from _attributes(names, scope, local)
     for site in analysis.sites:
-        yield from _methods(site, names.scopes[site.scope])
+        scope = names.scopes[site.scope]
+        # The other library of that first name has handles of its own.
+        if names.resolve(site.call.func, scope) != "nats.client.connect":
+            yield from _methods(site, scope)
 
 
 def _imported(names: Names) -> Iterator[Problem]:

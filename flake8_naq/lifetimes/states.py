@@ -288,7 +288,8 @@ class Stepper:
         if step.kind == "stored" and step.place is not None:
             self.trace.stored_in.add(step.place)
         self._note_escape(step.kind, step.node)
-        if self.status == "open":
+        # What is yielded comes back.
+        if self.status == "open" and step.kind != "yielded":
             self.status = "escaped"
 
     def _hand(self, step: Hand) -> None:

@@ -9,13 +9,18 @@ from flake8_naq.rules.rule import Example, Problem, Rule
 
 def check(analysis: ModuleAnalysis) -> Iterator[Problem]:
     """Report every connection that some path leaves open, with the most telling path."""
-    for site in analysis.manual:
+    for site in analysis.sites:
         if site.leaks:
             yield Problem(site.call, _message(site, site.leaks[0]), site.qualname, site)
 
 
 def _message(site: Site, leak: Leak) -> str:
     name = named(site)
+    if site.owned:
+        return (
+            f"{name} stays open when line {leak.line} raises what the caller's block raises: "
+            "put the `yield` into a `try` and close in `finally`"
+        )
     if not any(release.matches for release in site.releases):
         return f"{name} is never closed: use {cure(site)}"
     where = {

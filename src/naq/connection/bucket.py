@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Any, TypeVar
+from types import TracebackType
+from typing import Any, Self, TypeVar
 
 import nats.errors
 from nats.js import JetStreamContext
 from nats.js.errors import (
     APIError,
     BucketNotFoundError,
+    InvalidKeyError,
     KeyNotFoundError,
     NoStreamResponseError,
     ServiceUnavailableError,
 )
-from nats.js.kv import KeyValue
+from nats.js.kv import KeyValue, _is_key_valid
 
 from naq.config import Config
 from naq.connection.dial import where
-from naq.exceptions import NaqJetStreamError, NaqTimeoutError
+from naq.connection.leases import Lease, LeasedClient, connect
+from naq.connection.metrics import count_failure
+from naq.connection.pool import standing_connection
+from naq.exceptions import NaqConnectionClosedError, NaqJetStreamError, NaqTimeoutError
 
 _STREAM_NOT_FOUND = 10059
 """nats-server's error code."""
+
+_MAY_BE_GONE = (APIError, NoStreamResponseError, nats.errors.NoRespondersError)
 
 T = TypeVar("T")
 
@@ -51,51 +58,84 @@ async def bind(jetstream: JetStreamContext, bucket: str, config: Config) -> KeyV
         ) from error
 
 
-class LeasedKeyValue(KeyValue):
+class LeasedKeyValue(Lease, KeyValue):
     """A bucket for the time of a lease.
 
     It was bound earlier, perhaps by another lease, so that the bucket may be gone by now. An
     operation that fails for that reason raises what binding it now would raise.
+
+    Args:
+        bucket: the bucket.
+        config: what connection to take a lease on; it begins with ``async with``.
     """
 
-    __slots__ = ("_bound", "_js")
+    __slots__ = ("_bucket", "_client", "_config", "_js")
 
-    _bound: dict[str, KeyValue]
+    _client: LeasedClient | None
     _js: JetStreamContext
 
-    @classmethod
-    def of(
-        cls, shared: KeyValue, jetstream: JetStreamContext, bound: dict[str, KeyValue]
-    ) -> LeasedKeyValue:
-        """Return a lease's view of a bucket.
+    def __init__(self, bucket: str, config: Config) -> None:
+        # Not nats-py's: the bound bucket's state is everybody's.
+        self._bucket = bucket
+        self._client = None
+        self._config = config
+        self._shared = None
 
-        Args:
-            shared: the bucket as it was bound.
-            jetstream: the lease's JetStream context.
-            bound: the bound buckets by name, which a missing one leaves.
-        """
-        view = cls.__new__(cls)
-        view.__dict__ = shared.__dict__
-        view._js = jetstream
-        view._bound = bound
-        return view
+    async def __aenter__(self) -> Self:
+        shared = standing_connection(self._config) or await connect(self._config)
+        bound = shared.buckets.get(self._bucket)
+        if bound is None:
+            try:
+                bound = await bind(shared.jetstream, self._bucket, self._config)
+            except BaseException:
+                shared.release()
+                count_failure()
+                raise
+            shared.buckets[self._bucket] = bound
+        self._begin(shared)
+        self.__dict__ = bound.__dict__
+        self._js = shared.jetstream
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._js = _ENDED
+        try:
+            if self._client is not None:
+                await self._client.close()
+        finally:
+            self._end()
+
+    async def put(self, key: str, value: bytes, validate_keys: bool = True) -> int:
+        """Put a value and return its revision."""
+        if validate_keys and not _is_key_valid(key):
+            raise InvalidKeyError(key)
+        try:
+            return (await self._js.publish(f"{self._pre}{key}", value)).seq
+        except _MAY_BE_GONE as error:
+            await self._say_if_gone(error)
+            raise
 
     async def _checked(self, operation: Awaitable[T]) -> T:
         try:
             return await operation
-        except (APIError, NoStreamResponseError, nats.errors.NoRespondersError) as error:
-            if _may_mean_no_bucket(error):
-                self._bound.pop(self._name, None)
-                # Says so when it is gone. When it is not, JetStream has another trouble.
-                await self._js.key_value(self._name)
+        except _MAY_BE_GONE as error:
+            await self._say_if_gone(error)
             raise
+
+    async def _say_if_gone(self, error: Exception) -> None:
+        """Raise ``BucketNotFoundError`` where the bucket is gone, and bind it anew."""
+        if self._shared is None or not _may_mean_no_bucket(error):
+            return
+        self._shared.buckets.pop(self._bucket, None)
+        await bind(self._js, self._bucket, self._config)
 
     async def _get(self, key: str, revision: int | None = None) -> KeyValue.Entry:
         return await self._checked(super()._get(key, revision))
-
-    async def put(self, key: str, value: bytes, validate_keys: bool = True) -> int:
-        """Put a value and return its revision."""
-        return await self._checked(super().put(key, value, validate_keys))
 
     async def _update(self, *arguments: Any, **options: Any) -> int:
         return await self._checked(super()._update(*arguments, **options))
@@ -120,7 +160,28 @@ class LeasedKeyValue(KeyValue):
 
     async def watch(self, keys: Any, *arguments: Any, **options: Any) -> KeyValue.KeyWatcher:
         """Watch the keys that match a pattern, until the lease ends."""
-        return await self._checked(super().watch(keys, *arguments, **options))
+        if self._shared is None:
+            raise _ended()
+        if self._client is None:
+            self._client = LeasedClient.of(self._shared)
+        bucket = KeyValue(
+            self._name, self._stream, self._pre, self._client.jetstream(), self._direct
+        )
+        return await self._checked(bucket.watch(keys, *arguments, **options))
+
+
+class _Ended:
+    """What a bucket works on after its lease."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise _ended()
+
+
+def _ended() -> NaqConnectionClosedError:
+    return NaqConnectionClosedError("the lease on this bucket has ended")
+
+
+_ENDED: Any = _Ended()
 
 
 def _may_mean_no_bucket(error: Exception) -> bool:

@@ -1,29 +1,15 @@
-"""The clients that leases hand out: views of one shared client that can't hurt each other.
-
-A view is a client like any other, with the shared client's state as its own: the same
-dictionary. What belongs to the lease alone lives in slots.
-"""
+"""nats-py's client, mended where a shared connection can't bear its ways."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from typing import Any
 
 import nats.errors
-from nats.aio.client import Client
-from nats.aio.msg import Msg
-from nats.aio.subscription import (
-    DEFAULT_SUB_PENDING_BYTES_LIMIT,
-    DEFAULT_SUB_PENDING_MSGS_LIMIT,
-    Subscription,
-)
-from nats.js import JetStreamContext
+from nats.aio.client import DEFAULT_PENDING_SIZE, Client
 
 
 class NaqClient(Client):
-    """nats-py's client, mended where a shared connection can't bear its ways."""
+    """A client that fails at once in an outage, survives a cancelled flush, and can be dropped."""
 
     tls_required = False
 
@@ -33,6 +19,21 @@ class NaqClient(Client):
         if self.tls_required and writer and writer.get_extra_info("ssl_object") is None:
             raise nats.errors.SecureConnWantedError
         return super()._connect_command()
+
+    async def _process_op_err(self, e: Exception) -> None:
+        # While there is no connection, nats-py would keep what is published, and send it long
+        # after its publishers were told that they had failed. Without room it says so at once.
+        self._max_pending_size = 0
+        await super()._process_op_err(e)
+
+    async def force_reconnect(self) -> None:
+        """Leave this server for another one."""
+        self._max_pending_size = 0
+        await super().force_reconnect()
+
+    def buffer_again(self) -> None:
+        """Wait at full buffers again, after an outage."""
+        self._max_pending_size = DEFAULT_PENDING_SIZE
 
     async def _process_pong(self) -> None:
         # The answer to a flush that was cancelled, or came too late, would end the reading.
@@ -78,163 +79,3 @@ class NaqClient(Client):
             socket = getattr(writer.get_extra_info("socket"), "_sock", None)
             if socket is not None:
                 socket.close()
-
-    async def publish(
-        self,
-        subject: str,
-        payload: bytes = b"",
-        reply: str = "",
-        headers: dict[str, str] | None = None,
-    ) -> None:
-        """Publish a message, or refuse to while there is no connection.
-
-        nats-py keeps such messages and sends them after the reconnection, long after their
-        publishers were told that they had failed.
-
-        Raises:
-            nats.errors.OutboundBufferLimitError: there is no connection at the moment.
-        """
-        if not (self.is_connected or self.is_closed):
-            raise nats.errors.OutboundBufferLimitError
-        await super().publish(subject, payload, reply, headers)
-
-
-class LeasedClient(NaqClient):
-    """One lease's view of a shared client.
-
-    Its ``close`` and ``drain`` end this view and the subscriptions made on it, nothing else.
-    """
-
-    __slots__ = ("_ended", "_jetstream", "_release", "_shared_jetstream", "_subscriptions")
-
-    _ended: bool
-    _jetstream: LeasedJetStream | None
-    _release: Callable[[], None]
-    _shared_jetstream: JetStreamContext
-    _subscriptions: list[Subscription]
-
-    @classmethod
-    def of(
-        cls, shared: NaqClient, jetstream: JetStreamContext, release: Callable[[], None]
-    ) -> LeasedClient:
-        """Return a new view.
-
-        Args:
-            shared: the client.
-            jetstream: its JetStream context.
-            release: called once, when the view ends.
-        """
-        view = cls.__new__(cls)
-        view.__dict__ = shared.__dict__
-        view._ended = False
-        view._jetstream = None
-        view._release = release
-        view._shared_jetstream = jetstream
-        view._subscriptions = []
-        return view
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether the lease has ended or the connection was closed."""
-        return self._ended or self._status == Client.CLOSED
-
-    @property
-    def is_connected(self) -> bool:
-        """Whether the lease lasts and the connection stands."""
-        return not self._ended and super().is_connected
-
-    async def subscribe(
-        self,
-        subject: str,
-        queue: str = "",
-        cb: Callable[[Msg], Awaitable[None]] | None = None,
-        future: asyncio.Future[Any] | None = None,
-        max_msgs: int = 0,
-        pending_msgs_limit: int = DEFAULT_SUB_PENDING_MSGS_LIMIT,
-        pending_bytes_limit: int = DEFAULT_SUB_PENDING_BYTES_LIMIT,
-    ) -> Subscription:
-        """Subscribe until the lease ends."""
-        subscription = await super().subscribe(
-            subject, queue, cb, future, max_msgs, pending_msgs_limit, pending_bytes_limit
-        )
-        self._subscriptions.append(subscription)
-        return subscription
-
-    def jetstream(self, **opts: Any) -> JetStreamContext:
-        """Return the JetStream context of the lease, or one with options of its own."""
-        if opts:
-            return JetStreamContext(self, **opts)
-        if self._jetstream is None:
-            self._jetstream = LeasedJetStream.of(self._shared_jetstream, self)
-        return self._jetstream
-
-    async def connect(self, *_arguments: Any, **_options: Any) -> None:
-        """Refuse: a lease is connected already.
-
-        Raises:
-            nats.errors.Error: always.
-        """
-        raise nats.errors.Error("naq: a leased connection is connected already")
-
-    async def close(self) -> None:
-        """End this lease and its subscriptions. The connection stays open for the others."""
-        if self._ended:
-            return
-        try:
-            if self._subscriptions:
-                await self._unsubscribe()
-        finally:
-            self._ended = True
-            self._release()
-
-    async def _unsubscribe(self) -> None:
-        for subscription in self._subscriptions:
-            # One that ended before, or a connection that is gone, has nothing left to end.
-            with suppress(nats.errors.Error):
-                await subscription.unsubscribe()
-
-    async def drain(self) -> None:
-        """Handle what this lease's subscriptions have received, then end as ``close`` does.
-
-        Raises:
-            nats.errors.ConnectionClosedError: the lease has ended.
-        """
-        if self.is_closed:
-            raise nats.errors.ConnectionClosedError
-        try:
-            async with asyncio.timeout(self.options["drain_timeout"]):
-                # What waits for a `next_msg` or an `async for` waits for nobody any longer.
-                await asyncio.gather(
-                    *(s._drain() for s in self._subscriptions if s._cb and not s._closed)
-                )
-                await self.flush()
-        except TimeoutError as error:
-            raise nats.errors.DrainTimeoutError from error
-        finally:
-            await self.close()
-
-    async def _close(self, status: int, do_cbs: bool = True) -> None:
-        # nats-py's own way out, which its `async with` takes too.
-        await self.close()
-
-
-class LeasedJetStream(JetStreamContext):
-    """One lease's view of the JetStream context of a shared client."""
-
-    __slots__ = ("_nc", "_shared")
-
-    _nc: LeasedClient
-    _shared: JetStreamContext
-
-    @classmethod
-    def of(cls, shared: JetStreamContext, client: LeasedClient) -> LeasedJetStream:
-        """Return a new view of a JetStream context that works on a leased client."""
-        view = cls.__new__(cls)
-        view.__dict__ = shared.__dict__
-        view._nc = client
-        view._shared = shared
-        return view
-
-    async def _init_async_reply(self) -> None:
-        # Acknowledgements may come after the lease that published has ended.
-        await self._shared._init_async_reply()

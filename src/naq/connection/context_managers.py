@@ -14,10 +14,10 @@ from nats.js.kv import KeyValue
 
 from naq.config import Config, as_config
 from naq.connection.bucket import LeasedKeyValue, bind
-from naq.connection.client import LeasedClient
 from naq.connection.dial import where
-from naq.connection.metrics import begin_use, end_use, fail_use
-from naq.connection.pool import shared_connection, standing_connection
+from naq.connection.leases import LeasedClient
+from naq.connection.metrics import count_failure, counted
+from naq.connection.pool import current_pool
 from naq.connection.shared import SharedConnection
 
 logger = logging.getLogger("naq.connection")
@@ -41,7 +41,7 @@ def nats_connection(
         ConfigurationError: ``config`` is none of these.
     """
     settings = as_config(config)
-    return _exclusive_connection(settings) if exclusive else _ConnectionLease(settings)
+    return _exclusive_connection(settings) if exclusive else LeasedClient(settings)
 
 
 def nats_jetstream(
@@ -80,7 +80,7 @@ def nats_kv_store(
     settings = as_config(config)
     if exclusive:
         return _exclusive_kv_store(bucket_name, settings)
-    return _BucketLease(bucket_name, settings)
+    return LeasedKeyValue(bucket_name, settings)
 
 
 @asynccontextmanager
@@ -93,39 +93,17 @@ async def jetstream_context(conn: Client) -> AsyncGenerator[JetStreamContext]:
     yield conn.jetstream()
 
 
-class _Lease:
-    """What the leases have in common: they give back what they took, and are counted."""
+class _JetStreamLease:
+    """A leased client together with its JetStream context."""
 
-    # Classes and no generators: entering one has to cost next to nothing.
-    __slots__ = ("_began", "_client", "_config", "_shared")
-
-    _began: float
-    _client: LeasedClient
-    _shared: SharedConnection
+    __slots__ = ("_client",)
 
     def __init__(self, config: Config) -> None:
-        self._config = config
+        self._client = LeasedClient(config)
 
-    def _begin(self) -> LeasedClient | None:
-        """Take a lease on a connection that stands, without waiting for anything."""
-        shared = standing_connection(self._config)
-        if shared is None:
-            return None
-        self._began = begin_use()
-        self._shared = shared
-        self._client = shared.view()
-        return self._client
-
-    async def _connect(self) -> LeasedClient:
-        """Take a lease on a connection that has yet to be made, or to come back."""
-        self._began = begin_use()
-        try:
-            self._shared = await shared_connection(self._config)
-        except BaseException:
-            fail_use(self._began)
-            raise
-        self._client = self._shared.view()
-        return self._client
+    async def __aenter__(self) -> tuple[Client, JetStreamContext]:
+        client = await self._client.__aenter__()
+        return client, client.jetstream()
 
     async def __aexit__(
         self,
@@ -133,70 +111,29 @@ class _Lease:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        try:
-            await self._client.close()
-        finally:
-            end_use(self._began)
-
-
-class _ConnectionLease(_Lease):
-    __slots__ = ()
-
-    async def __aenter__(self) -> Client:
-        return self._begin() or await self._connect()
-
-
-class _JetStreamLease(_Lease):
-    __slots__ = ()
-
-    async def __aenter__(self) -> tuple[Client, JetStreamContext]:
-        client = self._begin() or await self._connect()
-        return client, client.jetstream()
-
-
-class _BucketLease(_Lease):
-    __slots__ = ("_bucket",)
-
-    def __init__(self, bucket: str, config: Config) -> None:
-        super().__init__(config)
-        self._bucket = bucket
-
-    async def __aenter__(self) -> KeyValue:
-        client = self._begin() or await self._connect()
-        bound = self._shared.buckets.get(self._bucket)
-        if bound is None:
-            try:
-                bound = await bind(client.jetstream(), self._bucket, self._config)
-            except BaseException:
-                await client.close()
-                fail_use(self._began)
-                raise
-            self._shared.buckets[self._bucket] = bound
-        return LeasedKeyValue.of(bound, client.jetstream(), self._shared.buckets)
+        await self._client.close()
 
 
 @asynccontextmanager
 async def _exclusive_connection(config: Config) -> AsyncGenerator[Client]:
-    connection = SharedConnection(config)
-    began = begin_use()
+    connection = SharedConnection(config, current_pool().uses)
     try:
         await connection.open()
     except BaseException:
-        fail_use(began)
+        count_failure()
         raise
-    connection.leases = 1
-    client = connection.view()
-    try:
-        yield client
-    finally:
+    client = LeasedClient.of(connection)
+    with counted(connection.uses):
         try:
-            if client.is_connected:
-                await client.drain()
-        except nats.errors.Error as error:
-            logger.warning("draining the connection to the %s: %s", where(config), error)
+            yield client
         finally:
-            end_use(began)
-            await connection.close()
+            try:
+                if client.is_connected:
+                    await client.drain()
+            except nats.errors.Error as error:
+                logger.warning("draining the connection to the %s: %s", where(config), error)
+            finally:
+                await connection.close()
 
 
 @asynccontextmanager

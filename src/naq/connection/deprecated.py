@@ -8,7 +8,7 @@ from nats.aio.client import Client
 from nats.js import JetStreamContext
 
 from naq.config import Config, as_config
-from naq.connection.pool import shared_connection
+from naq.connection.leases import LeasedClient
 
 
 async def get_nats_connection(url: Config | str | None = None) -> Client:
@@ -23,8 +23,7 @@ async def get_nats_connection(url: Config | str | None = None) -> Client:
         NaqConnectionError: there is no connection to be had.
     """
     _warn("get_nats_connection", "`async with nats_connection(url) as conn`")
-    shared = await shared_connection(as_config(url))
-    return shared.view()
+    return await LeasedClient(as_config(url)).__aenter__()
 
 
 async def get_jetstream_context(nc: Client) -> JetStreamContext:

@@ -36,19 +36,36 @@ class ConnectionMetrics:
         return self.total_connection_time / self.successful_connections
 
 
+class Uses:
+    """Counts that one thread alone writes, so that they need no lock: those of an event loop."""
+
+    __slots__ = ("begun", "ended", "failed", "seconds")
+
+    def __init__(self) -> None:
+        self.begun = self.ended = self.failed = 0
+        self.seconds = 0.0
+
+    def add(self, other: Uses, sign: int = 1) -> None:
+        """Add other counts to these, or take them off."""
+        self.begun += sign * other.begun
+        self.ended += sign * other.ended
+        self.failed += sign * other.failed
+        self.seconds += sign * other.seconds
+
+
 class ConnectionMonitor:
     """Counts uses of connections, from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._total = self._active = self._failed = self._successful = 0
-        self._time = 0.0
+        self._own = Uses()
+        self._before = Uses()
+        self._loops: set[Uses] = set()
 
     def record_connection_start(self) -> None:
         """Count a use that begins."""
         with self._lock:
-            self._total += 1
-            self._active += 1
+            self._own.begun += 1
 
     def record_connection_end(self, duration: float) -> None:
         """Count a use that ended well.
@@ -57,77 +74,93 @@ class ConnectionMonitor:
             duration: how many seconds it took.
         """
         with self._lock:
-            self._active -= 1
-            self._successful += 1
-            self._time += duration
+            self._own.ended += 1
+            self._own.seconds += duration
 
     def record_connection_failure(self) -> None:
         """Count a use that failed, which ends it too."""
         with self._lock:
-            self._active -= 1
-            self._failed += 1
+            self._own.failed += 1
+
+    def count(self, uses: Uses) -> None:
+        """Count what an event loop counts, too."""
+        with self._lock:
+            self._loops.add(uses)
+
+    def retire(self, uses: Uses) -> None:
+        """Keep the counts of an event loop that has ended, and no more of it."""
+        with self._lock:
+            self._loops.discard(uses)
+            self._own.add(uses)
 
     def get_metrics(self) -> ConnectionMetrics:
         """Return the counts as they are now."""
-        with self._lock:
-            return ConnectionMetrics(
-                self._total, self._active, self._failed, self._successful, self._time
-            )
+        now = self._now()
+        active = now.begun - now.ended - now.failed
+        now.add(self._before, -1)
+        return ConnectionMetrics(now.begun, active, now.failed, now.ended, now.seconds)
 
     async def reset_metrics(self) -> None:
         """Count from 0 again, save for the uses that go on now."""
+        now = self._now()
+        now.begun = now.ended + now.failed
+        self._before = now
+
+    def _now(self) -> Uses:
+        now = Uses()
         with self._lock:
-            self._total = self._active
-            self._failed = self._successful = 0
-            self._time = 0.0
+            for uses in (self._own, *self._loops):
+                now.add(uses)
+        return now
 
 
 monitor = ConnectionMonitor()
 """The monitor of this process."""
 
-_in_monitored_call: ContextVar[bool] = ContextVar("naq_in_monitored_call", default=False)
-
-
-def begin_use() -> float:
-    """Count the beginning of a use; return its time, or 0 when a monitored call counts it."""
-    if _in_monitored_call.get():
-        return 0.0
-    with monitor._lock:  # what record_connection_start does, without the price of a call
-        monitor._total += 1
-        monitor._active += 1
-    return perf_counter()
-
-
-def end_use(began: float) -> None:
-    """Count the good end of the use that ``begin_use`` returned the time of."""
-    if began:
-        duration = perf_counter() - began
-        with monitor._lock:
-            monitor._active -= 1
-            monitor._successful += 1
-            monitor._time += duration
-
-
-def fail_use(began: float) -> None:
-    """Count the failure of the use that ``begin_use`` returned the time of."""
-    if began:
-        monitor.record_connection_failure()
+in_monitored_call: ContextVar[bool] = ContextVar("naq_in_monitored_call", default=False)
+"""Whether a monitored call counts what happens."""
 
 
 @contextmanager
 def monitored_call() -> Iterator[None]:
     """Count what happens inside as one use, which fails with an exception."""
-    began = begin_use()
-    token = _in_monitored_call.set(True)
+    if in_monitored_call.get():
+        yield
+        return
+    monitor.record_connection_start()
+    began = perf_counter()
+    token = in_monitored_call.set(True)
     try:
         yield
     except BaseException:
-        fail_use(began)
+        monitor.record_connection_failure()
         raise
     else:
-        end_use(began)
+        monitor.record_connection_end(perf_counter() - began)
     finally:
-        _in_monitored_call.reset(token)
+        in_monitored_call.reset(token)
+
+
+@contextmanager
+def counted(uses: Uses) -> Iterator[None]:
+    """Count what happens inside as one use, unless a monitored call does."""
+    if in_monitored_call.get():
+        yield
+        return
+    uses.begun += 1
+    began = perf_counter()
+    try:
+        yield
+    finally:
+        uses.ended += 1
+        uses.seconds += perf_counter() - began
+
+
+def count_failure() -> None:
+    """Count a connection that was asked for and did not come about."""
+    if not in_monitored_call.get():
+        monitor.record_connection_start()
+        monitor.record_connection_failure()
 
 
 def get_connection_metrics() -> ConnectionMetrics:

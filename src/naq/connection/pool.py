@@ -12,6 +12,7 @@ from typing import Any
 
 from naq.config import Config
 from naq.connection.client import NaqClient
+from naq.connection.metrics import Uses, monitor
 from naq.connection.shared import SharedConnection
 from naq.exceptions import NaqConnectionError
 
@@ -34,6 +35,7 @@ class Pool:
 
     loop: asyncio.AbstractEventLoop
     connections: dict[Config, SharedConnection] = field(default_factory=dict)
+    uses: Uses = field(default_factory=Uses)
     _dials: dict[Config, Dial] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _end_of_loop: AsyncGenerator[None] | None = None
@@ -80,7 +82,7 @@ class Pool:
         return shared
 
     async def _open(self, config: Config, attempt: Dial) -> SharedConnection:
-        shared = SharedConnection(config, self._close_idle)
+        shared = SharedConnection(config, self.uses, self._close_idle)
         try:
             await shared.open()
         finally:
@@ -159,6 +161,8 @@ def current_pool() -> Pool:
 def _new_pool(loop: asyncio.AbstractEventLoop) -> Pool:
     _drop_those_of_closed_loops()
     pool = Pool(loop)
+    monitor.count(pool.uses)
+    weakref.finalize(pool, monitor.retire, pool.uses).atexit = False
     setattr(loop, _ATTRIBUTE, pool)
     _pools.add(pool)
     return pool

@@ -11,8 +11,9 @@ from nats.js import JetStreamContext
 from nats.js.kv import KeyValue
 
 from naq.config import Config
-from naq.connection.client import LeasedClient, NaqClient
+from naq.connection.client import NaqClient
 from naq.connection.dial import dial, where
+from naq.connection.metrics import Uses
 from naq.exceptions import NaqTimeoutError
 
 logger = logging.getLogger("naq.connection")
@@ -23,6 +24,7 @@ class SharedConnection:
 
     Args:
         config: what it is made from.
+        uses: counts the leases.
         idle_cb: called when nobody has used it for ``idle_time``; closes it.
     """
 
@@ -30,9 +32,13 @@ class SharedConnection:
     jetstream: JetStreamContext
 
     def __init__(
-        self, config: Config, idle_cb: Callable[[SharedConnection], None] | None = None
+        self,
+        config: Config,
+        uses: Uses,
+        idle_cb: Callable[[SharedConnection], None] | None = None,
     ) -> None:
         self.config = config
+        self.uses = uses
         self.leases = 0
         self.buckets: dict[str, KeyValue] = {}
         self._idle_cb = idle_cb
@@ -63,6 +69,7 @@ class SharedConnection:
             logger.warning("the connection to the %s is lost", where(self.config))
 
     async def _reconnected(self) -> None:
+        self.client.buffer_again()
         self._connected.set()
         logger.info("the connection to the %s is back", where(self.config))
 
@@ -82,10 +89,6 @@ class SharedConnection:
                 f"the connection to the {where(self.config)} is lost and did not come back "
                 f"within {self.config.connect_timeout:g} s{reason}"
             ) from error
-
-    def view(self) -> LeasedClient:
-        """Return the client as one lease sees it; its ``close`` gives the lease back."""
-        return LeasedClient.of(self.client, self.jetstream, self.release)
 
     def release(self) -> None:
         """Give back one lease. The last one starts the idle time."""

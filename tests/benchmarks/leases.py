@@ -1,0 +1,127 @@
+"""What a lease costs: beside a handle that is held, and beside a connection made for each call.
+
+Run on a quiet machine: ``python tests/benchmarks/leases.py``. The ways are measured by turns, so
+that whatever else the machine does meets them alike; figures are medians. Exits with 1 when a
+goal is missed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import sys
+import time
+from collections.abc import Awaitable, Callable
+
+import nats
+
+from naq.buckets import ensure_buckets
+from naq.config import Config
+from naq.connection import nats_connection, nats_jetstream, nats_kv_store
+from naq.server import run_nats_server
+
+ROUNDS = 60
+PUTS = 50
+FRESH = 5
+TASKS = 100
+PUTS_A_TASK = 5
+LEASES = 100
+BUCKET = "benchmark"
+VALUE = b"x" * 128
+
+Way = Callable[[], Awaitable[object]]
+
+
+async def timed(way: Way, times: int) -> float:
+    """Return the seconds of one call, of a row of calls."""
+    began = time.perf_counter()
+    for _ in range(times):
+        await way()
+    return (time.perf_counter() - began) / times
+
+
+async def timed_together(way: Way) -> float:
+    """Return the seconds of one call, of many tasks that call by themselves."""
+
+    async def several() -> None:
+        for _ in range(PUTS_A_TASK):
+            await way()
+
+    began = time.perf_counter()
+    await asyncio.gather(*(several() for _ in range(TASKS)))
+    return (time.perf_counter() - began) / TASKS / PUTS_A_TASK
+
+
+async def measure(url: str) -> dict[str, float]:
+    """Return the median seconds of each way."""
+    config = Config(servers=(url,))
+    await ensure_buckets(config, (BUCKET,))
+    client = await nats.connect(url)
+    held_bucket = await client.jetstream().key_value(BUCKET)
+
+    async def held() -> None:
+        await held_bucket.put("key", VALUE)
+
+    async def leased() -> None:
+        async with nats_kv_store(BUCKET, config) as kv:
+            await kv.put("key", VALUE)
+
+    async def fresh() -> None:
+        nc = await nats.connect(url)
+        try:
+            kv = await nc.jetstream().key_value(BUCKET)
+            await kv.put("key", VALUE)
+        finally:
+            await nc.close()
+
+    async def connection_lease() -> None:
+        async with nats_connection(config):
+            pass
+
+    async def jetstream_lease() -> None:
+        async with nats_jetstream(config):
+            pass
+
+    async def bucket_lease() -> None:
+        async with nats_kv_store(BUCKET, config):
+            pass
+
+    seconds: dict[str, list[float]] = {}
+    for turn in range(ROUNDS):
+        alone = [("held", held), ("leased", leased)]
+        for name, way in alone if turn % 2 else reversed(alone):
+            seconds.setdefault(name, []).append(await timed(way, PUTS))
+            seconds.setdefault(f"{name}, 100 tasks", []).append(await timed_together(way))
+        seconds.setdefault("fresh", []).append(await timed(fresh, FRESH))
+        for name, way in (
+            ("nats_connection", connection_lease),
+            ("nats_jetstream", jetstream_lease),
+            ("nats_kv_store", bucket_lease),
+        ):
+            seconds.setdefault(name, []).append(await timed(way, LEASES))
+    await client.close()
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def main() -> int:
+    """Measure, print, judge."""
+    with run_nats_server() as server:
+        seconds = asyncio.run(measure(server.url))
+    for name, value in seconds.items():
+        print(f"{name:24} {value * 1e6:10.1f} µs")
+    goals = {
+        "leased / held, one at a time": (seconds["leased"] / seconds["held"], 1.05),
+        "leased / held, 100 tasks": (
+            seconds["leased, 100 tasks"] / seconds["held, 100 tasks"],
+            1.05,
+        ),
+        "leased / fresh": (seconds["leased"] / seconds["fresh"], 1 / 5),
+        "a warm lease in µs": (seconds["nats_kv_store"] * 1e6, 5.0),
+    }
+    for name, (value, most) in goals.items():
+        print(f"{name:30} {value:6.3f}  at most {most:g}  {'ok' if value <= most else 'MISSED'}")
+    return int(any(value > most for value, most in goals.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

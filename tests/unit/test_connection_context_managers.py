@@ -9,6 +9,7 @@ import nats.errors
 import nats.js.errors
 import pytest
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.kv import KeyValue
 
@@ -203,3 +204,38 @@ async def test_a_missing_jetstream_is_named() -> None:
 def test_what_is_no_configuration_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="not int"):
         nats_connection(4222)  # type: ignore[arg-type]
+
+
+async def test_a_request_is_answered(nats_server: NatsServer) -> None:
+    async def answer(msg: Msg) -> None:
+        await msg.respond(msg.data.upper())
+
+    async with nats_connection(nats_server.url) as conn:
+        await conn.subscribe("upper", cb=answer)
+        words = [f"word{number}" for number in range(50)]
+        answers = await asyncio.gather(*(conn.request("upper", w.encode()) for w in words))
+        assert [a.data.decode() for a in answers] == [w.upper() for w in words]
+        assert (await conn.request("upper", b"a", timeout=None)).data == b"A"  # type: ignore[arg-type]
+
+
+async def test_a_request_without_an_answer_ends_at_its_timeout(nats_server: NatsServer) -> None:
+    async def mute(_: Msg) -> None:
+        pass
+
+    async with nats_connection(nats_server.url) as conn:
+        await conn.subscribe("mute", cb=mute)
+        with pytest.raises(nats.errors.TimeoutError):
+            await conn.request("mute", timeout=0.05)
+        with pytest.raises(nats.errors.NoRespondersError):
+            await conn.request("nobody")
+        assert conn._resp_map == {}
+
+
+async def test_a_put_says_what_nats_py_s_says(nats_server: NatsServer) -> None:
+    await ensure_buckets(nats_server.url, ("colours",))
+    async with nats_kv_store("colours", nats_server.url) as kv:
+        assert [await kv.put("sky", b"blue"), await kv.put("sky", b"red")] == [1, 2]
+        with pytest.raises(nats.js.errors.InvalidKeyError):
+            await kv.put("a key", b"")
+        with pytest.raises(nats.errors.MaxPayloadError):
+            await kv.put("sky", bytes(2_000_000))

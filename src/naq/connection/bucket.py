@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -114,11 +115,18 @@ class LeasedKeyValue(Lease, KeyValue):
         """Put a value and return its revision."""
         if validate_keys and not _is_key_valid(key):
             raise InvalidKeyError(key)
+        js = self._js
         try:
-            return (await self._js.publish(f"{self._pre}{key}", value)).seq
-        except _MAY_BE_GONE as error:
+            # What JetStreamContext.publish does, of whose answer the revision alone is wanted.
+            answer = await js._nc.request(f"{self._pre}{key}", value, timeout=js._timeout)
+        except nats.errors.NoRespondersError as error:
             await self._say_if_gone(error)
-            raise
+            raise NoStreamResponseError from error
+        said = json.loads(answer.data)
+        if "error" in said:
+            APIError.from_error(said["error"])
+        revision: int = said["seq"]
+        return revision
 
     async def _checked(self, operation: Awaitable[T]) -> T:
         try:

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import count
+from typing import Any
 
 import nats.errors
 from nats.aio.client import DEFAULT_PENDING_SIZE, Client
+from nats.aio.msg import Msg
+
+_tokens = map(str, count())
+
+
+def _expire(answer: asyncio.Future[Msg]) -> None:
+    if not answer.done():
+        answer.set_exception(nats.errors.TimeoutError())
 
 
 class NaqClient(Client):
@@ -47,6 +57,34 @@ class NaqClient(Client):
         if self._status == Client.CONNECTED and task is not None and not task.cancelling():
             # An exception ended the reading: without this, nobody would ever hear of it.
             await self._process_op_err(nats.errors.StaleConnectionError())
+
+    async def _request_new_style(
+        self,
+        subject: str,
+        payload: bytes,
+        timeout: float | None = 1,
+        headers: dict[str, Any] | None = None,
+    ) -> Msg:
+        # What nats-py does at a third of the price: a number tells requests apart as well as a
+        # random name does, and a timer is enough of a timeout.
+        if self.is_draining_pubs:
+            raise nats.errors.ConnectionDrainingError
+        if not self._resp_sub_prefix:
+            await self._init_request_sub()
+        assert self._resp_sub_prefix
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Msg] = loop.create_future()
+        token = next(_tokens)
+        self._resp_map[token] = answer
+        timer = None if timeout is None else loop.call_later(timeout, _expire, answer)
+        try:
+            reply = self._resp_sub_prefix.decode() + token
+            await self.publish(subject, payload, reply=reply, headers=headers)
+            return await answer
+        finally:
+            if timer is not None:
+                timer.cancel()
+            self._resp_map.pop(token, None)
 
     def abandon(self) -> None:
         """End everything at once, saying nothing to the server. Idempotent.

@@ -7,6 +7,7 @@ is only worked out for scopes that somebody asks about.
 from __future__ import annotations
 
 import ast
+import builtins
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -16,6 +17,7 @@ ScopeNode: TypeAlias = (
 )
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
+_BUILTINS = frozenset(dir(builtins))
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 _NAMED = (
     ast.FunctionDef,
@@ -120,6 +122,7 @@ class Names:
     Attributes:
         module: The module's own scope.
         scopes: The scope that each node opens.
+        stars: The modules of nats-py that a star import takes names from.
         imports_from: Every ``from ... import``.
         tries: Every ``try``.
     """
@@ -127,6 +130,7 @@ class Names:
     def __init__(self, tree: ast.Module) -> None:
         self.module = Scope(tree, None, "")
         self.scopes: dict[ScopeNode, Scope] = {tree: self.module}
+        self.stars: list[str] = []
         self.imports_from: list[ast.ImportFrom] = []
         self.tries: list[ast.Try | ast.TryStar] = []
         self._index(tree)
@@ -169,6 +173,8 @@ class Names:
                 if isinstance(given, ast.Call):
                     return _imported_by(given)
                 return given if isinstance(given, (ast.Name, ast.Attribute)) else None
+        if self.stars and name not in _BUILTINS:
+            return f"{self.stars[0]}.{name}"
         return name
 
     def own_function(self, called: ast.expr, scope: Scope) -> Function | None:
@@ -237,7 +243,10 @@ class Names:
         self.imports_from.append(node)
         origin = "." * node.level + (node.module or "")
         for alias in node.names:
-            if alias.name != "*":
+            if alias.name == "*":
+                if origin.partition(".")[0] == "nats":
+                    self.stars.append(origin)
+            else:
                 scope.imports[alias.asname or alias.name] = f"{origin}.{alias.name}"
 
     def _open(

@@ -294,7 +294,10 @@ class Expressions(Builder):
                     return
                 self._mention_name(path.partition(".")[0], target.lineno)
                 self._bind_place(path, source, value, element)
-                if source is not None:
+                root = path.partition(".")[0]
+                if source is not None and self._is_made_here(root):
+                    self.emit(Wrap(root, path, target))
+                elif source is not None:
                     self.emit(Leave(path, "stored", target, path))
             case ast.Subscript():
                 container = self.value(target.value)
@@ -323,6 +326,13 @@ class Expressions(Builder):
         if isinstance(node, (ast.Module, ast.ClassDef)) or root in self.scope.declared:
             return False
         return root in self.scope.bound and root not in parameters_of(node) and "." not in place
+
+    def _is_made_here(self, name: str) -> bool:
+        """Whether a name stands for an object that this scope has constructed."""
+        made = self.scope.bound.get(name)
+        if not isinstance(made, ast.Call) or not self.is_local(name):
+            return False
+        return (dotted(made.func) or "").rpartition(".")[2][:1].isupper()
 
     def _bind_place(
         self, place: Place, source: Place | None, value: ast.expr | None, element: bool

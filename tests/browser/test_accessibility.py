@@ -23,8 +23,9 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390], ids=["desktop", "phone"])
+@pytest.mark.parametrize(
+    ("width", "scheme"), [(1280, "dark"), (390, "light")], ids=["desktop-dark", "phone-light"]
+)
 @pytest.mark.parametrize("kind", KINDS)
 def test_axe_finds_no_serious_fault(
     open_page: Callable[..., Page], kind: str, width: int, scheme: str

@@ -15,7 +15,7 @@ from mkdocs.structure.files import File
 
 from flake8_naq.report import rule_page
 from flake8_naq.rules import all_rules
-from recorder import overview, record
+from recorder import benchmarks, overview, record
 from recorder.pages import PARTS
 from recorder.phases import ROOT, all_phases, load
 from recorder.reference import commands, configuration, rules
@@ -38,6 +38,8 @@ _MENDED = {
 _MARKER = re.compile(r"^<!-- (record|made): ([\w-]+) -->$", re.MULTILINE)
 
 MADE: dict[str, Callable[[], str]] = {
+    "benchmarks": benchmarks.page,
+    "naq": commands.naq,
     "naq-migrate": commands.naq_migrate,
     "options": configuration.options,
     "phases-chart": overview.chart,

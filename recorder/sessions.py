@@ -1,7 +1,8 @@
 """The console sessions of the site's pages, run as a reader would run them.
 
 A page that says ``<!-- session: FOLDER -->`` has its ``console`` blocks run in order, in a fresh copy
-of that folder (beside the page) under git. So is a block of any language whose title is a command after
+of that folder (beside the page) under git; ``with a server`` after the folder starts a nats-server for it,
+and makes it the configured one. So is a block of any language whose title is a command after
 ``$``: it holds what that one command prints. The output is written into the page, so it is reviewed
 like any other text and never typed. A ``...`` in it stands for what differs from run to run.
 """
@@ -14,15 +15,18 @@ import shutil
 import subprocess
 import sysconfig
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
+from naq.server import run_nats_server
 from recorder.phases import ROOT
 
 WIDTH = 84
 
-_SESSION = re.compile(r"^<!-- session: (?P<folder>[\w/.-]+) -->$", re.MULTILINE)
+_SESSION = re.compile(
+    r"^<!-- session: (?P<folder>[\w/.-]+)(?P<server> with a server)? -->$", re.MULTILINE
+)
 _BLOCK = re.compile(
     r"^(?P<open>(?P<indent> *)```+ ?(?P<info>[^\n`]+)\n)(?P<body>.*?)(?P<close>^ *```+$)",
     re.MULTILINE | re.DOTALL,
@@ -46,12 +50,8 @@ def pages() -> list[Path]:
     ]
 
 
-def play(page: Path, extra: Mapping[str, str] | None = None) -> str:
+def play(page: Path) -> str:
     """Return a page's text with what its commands print today.
-
-    Args:
-        page: the page.
-        extra: further environment variables for the commands.
 
     Raises:
         SessionError: the folder that it names does not exist.
@@ -63,10 +63,11 @@ def play(page: Path, extra: Mapping[str, str] | None = None) -> str:
     source = page.parent / match["folder"]
     if not source.is_dir():
         raise SessionError(f"{page}: there is no folder {source}")
-    with workspace(source) as (work, environment):
-        return _BLOCK.sub(
-            lambda block: _played(block, work, {**environment, **(extra or {})}), text
-        )
+    server = run_nats_server() if match["server"] else nullcontext()
+    with server as running, workspace(source) as (work, environment):
+        if running:
+            environment["NAQ_SERVERS"] = running.url
+        return _BLOCK.sub(lambda block: _played(block, work, environment), text)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 import sysconfig
 from pathlib import Path
 
@@ -12,12 +13,22 @@ from recorder.reference.markdown import fence
 
 WIDTH = 84
 
+# typer cuts the commands' summaries in the list of them; each has its own section anyway.
+_LIST = re.compile(r"^\*\*Commands\*\*:\n\n(?:\* .*\n)+", re.MULTILINE)
+
 _COMMAND = re.compile(r"^    (\w[\w-]*)", re.MULTILINE)
 
 
 def naq_migrate() -> str:
     """Every command of ``naq-migrate``."""
     return _page("naq-migrate")
+
+
+def naq() -> str:
+    """Every command of ``naq``, as typer documents it."""
+    command = [sys.executable, "-m", "typer", "naq.cli.main", "utils", "docs", "--name", "naq"]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)
+    return _LIST.sub("", done.stdout.partition("\n")[2])
 
 
 def _page(program: str) -> str:

@@ -19,6 +19,7 @@ KINDS = {
     "configuration": "/naq/configuration/",
     "api": "/naq/api/connection/",
     "commands": "/reference/naq-migrate/",
+    "naq-commands": "/naq/commands/",
     "benchmarks": "/benchmarks/",
 }
 

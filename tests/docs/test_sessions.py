@@ -54,6 +54,12 @@ def test_an_indented_block_keeps_its_indentation(tmp_path: Path) -> None:
     assert "    $ cat greeting.txt\n    hello\n    ```" in sessions.play(page)
 
 
+def test_a_session_with_a_server_has_it_configured(tmp_path: Path) -> None:
+    page = page_with(tmp_path, "```console\n$ echo $NAQ_SERVERS\n```\n")
+    page.write_text(page.read_text().replace("project -->", "project with a server -->"))
+    assert "\nnats://127.0.0.1:" in sessions.play(page)
+
+
 def test_the_sample_project_itself_stays_as_it_was(tmp_path: Path) -> None:
     page = page_with(tmp_path, "```console\n$ rm greeting.txt\n```\n")
     sessions.play(page)

@@ -8,6 +8,7 @@ import typer
 
 from naq import __version__
 from naq.cli import jobs, run
+from naq.cli.dashboard import dashboard
 
 app = typer.Typer(
     name="naq",
@@ -44,6 +45,7 @@ app.add_typer(jobs.schedule, name="schedule")
 app.add_typer(jobs.failed, name="failed")
 app.command("workers")(run.workers)
 app.add_typer(run.events, name="events")
+app.command("dashboard")(dashboard)
 
 
 def main() -> None:

@@ -1,0 +1,1 @@
+"""The dashboard, on starlette and uvicorn (the extra ``dashboard``)."""

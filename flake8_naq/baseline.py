@@ -120,12 +120,9 @@ class Baseline:
 
     def key(self, filename: str) -> str:
         """A file's path as the baseline has it, wherever the command runs."""
-        absolute = os.path.realpath(filename)
-        try:
-            relative = os.path.relpath(absolute, _real(self.path.parent))
-        except ValueError:  # another drive
-            relative = absolute
-        return relative.replace(os.sep, "/")
+        path = Path(filename)
+        folder = _relative(path.parent, self.path.parent, Path.cwd())
+        return f"{folder}/{path.name}" if folder != "." else path.name
 
     def covers(self, filename: str) -> bool:
         """Whether there are entries for a file."""
@@ -163,8 +160,14 @@ class Baseline:
 
 
 @cache
-def _real(folder: Path) -> str:
-    return os.path.realpath(folder)
+def _relative(folder: Path, start: Path, working_directory: Path) -> str:
+    """A folder seen from another, symbolic links followed; many files share one."""
+    absolute = os.path.realpath(working_directory / folder)
+    try:
+        relative = os.path.relpath(absolute, os.path.realpath(start))
+    except ValueError:  # another drive
+        relative = absolute
+    return relative.replace(os.sep, "/")
 
 
 def _stale(entry: Entry) -> Finding:

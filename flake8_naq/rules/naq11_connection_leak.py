@@ -21,7 +21,7 @@ def _message(site: Site, leak: Leak) -> str:
             f"{name} stays open when line {leak.line} raises what the caller's block raises: "
             "put the `yield` into a `try` and close in `finally`"
         )
-    if not any(release.matches for release in site.releases):
+    if not site.releases:
         return f"{name} is never closed: use {cure(site)}"
     where = {
         "raises": f"when line {leak.line} raises",

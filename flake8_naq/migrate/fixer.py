@@ -9,7 +9,7 @@ from typing import TypeAlias
 from flake8_naq.findings import Finding
 from flake8_naq.flake8_config import Flake8
 from flake8_naq.lifetimes import ModuleAnalysis, Site, analyse
-from flake8_naq.lifetimes.vocabulary import Vocabulary
+from flake8_naq.lifetimes.vocabulary import NAQ_CONNECT, Vocabulary
 from flake8_naq.linter import findings_of
 from flake8_naq.migrate.edits import Edits
 from flake8_naq.migrate.imports import flakes, mend_imports
@@ -213,10 +213,15 @@ def _plan(
 
 
 def _target(module: Module, site: Site) -> Target:
-    """Whose context managers fit: naq's where the helper comes from elsewhere, as naq's do."""
-    scope = module.analysis.names.scopes[site.scope]
-    own = module.analysis.names.own_function(site.call.func, scope)
-    return "nats-py" if own is not None else site.flavour
+    """Whose context managers fit: naq's stand beside naq's helpers, and nowhere else."""
+    names = module.analysis.names
+    scope = names.scopes[site.scope]
+    called = names.resolve(site.call.func, scope) or ""
+    helper = (
+        called.rpartition(".")[2] in NAQ_CONNECT
+        and names.own_function(site.call.func, scope) is None
+    )
+    return "naq" if helper else "nats-py"
 
 
 def _disjoint(candidates: Sequence[_Candidate]) -> list[_Candidate]:

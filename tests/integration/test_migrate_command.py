@@ -1,0 +1,256 @@
+"""``naq-migrate fix`` as a user runs it: what it reads, writes, prints and returns."""
+
+import os
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+OLD = """\
+import nats
+
+
+async def ping(url):
+    nc = await nats.connect(url)
+    await nc.flush()
+    await nc.close()
+"""
+NEW = """\
+import nats
+
+
+async def ping(url):
+    async with await nats.connect(url) as nc:
+        await nc.flush()
+"""
+LEFT = """\
+import nats
+
+
+async def keep(url):
+    nc = await nats.connect(url)
+    await nc.flush()
+"""
+
+
+def fix(
+    folder: Path, *arguments: str, stdin: bytes = b"", path: str | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    command = [str(Path(sysconfig.get_path("scripts")) / "naq-migrate"), "fix", *arguments]
+    environment = os.environ if path is None else {**os.environ, "PATH": path}
+    return subprocess.run(
+        command, cwd=folder, input=stdin, capture_output=True, check=False, env=environment
+    )
+
+
+def git(folder: Path, *arguments: str) -> None:
+    identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+    subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True)
+
+
+def error(done: subprocess.CompletedProcess[bytes]) -> str:
+    """The one line of an error."""
+    lines = done.stderr.decode().splitlines()
+    assert len(lines) == 1, lines
+    return lines[0]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "ping.py"
+    path.write_text(OLD)
+    return path
+
+
+def test_it_rewrites_and_says_how_much(file: Path) -> None:
+    done = fix(file.parent, ".")
+    assert (done.returncode, file.read_text()) == (0, NEW)
+    assert error(done) == "1 place rewritten in 1 file"
+
+
+def test_nothing_to_do_is_silence_and_zero(file: Path) -> None:
+    file.write_text(NEW)
+    done = fix(file.parent, ".")
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_a_diff_goes_to_standard_output_and_exits_with_one(file: Path) -> None:
+    done = fix(file.parent, "--diff", ".")
+    assert (done.returncode, file.read_text()) == (1, OLD)
+    assert done.stdout.decode().startswith("--- ping.py\n+++ ping.py\n")
+    assert "+    async with await nats.connect(url) as nc:" in done.stdout.decode()
+
+
+def test_check_only_says_so(file: Path) -> None:
+    done = fix(file.parent, "--check", ".")
+    assert (done.returncode, file.read_text(), done.stdout) == (1, OLD, b"")
+    assert error(done) == "1 place would be rewritten in 1 file"
+
+
+def test_a_place_that_is_left_gets_one_line_with_the_reason(file: Path) -> None:
+    file.write_text(LEFT)
+    done = fix(file.parent, "ping.py")
+    assert (done.returncode, file.read_text()) == (0, LEFT)
+    first, summary = done.stderr.decode().splitlines()
+    assert first.startswith("ping.py:5: NAQ301 left in `keep`: `nc` was never closed")
+    assert summary == "1 place left as it is"
+
+
+def test_strict_fails_when_a_place_is_left(file: Path) -> None:
+    file.write_text(LEFT)
+    assert fix(file.parent, "--strict", ".").returncode == 1
+
+
+def test_unsafe_fixes_close_what_was_never_closed(file: Path) -> None:
+    file.write_text(LEFT)
+    done = fix(file.parent, "--unsafe-fixes", ".")
+    assert "async with await nats.connect(url) as nc:" in file.read_text()
+    assert b"unsafe in `keep`" in done.stderr
+
+
+def test_select_leaves_the_other_tiers_alone(file: Path) -> None:
+    assert fix(file.parent, "--select", "NAQ2", ".").returncode == 0
+    assert file.read_text() == OLD
+    fix(file.parent, "--select", "NAQ3", ".")
+    assert file.read_text() == NEW
+
+
+def test_standard_input_goes_to_standard_output(tmp_path: Path) -> None:
+    done = fix(tmp_path, "-", stdin=OLD.encode())
+    assert (done.returncode, done.stdout.decode()) == (0, NEW)
+
+
+def test_line_endings_and_byte_order_mark_stay(file: Path) -> None:
+    file.write_bytes(b"\xef\xbb\xbf" + OLD.replace("\n", "\r\n").encode())
+    fix(file.parent, ".")
+    assert file.read_bytes() == b"\xef\xbb\xbf" + NEW.replace("\n", "\r\n").encode()
+
+
+def test_the_mode_of_a_file_stays(file: Path) -> None:
+    file.chmod(0o754)
+    fix(file.parent, ".")
+    assert file.stat().st_mode & 0o777 == 0o754
+
+
+def test_a_symbolic_link_stays_one_and_its_target_changes(file: Path, tmp_path: Path) -> None:
+    (tmp_path / "place").mkdir()
+    link = tmp_path / "place" / "link.py"
+    link.symlink_to(file)
+    fix(tmp_path / "place", "link.py")
+    assert link.is_symlink()
+    assert file.read_text() == NEW
+
+
+def test_no_other_file_is_left_behind(file: Path) -> None:
+    fix(file.parent, ".")
+    assert [path.name for path in file.parent.iterdir()] == ["ping.py"]
+
+
+def test_a_file_with_unstaged_changes_is_not_touched(file: Path) -> None:
+    git(file.parent, "init", "-q")
+    file.write_text("import nats\n")
+    git(file.parent, "add", ".")
+    file.write_text(OLD)
+    done = fix(file.parent, "ping.py")
+    assert (done.returncode, file.read_text()) == (2, OLD)
+    assert "--allow-dirty" in error(done)
+
+
+def test_a_staged_file_is_rewritten(file: Path) -> None:
+    git(file.parent, "init", "-q")
+    git(file.parent, "add", ".")
+    assert fix(file.parent, "ping.py").returncode == 0
+    assert file.read_text() == NEW
+
+
+def test_allow_dirty_rewrites_all_the_same(file: Path) -> None:
+    git(file.parent, "init", "-q")
+    assert fix(file.parent, "--allow-dirty", "ping.py").returncode == 0
+    assert file.read_text() == NEW
+
+
+def test_a_file_that_git_ignores_is_passed_over_unless_named(file: Path) -> None:
+    git(file.parent, "init", "-q")
+    (file.parent / ".gitignore").write_text("ping.py\n")
+    fix(file.parent, ".")
+    assert file.read_text() == OLD
+    fix(file.parent, "ping.py")
+    assert file.read_text() == NEW
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"def f(:\n    nats\n", "not valid Python"),
+        (b"nats = '\xff'\n", "cannot be decoded"),
+    ],
+)
+def test_a_file_that_is_not_python_gets_one_line(file: Path, content: bytes, said: str) -> None:
+    file.write_bytes(content)
+    done = fix(file.parent, "ping.py")
+    assert done.returncode == 2
+    assert error(done).startswith("naq-migrate: ping.py: ")
+    assert said in error(done)
+
+
+def test_a_missing_path_gets_one_line(tmp_path: Path) -> None:
+    done = fix(tmp_path, "missing.py")
+    assert done.returncode == 2
+    assert error(done) == "naq-migrate: missing.py: no such file or directory"
+
+
+def test_the_other_files_are_fixed_beside_a_broken_one(file: Path) -> None:
+    (file.parent / "broken.py").write_text("import nats\nnats.connect(\n")
+    assert fix(file.parent, ".").returncode == 2
+    assert file.read_text() == NEW
+
+
+def test_without_ast_grep_it_names_the_extra(file: Path, tmp_path: Path) -> None:
+    bare = tmp_path / "bare"
+    code = (
+        "import sysconfig, sys; sysconfig.get_path = lambda name: '/nowhere'\n"
+        "from flake8_naq.cli import main; sys.exit(main(['fix', 'ping.py']))"
+    )
+    bare.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=file.parent,
+        env={"PATH": str(bare)},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "pip install 'flake8-naq[migrate]'" in error(done)
+
+
+def test_several_processes_give_what_one_gives(tmp_path: Path) -> None:
+    for name in ("one", "several"):
+        (tmp_path / name).mkdir()
+        for number in range(20):
+            (tmp_path / name / f"m{number}.py").write_text(OLD if number % 2 else LEFT)
+    one = fix(tmp_path / "one", "--jobs", "1", ".")
+    several = fix(tmp_path / "several", "--jobs", "2", ".")
+    assert several.stderr == one.stderr
+    assert [path.read_text() for path in sorted((tmp_path / "several").iterdir())] == [
+        path.read_text() for path in sorted((tmp_path / "one").iterdir())
+    ]
+
+
+def test_hidden_and_odd_encodings_are_not_lost_between_ast_grep_and_python(tmp_path: Path) -> None:
+    latin = tmp_path / "latin.py"
+    latin.write_bytes(b"# -*- coding: latin-1 -*-\n# \xe9\n" + OLD.encode())
+    fix(tmp_path, ".")
+    assert latin.read_bytes().endswith(NEW.encode())
+
+
+def test_a_project_s_own_opener_keeps_its_name(tmp_path: Path) -> None:
+    module = tmp_path / "own.py"
+    own = {"nats.connect": "open_bus", "import nats": "from bus import open_bus"}
+    old, new = OLD, NEW
+    for name, instead in own.items():
+        old, new = old.replace(name, instead), new.replace(name, instead)
+    module.write_text(old)
+    fix(tmp_path, "--naq-connect-functions", "open_bus", ".")
+    assert module.read_text() == new

@@ -78,7 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     for module, package in _NEEDED.items():
         if find_spec(module) is None:
-            raise missing_extra("naq-migrate fix", package)
+            raise missing_extra("fix", package)
     from flake8_naq.migrate.fixer import Options
     from flake8_naq.migrate.run import candidates, fix_files, fix_stdin
 

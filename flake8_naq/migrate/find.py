@@ -36,7 +36,7 @@ def executable() -> str:
     """
     found = shutil.which("ast-grep", path=sysconfig.get_path("scripts")) or shutil.which("ast-grep")
     if found is None:
-        raise missing_extra("naq-migrate fix", "ast-grep")
+        raise missing_extra("fix", "ast-grep")
     return found
 
 

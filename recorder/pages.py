@@ -28,6 +28,11 @@ def _table(rows: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines) + "\n"
 
 
+def _cards(rows: list[list[str]]) -> str:
+    """A table that a phone shows as one card a row."""
+    return f'<div class="cards" markdown>\n\n{_table(rows)}\n</div>\n'
+
+
 def _tab(title: str, content: str) -> str:
     indented = "\n".join(f"    {line}".rstrip() for line in content.splitlines())
     return f'=== "{title}"\n\n{indented}\n\n'
@@ -42,7 +47,7 @@ def _findings(documents: list[dict[str, Any]]) -> str:
     for found in documents:
         where = f"`{found['path'].partition('before/')[2]}:{found['line']}`"
         rows.append([_rule_link(found["code"]), where, cell_text(found["text"])])
-    return _table(rows)
+    return _cards(rows)
 
 
 def findings(phase: Phase) -> str:
@@ -59,7 +64,7 @@ def remaining(phase: Phase) -> str:
     rows += [
         [_rule_link(one["code"]), f"`{one['place']}`", cell_text(one["reason"])] for one in left
     ]
-    return _table(rows)
+    return _cards(rows)
 
 
 def by_hand(phase: Phase) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import nats.errors
 from nats.js import JetStreamContext
@@ -118,21 +119,60 @@ async def entries(
     found: dict[str, KeyValue.Entry] = {}
     loop = asyncio.get_running_loop()
     patience: float = kv._js._timeout
-    watcher = await kv.watch(
-        pattern, ignore_deletes=True, meta_only=meta_only, inactive_threshold=5
-    )
     try:
-        async with asyncio.timeout(patience) as limit:
+        async with (
+            watching(kv, pattern, meta_only=meta_only) as watcher,
+            asyncio.timeout(patience) as limit,
+        ):
+            entry: KeyValue.Entry | None
             async for entry in watcher:
-                if entry is None:
-                    return found
-                found[entry.key] = entry
                 limit.reschedule(loop.time() + patience)
+                if entry is None:
+                    if found or not await _on_the_way(watcher):
+                        break
+                    continue
+                if entry.operation is None:
+                    found[entry.key] = entry
+                if entry.delta == 0:
+                    break
     except TimeoutError as error:
         raise nats.errors.TimeoutError from error
-    finally:
-        await watcher.stop()
     return found
+
+
+async def _on_the_way(watcher: KeyValue.KeyWatcher) -> bool:
+    """Whether the server has sent what has not arrived yet.
+
+    nats-py takes a bucket for empty when the server has sent everything and nothing has come.
+    The messages may be overtaken by that answer, though.
+    """
+    subscription: Any = watcher._sub
+    info = await subscription.consumer_info()
+    return bool(info.delivered.consumer_seq)
+
+
+@asynccontextmanager
+async def watching(
+    kv: KeyValue, pattern: str = ">", *, meta_only: bool = False
+) -> AsyncGenerator[KeyValue.KeyWatcher]:
+    """Watch the keys of a bucket, and leave nothing of it on the server.
+
+    Args:
+        kv: the bucket.
+        pattern: a subject pattern for the keys.
+        meta_only: leave the values on the server.
+    """
+    watcher = await kv.watch(pattern, meta_only=meta_only, inactive_threshold=5)
+    try:
+        yield watcher
+    finally:
+        subscription: Any = watcher._sub
+        with suppress(nats.errors.Error):  # without a connection there is nothing to be done
+            await watcher.stop()
+            # A server allows only so many consumers. Nobody needs the answer.
+            await subscription._conn.publish(
+                f"$JS.API.CONSUMER.DELETE.{subscription._stream}.{subscription._consumer}"
+            )
 
 
 def stored_at(entry: KeyValue.Entry) -> datetime:

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.errors import KeyNotFoundError
 from nats.js.kv import KeyValue
 
 from naq.buckets import JOB_RESULTS, entries, stored_at
 from naq.config import Config, as_config
-from naq.connection import nats_jetstream, nats_kv_store
+from naq.connection import nats_connection, nats_jetstream, nats_kv_store
 from naq.exceptions import JobFailedError, ResultTimeoutError
 from naq.models import JobFailure, Outcome
+from naq.names import kv_subject
 from naq.serializers import CLOUDPICKLE, Serializer, get_serializer
 
 _STREAM = f"KV_{JOB_RESULTS}"
 _LOOK_AGAIN = 2.0
-"""Seconds after which a wait asks instead of listening: a watch takes 15 s to survive a restart."""
+"""Seconds after which a wait asks instead of listening: in an outage there is nothing to hear."""
 
 
 @dataclass(frozen=True)
@@ -105,11 +108,12 @@ class Results:
         try:
             async with (
                 asyncio.timeout(timeout or None),
+                nats_connection(self.config) as conn,
                 nats_kv_store(JOB_RESULTS, self.config) as kv,
             ):
                 entry = await _entry(kv, job_id)
                 if entry is None and timeout != 0:
-                    entry = await _awaited_entry(kv, job_id)
+                    entry = await _awaited_entry(conn, kv, job_id)
         except TimeoutError as error:
             raise ResultTimeoutError(f"no result of job {job_id} within {timeout:g} s") from error
         if entry is None:
@@ -174,22 +178,23 @@ async def _entry(kv: KeyValue, job_id: str) -> KeyValue.Entry | None:
         return None
 
 
-async def _awaited_entry(kv: KeyValue, job_id: str) -> KeyValue.Entry:
-    watcher = await kv.watch(job_id, ignore_deletes=True, inactive_threshold=5)
-    try:
-        while True:
-            try:
-                async with asyncio.timeout(_LOOK_AGAIN):
-                    entry: KeyValue.Entry | None
-                    async for entry in watcher:
-                        if entry is not None:
-                            return entry
-            except TimeoutError:
-                found = await _entry(kv, job_id)
-                if found is not None:
-                    return found
-    finally:
-        await watcher.stop()
+async def _awaited_entry(conn: Client, kv: KeyValue, job_id: str) -> KeyValue.Entry:
+    # The message that stores a result, heard on its way: a watch would cost the server a
+    # consumer for each who waits, and it allows about a thousand.
+    stored = await conn.subscribe(kv_subject(JOB_RESULTS, job_id))
+    pause = 0.0
+    while True:
+        entry = await _entry(kv, job_id)
+        if entry is not None:
+            return entry
+        if pause:
+            # It has been heard: it will be there in no time.
+            await asyncio.sleep(pause)
+            pause = 2 * pause if pause < _LOOK_AGAIN / 4 else 0.0
+            continue
+        with suppress(TimeoutError):
+            await stored.next_msg(timeout=_LOOK_AGAIN)
+            pause = 0.001
 
 
 def _value(job_id: str, entry: KeyValue.Entry) -> Any:

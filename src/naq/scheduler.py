@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -13,7 +14,7 @@ from nats.js import JetStreamContext
 from nats.js.errors import APIError, KeyNotFoundError, KeyWrongLastSequenceError
 from nats.js.kv import KeyValue
 
-from naq.buckets import SCHEDULED_JOBS, ensure_buckets, entries
+from naq.buckets import SCHEDULED_JOBS, ensure_buckets, entries, watching
 from naq.config import Config, as_config
 from naq.connection import nats_jetstream, nats_kv_store
 from naq.exceptions import JobError, NaqConnectionError, ScheduleError, SerializationError
@@ -108,32 +109,34 @@ class Scheduler:
 
     async def _lead(self) -> None:
         """Trigger what is due until the lead is lost, or the view of the schedules is old."""
-        loop = asyncio.get_running_loop()
         async with nats_jetstream(self.config) as (conn, js):
             outages = conn.stats["reconnects"]
             kv = await js.key_value(SCHEDULED_JOBS)
-            view = _View()
-            watcher = await kv.watchall(inactive_threshold=5)
-            following = asyncio.create_task(view.follow(watcher))
-            renew = loop.time() + self._leadership.pause
-            refresh = loop.time() + REFRESH
-            try:
-                await self._wait(view.complete, self.config.request_timeout)
-                while not self._stopping.is_set() and loop.time() < refresh:
-                    if conn.stats["reconnects"] != outages:
-                        return  # the watch sleeps on for 15 s after an outage: begin another
-                    if loop.time() >= renew:
-                        renew = loop.time() + self._leadership.pause
-                        await self._leadership.campaign()
-                    if not self._leadership.leads or following.done():
-                        return
-                    view.changed.clear()
-                    await self._trigger(view.take_due(datetime.now(UTC)), kv, js)
-                    patience = min(renew - loop.time(), view.seconds_to_next(datetime.now(UTC)))
-                    await self._wait(view.changed, patience)
-            finally:
-                following.cancel()
-                await watcher.stop()
+            async with watching(kv) as watcher:
+                view = _View()
+                following = asyncio.create_task(view.follow(watcher))
+                try:
+                    await self._wait(view.complete, self.config.request_timeout)
+                    refresh = time.monotonic() + REFRESH
+                    while time.monotonic() < refresh and not following.done():
+                        # A watch sleeps on for 15 s after an outage: begin another.
+                        if conn.stats["reconnects"] != outages:
+                            return
+                        if self._stopping.is_set() or not await self._leadership.campaign():
+                            return
+                        await self._trigger_until(self._leadership.pause, view, kv, js)
+                finally:
+                    following.cancel()
+
+    async def _trigger_until(
+        self, seconds: float, view: _View, kv: KeyValue, js: JetStreamContext
+    ) -> None:
+        """Trigger what is due, and what becomes due, for some seconds."""
+        end = time.monotonic() + seconds
+        while (rest := end - time.monotonic()) > 0 and not self._stopping.is_set():
+            view.changed.clear()
+            await self._trigger(view.take_due(datetime.now(UTC)), kv, js)
+            await self._wait(view.changed, min(rest, view.seconds_to_next(datetime.now(UTC))))
 
     async def _wait(self, event: asyncio.Event, seconds: float) -> None:
         """Wait for an event, a time, or the order to stop."""
@@ -193,15 +196,15 @@ class Scheduler:
         runs, left = split_due(schedule, now, self._grace)
         if runs:
             job = Job.deserialize(schedule.payload)
-            for time in runs:
+            for due in runs:
                 if not self._leadership.leads:
                     return schedule
-                run = job.under_id(run_id(schedule, time))
+                run = job.under_id(run_id(schedule, due))
                 await publish_job(js, run, replicas=self.config.replicas)
         return left
 
 
-def run_id(schedule: Schedule, time: datetime) -> str:
+def run_id(schedule: Schedule, due: datetime) -> str:
     """Return the id of the job that one run of a schedule is.
 
     A job that runs once keeps its id. Others get the time in UTC behind it, so that each run has
@@ -209,8 +212,8 @@ def run_id(schedule: Schedule, time: datetime) -> str:
     """
     if schedule.cron is None and schedule.interval is None:
         return schedule.job_id
-    precise = "%Y%m%dT%H%M%S.%fZ" if time.microsecond else "%Y%m%dT%H%M%SZ"
-    return f"{schedule.job_id}.{time.astimezone(UTC).strftime(precise)}"
+    precise = "%Y%m%dT%H%M%S.%fZ" if due.microsecond else "%Y%m%dT%H%M%SZ"
+    return f"{schedule.job_id}.{due.astimezone(UTC).strftime(precise)}"
 
 
 class _View:

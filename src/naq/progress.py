@@ -13,7 +13,7 @@ from nats.js.errors import KeyNotFoundError
 from nats.js.kv import KeyValue
 
 from naq import buckets
-from naq.buckets import ensure_buckets, in_bucket
+from naq.buckets import ensure_buckets, in_bucket, watching
 from naq.config import Config, as_config
 from naq.connection import nats_kv_store
 from naq.exceptions import JobError, SerializationError
@@ -111,19 +111,19 @@ async def watch_progress(
     settings = as_config(config)
     await ensure_buckets(settings, (buckets.JOB_PROGRESS,))
     seen: Progress | None = None
-    async with nats_kv_store(buckets.JOB_PROGRESS, settings) as kv:
-        watcher = await kv.watch(job_id, ignore_deletes=True)
-        try:
-            while seen is None or seen.fraction < 1:
-                now: Progress | None = None
-                try:
-                    async with asyncio.timeout(_LOOK_AGAIN):
-                        entry = await anext(watcher)
-                        now = Progress.deserialize(entry.value) if entry else None
-                except TimeoutError:
-                    now = await get_progress(job_id, settings)
-                if now is not None and now != seen:
-                    seen = now
-                    yield now
-        finally:
-            await watcher.stop()
+    async with (
+        nats_kv_store(buckets.JOB_PROGRESS, settings) as kv,
+        watching(kv, job_id) as watcher,
+    ):
+        while seen is None or seen.fraction < 1:
+            now: Progress | None = None
+            try:
+                async with asyncio.timeout(_LOOK_AGAIN):
+                    entry = await anext(watcher)
+                    if entry is not None and entry.operation is None:
+                        now = Progress.deserialize(entry.value)
+            except TimeoutError:
+                now = await get_progress(job_id, settings)
+            if now is not None and now != seen:
+                seen = now
+                yield now

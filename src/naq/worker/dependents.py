@@ -13,6 +13,7 @@ from nats.js import JetStreamContext
 from nats.js.errors import APIError
 
 from naq import buckets
+from naq.buckets import watching
 from naq.exceptions import NaqError, SerializationError
 from naq.models.job import Job
 from naq.queue.waiting import release_if_ready
@@ -46,21 +47,19 @@ class Dependents:
     async def follow(self) -> None:
         """Follow the bucket, until cancelled."""
         kv = await self._js.key_value(buckets.WAITING_JOBS)
-        watcher = await kv.watchall()
         sweep = asyncio.create_task(self._sweep())
         try:
-            async for entry in watcher:
-                if entry is None:  # all that waited before is known
-                    self.known.set()
-                    continue
-                self._forget(entry.key)
-                if entry.operation is None and entry.value:
-                    with suppress(SerializationError):
-                        self._learn(Job.deserialize(entry.value))
+            async with watching(kv) as watcher:
+                async for entry in watcher:
+                    if entry is None:  # all that waited before is known
+                        self.known.set()
+                        continue
+                    self._forget(entry.key)
+                    if entry.operation is None and entry.value:
+                        with suppress(SerializationError):
+                            self._learn(Job.deserialize(entry.value))
         finally:
             sweep.cancel()
-            with suppress(nats.errors.Error):
-                await watcher.stop()
 
     async def _sweep(self) -> None:
         while True:

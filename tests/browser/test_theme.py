@@ -59,6 +59,15 @@ def test_code_can_be_copied(open_page: Callable[..., Page], width: int) -> None:
     assert "get_nats_connection" in page.evaluate("navigator.clipboard.readText()")
 
 
+def test_copying_a_session_copies_its_commands_alone(
+    open_page: Callable[..., Page], width: int
+) -> None:
+    page = open_page("/guide/", width=width, permissions=["clipboard-read", "clipboard-write"])
+    session = page.locator(".highlight", has_text="naq-migrate inventory shop").first
+    session.get_by_title("Copy to clipboard").click()
+    assert page.evaluate("navigator.clipboard.readText()").strip() == "naq-migrate inventory shop"
+
+
 def test_the_edit_link_of_a_rule_leads_to_the_rule_s_file(
     open_page: Callable[..., Page], width: int
 ) -> None:

@@ -16,9 +16,11 @@ import pytest
 from naq.buckets import SCHEDULED_JOBS, ensure_buckets
 from naq.config import Config
 from naq.connection import close_all_connections, nats_jetstream, nats_kv_store
+from naq.exceptions import ScheduleError
 from naq.leadership import Leadership
 from naq.models import Job, MissedRuns, Schedule, ScheduleStatus
 from naq.names import JOB_STREAM
+from naq.queue import Queue
 from naq.scheduler import GROUP, Scheduler
 from naq.server import NatsServer
 from naq.streams import ensure_stream, job_stream
@@ -318,3 +320,12 @@ async def test_a_lease_written_without_an_answer_is_kept(config: Config) -> None
     await leader.campaign()
     assert leader.leads
     assert await leader.campaign()
+
+
+@pytest.mark.parametrize("values", [{"cron": "61 * * * *"}, {"cron": "* * * * *", "timezone": "X"}])
+async def test_what_no_scheduler_can_read_is_refused_at_once(
+    config: Config, values: dict[str, str]
+) -> None:
+    with pytest.raises(ScheduleError):
+        await Queue(config=config).schedule("os:getpid", **values)
+    assert await Scheduler(config).get_scheduled_jobs() == []

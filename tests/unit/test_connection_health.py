@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 
@@ -140,3 +141,16 @@ async def test_a_reset_keeps_what_goes_on() -> None:
 
 def test_an_average_of_nothing_is_nothing() -> None:
     assert ConnectionMonitor().get_metrics().average_connection_time == 0.0
+
+
+def test_uses_of_a_loop_that_has_ended_still_count(nats_server: NatsServer) -> None:
+    async def use() -> None:
+        async with nats_connection(nats_server.url):
+            pass
+
+    asyncio.run(reset_connection_metrics())
+    for _ in range(3):
+        asyncio.run(use())
+        gc.collect()
+    metrics = get_connection_metrics()
+    assert (metrics.total_connections, metrics.successful_connections) == (3, 3)

@@ -105,9 +105,10 @@ class LeasedKeyValue(Lease, KeyValue):
         traceback: TracebackType | None,
     ) -> None:
         self._js = _ENDED
+        client, self._client = self._client, None
         try:
-            if self._client is not None:
-                await self._client.close()
+            if client is not None:
+                await client.close()
         finally:
             self._end()
 

@@ -74,7 +74,7 @@ class Schedule:
             zoned = self.run_at if self.run_at.tzinfo else self.run_at.replace(tzinfo=UTC)
             object.__setattr__(self, "run_at", zoned.astimezone(UTC))
 
-    def at(self, run_at: datetime) -> Schedule:
+    def at(self, run_at: datetime | None) -> Schedule:
         """Return the schedule with another time of its next run."""
         return dataclasses.replace(self, run_at=run_at)
 

@@ -17,6 +17,7 @@ from naq.buckets import entries, in_bucket
 from naq.config import Config
 from naq.exceptions import ScheduleError
 from naq.models.job import Job
+from naq.models.recurrence import first_run
 from naq.models.schedule import MissedRuns, Schedule, ScheduleStatus
 
 
@@ -42,14 +43,14 @@ def schedule_for(
         missed_runs: what becomes of runs that no scheduler was there for.
 
     Raises:
-        ScheduleError: a value is out of range.
+        ScheduleError: a value is out of range, or the expression or the zone can't be read.
         SerializationError: the job's serializer cannot write the call.
     """
     if isinstance(interval, timedelta):
         interval = interval.total_seconds()
     if run_at is None and interval is not None and interval > 0:
         run_at = datetime.now(UTC) + timedelta(seconds=interval)
-    return Schedule(
+    schedule = Schedule(
         job_id=job.job_id,
         run_at=run_at,
         cron=cron,
@@ -60,6 +61,8 @@ def schedule_for(
         payload=job.serialize(),
         missed_runs=missed_runs,
     )
+    first_run(schedule.at(None), datetime.now(UTC))  # says now what the scheduler can't read
+    return schedule
 
 
 async def store_schedule(schedule: Schedule, config: Config) -> None:
@@ -167,6 +170,7 @@ async def _change(job_id: str, config: Config | str | None, **changes: Any) -> S
             except KeyNotFoundError:
                 raise ScheduleError(f"there is no scheduled job {job_id!r}") from None
             schedule = dataclasses.replace(Schedule.deserialize(entry.value), **changes)
+            first_run(schedule.at(None), datetime.now(UTC))
             try:
                 # The scheduler may have written the next run meanwhile: then once more.
                 await kv.update(job_id, schedule.serialize(), last=entry.revision)

@@ -36,6 +36,8 @@ FORMAT: Final = 1
 """The version of the wire form; a reader refuses a newer one."""
 
 _NO_RETRY: Final = Fixed(0)
+_STRATEGIES: Final = (Fixed, Linear, Exponential)
+_NUMBERS: Final = (int, float)  # made once: a union is made anew at every look
 
 
 class JOB_STATUS(StrEnum):  # noqa: N801 - the name is older than the habit
@@ -155,7 +157,7 @@ class Job:
         self.function_name = function if isinstance(function, str) else name_of(function)
         if ":" not in self.function_name:
             raise JobError(f"function {function!r}: write it as package.module:function")
-        if isinstance(retry, int | float):
+        if isinstance(retry, _NUMBERS):
             retry = Fixed(retry)
         self._call: Call | None = Call(function, tuple(args), dict(kwargs or {}), retry)
         self._retry: dict[str, Any] | None = None
@@ -276,9 +278,10 @@ class Job:
         by_value: dict[str, Callable[..., Any]] = {}
         if callable(call.function) and not is_importable(call.function):
             by_value["function"] = call.function
-        if isinstance(call.retry, Fixed | Linear | Exponential):
-            if call.retry != _NO_RETRY:
-                head["retry"] = strategy_to_json(call.retry)
+        if call.retry is _NO_RETRY:
+            pass
+        elif isinstance(call.retry, _STRATEGIES):
+            head["retry"] = strategy_to_json(call.retry)
         elif is_importable(call.retry):
             head["retry"] = {"kind": "function", "name": name_of(call.retry)}
         else:
@@ -291,7 +294,8 @@ class Job:
             "depends_on": self.depends_on,
             "isolated": self.isolated,
         }
-        head |= {key: value for key, value in optional.items() if value}
+        if any(optional.values()):
+            head |= {key: value for key, value in optional.items() if value}
         if not self.keep_result:
             head["keep_result"] = False
         if by_value and self.serializer == JSON.name:

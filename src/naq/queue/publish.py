@@ -25,6 +25,8 @@ WINDOW: Final = 1000
 GIVE_UP: Final = 15.0
 """Seconds for which publishing is tried again: an election of a leader takes 4 to 7."""
 
+_MSG_ID: Final = Header.MSG_ID.value
+
 _STILL_QUEUED: Final = 10077
 """nats-server's code for "maximum messages per subject exceeded"."""
 
@@ -51,7 +53,7 @@ async def publish_job(
     """
     subject = job_subject(job.queue, job.job_id)
     data = job.serialize()
-    headers = {Header.MSG_ID.value: message_id or job.job_id}
+    headers = {_MSG_ID: message_id or job.job_id}
     try:
         try:
             ack = await js.publish(subject, data, headers=headers)
@@ -123,7 +125,7 @@ async def publish_jobs(
                 future = await pipeline.publish(
                     job_subject(job.queue, job.job_id),
                     job.serialize(),
-                    {Header.MSG_ID.value: job.job_id},
+                    {_MSG_ID: job.job_id},
                 )
             except nats.errors.MaxPayloadError as error:
                 raise _too_large(job) from error

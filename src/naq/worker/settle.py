@@ -43,7 +43,7 @@ RECORD_TIMEOUT = 5.0
 """Seconds for which a job waits until its count of attempts is safe."""
 
 TOGETHER = 0.003
-"""Seconds in which acknowledgements and events come together."""
+"""Seconds in which results, events and acknowledgements come together."""
 
 
 class Settler:
@@ -77,6 +77,7 @@ class Settler:
         self._stored: deque[tuple[Delivery, bool]] = deque()
         self._trash: deque[Msg] = deque()
         self._unsent: deque[Event] = deque()
+        self._unstored: deque[tuple[Delivery, bytes, bool]] = deque()
         self._wake = asyncio.Event()
 
     async def complete(self, delivery: Delivery, outcome: Outcome) -> None:
@@ -89,13 +90,12 @@ class Settler:
         job = delivery.job
         if job.keep_result:
             data = outcome.serialize()
-            try:
-                await self._store(delivery, data, succeeded=True)
-            except nats.errors.MaxPayloadError as error:
+            if len(data) > self._conn.max_payload:
                 raise ResultError(
                     f"the result has {len(data)} bytes, larger than the server takes in one "
                     "message: store it elsewhere and return a reference"
-                ) from error
+                )
+            self._store(delivery, data, succeeded=True)
         else:
             self._stored.append((delivery, True))
             self._wake.set()
@@ -120,7 +120,7 @@ class Settler:
             logger.exception("%s failed, but the server refuses to keep it", job)
             await self.give_back(delivery, delay=STORE_AGAIN_AFTER)
             return
-        await self._store(delivery, Outcome(failure=failure).serialize(), succeeded=False)
+        self._store(delivery, Outcome(failure=failure).serialize(), succeeded=False)
         if delivery.recorded or delivery.record:
             await self.record(delivery, JobRecord(status=JOB_STATUS.FAILED, failures=attempt))
         self.event("job.failed", delivery, error=str(failure), attempts=attempt)
@@ -223,11 +223,9 @@ class Settler:
         if self._events:
             self._unsent.append(Event(kind, {"worker": self._worker, **data}))
 
-    async def _store(self, delivery: Delivery, data: bytes, *, succeeded: bool) -> None:
-        future = await self._pipeline.publish(
-            kv_subject(buckets.JOB_RESULTS, delivery.job.job_id), data
-        )
-        future.add_done_callback(functools.partial(self._is_stored, delivery, succeeded))
+    def _store(self, delivery: Delivery, data: bytes, *, succeeded: bool) -> None:
+        self._unstored.append((delivery, data, succeeded))
+        self._wake.set()
 
     def _is_stored(self, delivery: Delivery, succeeded: bool, future: asyncio.Future[bool]) -> None:
         if future.cancelled():
@@ -239,19 +237,30 @@ class Settler:
         self._wake.set()
 
     async def acknowledge(self) -> None:
-        """Acknowledge jobs as their results are stored, and send events, until cancelled.
+        """Send results, events and acknowledgements as they come up, until cancelled.
 
-        Neither is urgent: what has come together in a few milliseconds goes out at once, which
-        spares both sides a wake-up a job.
+        The first goes out at once; what comes up in the few milliseconds after it goes out
+        together, which spares both sides several wake-ups a job.
         """
+        loop = asyncio.get_running_loop()
+        flushed_at = 0.0
         while True:
             await self._wake.wait()
-            await asyncio.sleep(TOGETHER)
+            wait = flushed_at + TOGETHER - loop.time()
+            if wait > 0:
+                await asyncio.sleep(wait)
             self._wake.clear()
+            flushed_at = loop.time()
             await self.flush()
 
     async def flush(self) -> None:
-        """Send the acknowledgements and events that are due."""
+        """Send the results, events and acknowledgements that are due."""
+        while self._unstored:
+            delivery, data, succeeded = self._unstored.popleft()
+            future = await self._pipeline.publish(
+                kv_subject(buckets.JOB_RESULTS, delivery.job.job_id), data
+            )
+            future.add_done_callback(functools.partial(self._is_stored, delivery, succeeded))
         while self._unsent:
             event = self._unsent.popleft()
             with suppress(nats.errors.Error):  # an event is worth less than a job

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
+import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import nats
 from nats.js.api import AckPolicy, ConsumerConfig
@@ -15,6 +20,14 @@ CONCURRENCY = 10
 
 async def noop() -> None:
     """Do nothing."""
+
+
+async def started_after(enqueued_at: float) -> float:
+    """Return the seconds since then."""
+    return time.time() - enqueued_at
+
+
+KNOWN = {"jobs:noop": noop}
 
 
 async def naq_worker(url: str) -> None:
@@ -39,8 +52,9 @@ async def bare_worker(url: str) -> None:
         async def work() -> None:
             while True:
                 msg = await ready.get()
-                await noop()
-                await results.put(msg.subject[5:], b"null")
+                call = pickle.loads(msg.data)
+                value = await KNOWN[call["function"]](*call["args"], **call["kwargs"])
+                await results.put(call["id"], pickle.dumps(value))
                 await msg.ack()
                 ready.task_done()
 
@@ -52,6 +66,18 @@ async def bare_worker(url: str) -> None:
             except (nats.errors.TimeoutError, TimeoutError):
                 continue
             await ready.join()
+
+
+@contextmanager
+def worker(kind: str, url: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a worker process."""
+    command = [sys.executable, __file__, kind, url]
+    process = subprocess.Popen(command)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait()
 
 
 if __name__ == "__main__":

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import pickle
 import statistics
-import subprocess
-import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+import uuid
+from collections.abc import Awaitable, Callable
 
 import jobs
 import nats
@@ -28,18 +26,6 @@ from naq.server import run_nats_server
 
 Prepare = Callable[[str], Awaitable[None]]
 Enqueue = Callable[[str, int], Awaitable[None]]
-
-
-@contextmanager
-def worker(kind: str, url: str) -> Iterator[None]:
-    """Run a worker process."""
-    command = [sys.executable, Path(jobs.__file__), kind, url]
-    process = subprocess.Popen(command)
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait()
 
 
 async def prepare_naq(url: str) -> None:
@@ -63,12 +49,15 @@ async def prepare_bare(url: str) -> None:
 
 
 async def enqueue_bare(url: str, count: int) -> None:
-    """Publish one by one, with a message id and a payload of the size of naq's."""
-    payload = naq.Job(jobs.noop).serialize()
+    """Publish calls one by one, each written anew and with an id of its own, as a queue has to."""
     async with await nats.connect(url) as nc:
         js = nc.jetstream()
-        for number in range(count):
-            await js.publish(f"bare.{number}", payload, headers={"Nats-Msg-Id": str(number)})
+        for _ in range(count):
+            job_id = uuid.uuid4().hex
+            payload = pickle.dumps(
+                {"id": job_id, "function": "jobs:noop", "args": (), "kwargs": {}}
+            )
+            await js.publish(f"bare.{job_id}", payload, headers={"Nats-Msg-Id": job_id})
 
 
 KINDS: dict[str, tuple[Prepare, Enqueue, str]] = {
@@ -95,7 +84,7 @@ async def measure(kind: str, count: int) -> tuple[float, float, float]:
             began = time.perf_counter()
             await enqueue(server.url, count)
             rates.append(count / (time.perf_counter() - began))
-            with worker(short, server.url):
+            with jobs.worker(short, server.url):
                 await until_stored(js, results, 1)
                 began, done = time.perf_counter(), (await js.stream_info(results)).state.messages
                 await until_stored(js, results, count)
@@ -105,7 +94,7 @@ async def measure(kind: str, count: int) -> tuple[float, float, float]:
         await prepare(server.url)
         async with await nats.connect(server.url) as nc:
             js = nc.jetstream()
-            with worker(short, server.url):
+            with jobs.worker(short, server.url):
                 await asyncio.sleep(1)
                 began = time.perf_counter()
                 await enqueue(server.url, count)

@@ -74,23 +74,33 @@ class Mention:
         return self.node.lineno
 
 
-def mentions(scope: Scope, name: str) -> list[Mention]:
-    """Every mention of a variable in its function and those inside it, in source order."""
-    found: list[Mention] = []
+def mentions(scope: Scope) -> dict[str, list[Mention]]:
+    """Every mention of a variable in a function and those inside it: by name, in source order."""
+    found: dict[str, list[Mention]] = {}
     stack: list[tuple[ast.AST, bool]] = [
         (child, False) for child in ast.iter_child_nodes(scope.node)
     ]
     while stack:
         node, inner = stack.pop()
-        if isinstance(node, ast.Name) and node.id == name:
-            found.append(Mention(node, inner))
+        if isinstance(node, ast.Name):
+            found.setdefault(node.id, []).append(Mention(node, inner))
+            continue
         deeper = inner or isinstance(
             node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
         )
         stack.extend((child, deeper) for child in ast.iter_child_nodes(node))
-    return sorted(found, key=lambda mention: (mention.node.lineno, mention.node.col_offset))
+    for named in found.values():
+        named.sort(key=lambda mention: (mention.node.lineno, mention.node.col_offset))
+    return found
 
 
 def parents(root: ast.AST) -> dict[ast.AST, ast.AST]:
     """Every node's parent below a node."""
     return {child: node for node in ast.walk(root) for child in ast.iter_child_nodes(node)}
+
+
+def constants(tree: ast.AST) -> Iterator[str]:
+    """The constants below a node, by type and value."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant):
+            yield f"{type(node.value).__name__} {node.value!r}"

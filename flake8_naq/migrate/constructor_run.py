@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from flake8_naq.lifetimes import analyse
+from flake8_naq.linter import lint
 from flake8_naq.migrate.constructors import PARAMETER, Constructor, constructors, plan_constructor
 from flake8_naq.migrate.fixer import Options, Report
 from flake8_naq.migrate.imports import flakes, mend_imports
 from flake8_naq.migrate.plans import RefusedError
 from flake8_naq.migrate.source import Source, SourceError
-from flake8_naq.migrate.verify import ProofError, prove
+from flake8_naq.migrate.verify import ProofError, prove, prove_findings
 from flake8_naq.names import Names
 
 if TYPE_CHECKING:
@@ -59,13 +59,12 @@ def _fix_one(constructor: Constructor, held: dict[str, Outcome], options: Option
         for path, outcome in held.items()
         if path == constructor.path or constructor.owner.name in outcome.text
     }
-    analysis = analyse(sources[constructor.path].tree, options.settings)
+    home_source = sources[constructor.path]
+    findings = lint(home_source.tree, constructor.path, options.settings)
     finding = next(
         (
             finding
-            for finding in options.findings(
-                analysis, constructor.path, sources[constructor.path].lines
-            )
+            for finding in options.reported(constructor.path, home_source.lines, findings)
             if finding.rule == _RULE and finding.qualname == constructor.scope.qualname
         ),
         None,
@@ -90,7 +89,12 @@ def _fix_one(constructor: Constructor, held: dict[str, Outcome], options: Option
             source = sources[path]
             before = flakes(source.tree, path)
             text = mend_imports(patches.apply(), path, before, patches.imports)
-            prove(source, Source(text), path, options.settings, before, patches.dropped)
+            prove(source, Source(text), path, before, patches.dropped)
+            prove_findings(
+                lint(source.tree, path, options.settings),
+                lint(Source(text).tree, path, options.settings),
+                [],
+            )
             texts[path] = text
     except RefusedError as reason:
         home.reports.append(report("refused", str(reason)))

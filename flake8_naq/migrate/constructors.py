@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from flake8_naq.lifetimes.vocabulary import NAQ_MANAGERS
-from flake8_naq.migrate.blocks import parents
+from flake8_naq.migrate.blocks import constants, parents
 from flake8_naq.migrate.plans import Import, RefusedError
 from flake8_naq.migrate.source import Source
 from flake8_naq.names import Names, Scope, own_nodes
@@ -34,7 +34,7 @@ class Patches:
         source: The file as it is.
         patches: The pieces to replace.
         imports: The names that they need.
-        dropped: Constants that go, as `ast.dump` gives them.
+        dropped: Constants that go, as `constants` names them.
     """
 
     source: Source
@@ -140,7 +140,7 @@ def _change_class(found: Constructor, names: Names, patches: Patches) -> None:
         patches.imports.append(Import("Config", module, beside))
     patches.imports.append(Import("get_config", module, beside))
     if default is not None:
-        patches.dropped += _constants(default)
+        patches.dropped += constants(default)
     value = assignment.value
     assert value is not None
     patches.replace(value, "config or get_config()")
@@ -364,7 +364,3 @@ def _config_beside(
     if leading and package.strip(".") == "":
         return "." * leading + "config", root.id
     return f"{package}.config" if package else "config", root.id
-
-
-def _constants(node: ast.AST) -> Iterable[str]:
-    return [ast.dump(child) for child in ast.walk(node) if isinstance(child, ast.Constant)]

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from pyflakes.messages import Message
+
 from flake8_naq.findings import Finding
 from flake8_naq.flake8_config import Flake8
-from flake8_naq.lifetimes import ModuleAnalysis, Site, analyse
+from flake8_naq.lifetimes import Site, analyse
 from flake8_naq.lifetimes.vocabulary import NAQ_CONNECT, Vocabulary
 from flake8_naq.linter import findings_of
 from flake8_naq.migrate.edits import Edits
@@ -17,7 +19,7 @@ from flake8_naq.migrate.plans import RefusedError, Rewrite, Target
 from flake8_naq.migrate.regions import Module
 from flake8_naq.migrate.rewrite import plan_rewrite
 from flake8_naq.migrate.source import Source, SourceError
-from flake8_naq.migrate.verify import MANUAL, ProofError, prove
+from flake8_naq.migrate.verify import MANUAL, ProofError, prove, prove_findings
 from flake8_naq.settings import Settings, mentions_nats
 
 # What tells one place from all others, whatever line it has moved to.
@@ -40,11 +42,10 @@ class Options:
     settings: Settings = field(default_factory=Settings)
     flake8: Flake8 | None = None
 
-    def findings(
-        self, analysis: ModuleAnalysis, filename: str, lines: Sequence[str]
-    ) -> list[Finding]:
+    def reported(
+        self, filename: str, lines: Sequence[str], findings: Sequence[Finding]
+    ) -> Sequence[Finding]:
         """The findings of a module that are to be fixed: those that flake8 reports."""
-        findings = findings_of(analysis, filename, self.settings)
         return self.flake8.reported(filename, lines, findings) if self.flake8 else findings
 
 
@@ -156,25 +157,30 @@ def _attempt(original: Source, filename: str, options: Options, skip: dict[_Key,
     source = original
     result = Result(original.text)
     chosen: list[_Candidate] = []
+    before: list[Message] = []
+    first: list[Finding] = []
     try:
         while True:
-            candidates, refusals = _plan(source, filename, options, skip)
-            now = _disjoint(candidates)
+            turn = _plan(source, filename, options, skip)
+            first = first or turn.findings
+            now = _disjoint(turn.candidates)
             if not now:
-                result.reports += refusals
+                result.reports += turn.refusals
                 break
+            before = before or flakes(original.tree, filename)
             chosen += now
-            source = Source(_apply(source, [candidate.rewrite for candidate in now]))
+            text = _apply(source, [candidate.rewrite for candidate in now])
+            needed = [item for candidate in now for item in candidate.rewrite.imports]
+            source = Source(mend_imports(text, filename, before, needed))
             for candidate in now:
                 _report(result, candidate)
-        if not chosen:
-            return result
-        before = flakes(original.tree, filename)
-        needed = [item for candidate in chosen for item in candidate.rewrite.imports]
-        dropped = [item for candidate in chosen for item in candidate.rewrite.dropped]
-        fixed = [candidate.site.qualname for candidate in chosen]
-        result.text = mend_imports(source.text, filename, before, needed)
-        prove(original, Source(result.text), filename, options.settings, before, dropped, fixed)
+        if chosen:
+            # The last turn found nothing to do: that a second run would not is proven with it.
+            dropped = [item for candidate in chosen for item in candidate.rewrite.dropped]
+            fixed = [candidate.site.qualname for candidate in chosen]
+            prove(original, source, filename, before, dropped)
+            prove_findings(first, turn.findings, fixed)
+            result.text = source.text
     except (ProofError, RefusedError, SourceError) as error:
         qualname = getattr(error, "qualname", None)
         suspects = [c for c in chosen if qualname is None or c.site.qualname == qualname]
@@ -182,15 +188,21 @@ def _attempt(original: Source, filename: str, options: Options, skip: dict[_Key,
     return result
 
 
-def _plan(
-    source: Source, filename: str, options: Options, skip: dict[_Key, str]
-) -> tuple[list[_Candidate], list[Report]]:
+@dataclass(slots=True)
+class _Turn:
+    """What there is to do in a text, and what the linter says of it."""
+
+    findings: list[Finding]
+    candidates: list[_Candidate] = field(default_factory=list)
+    refusals: list[Report] = field(default_factory=list)
+
+
+def _plan(source: Source, filename: str, options: Options, skip: dict[_Key, str]) -> _Turn:
     analysis = analyse(source.tree, options.settings)
+    turn = _Turn(findings_of(analysis, filename, options.settings))
     module = Module(source, analysis, Vocabulary(options.settings))
-    candidates: list[_Candidate] = []
-    refusals: list[Report] = []
     counts: dict[_Key, int] = {}
-    for finding in options.findings(analysis, filename, source.lines):
+    for finding in options.reported(filename, source.lines, turn.findings):
         site = finding.site
         if site is None or finding.rule not in MANUAL:
             continue
@@ -204,12 +216,12 @@ def _plan(
             if rewrite.unsafe and not options.unsafe:
                 raise RefusedError(f"{rewrite.unsafe[0]} (--unsafe-fixes does it)")
         except RefusedError as reason:
-            refusals.append(
+            turn.refusals.append(
                 Report(finding.line, finding.code, finding.qualname, "refused", str(reason))
             )
         else:
-            candidates.append(_Candidate(site, finding.code, key, rewrite))
-    return candidates, refusals
+            turn.candidates.append(_Candidate(site, finding.code, key, rewrite))
+    return turn
 
 
 def _target(module: Module, site: Site) -> Target:

@@ -44,7 +44,7 @@ class Rewrite:
         imports: Names that it needs.
         unsafe: How it may change the meaning; empty for a safe rewrite.
         notes: What a reviewer is told of a safe rewrite.
-        dropped: Constants that go with the statements it takes out, as `ast.dump` gives them.
+        dropped: Constants that go with the statements it takes out, as `constants` names them.
     """
 
     first: int

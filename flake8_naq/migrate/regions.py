@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 from flake8_naq.lifetimes import ModuleAnalysis, Site
@@ -25,12 +26,23 @@ class Module:
     source: Source
     analysis: ModuleAnalysis
     vocabulary: Vocabulary
-    blocks: Blocks = field(init=False)
-    parents: dict[ast.AST, ast.AST] = field(init=False)
+    _mentions: dict[ast.AST, dict[str, list[Mention]]] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        self.blocks = Blocks(self.source.tree)
-        self.parents = parents(self.source.tree)
+    @cached_property
+    def blocks(self) -> Blocks:
+        """Where the statements stand."""
+        return Blocks(self.source.tree)
+
+    @cached_property
+    def parents(self) -> dict[ast.AST, ast.AST]:
+        """Every node's parent."""
+        return parents(self.source.tree)
+
+    def mentions(self, scope: Scope, name: str) -> list[Mention]:
+        """Every mention of a variable in a function, in source order."""
+        if scope.node not in self._mentions:
+            self._mentions[scope.node] = mentions(scope)
+        return self._mentions[scope.node].get(name, [])
 
     def handles(self, site: Site) -> set[str]:
         """The names of all connections that the site's function acquires."""
@@ -97,7 +109,7 @@ def find_region(module: Module, site: Site) -> Region:
         raise RefusedError("it is not opened in an `async def`")
     handle = _bound_name(site)
     closers = Closers(module.analysis.names, module.vocabulary, scope, module.handles(site))
-    named = mentions(scope, handle)
+    named = module.mentions(scope, handle)
     _refuse_kept(module, scope, handle, named)
     found = list(_closes(closers, scope.node))
     mine = [close for close in found if close.handle == handle]

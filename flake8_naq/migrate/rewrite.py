@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
-import tokenize
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from flake8_naq.lifetimes import Site
 from flake8_naq.lifetimes.vocabulary import CLIENT_CLASSES
-from flake8_naq.migrate.blocks import Mention, mentions
+from flake8_naq.migrate.blocks import Mention, constants
 from flake8_naq.migrate.closing import Close
 from flake8_naq.migrate.edits import Edits, Shift
 from flake8_naq.migrate.managers import Header, Manager, Step
@@ -19,6 +18,7 @@ from flake8_naq.migrate.regions import Module, Region, find_region
 from flake8_naq.names import Scope, own_nodes
 
 _FINALLY = re.compile(r"\s*finally\s*:")
+_EQUALS = re.compile(r"[ \t]*=[ \t]*")
 _HANDLERS_OF_ALL = frozenset({"BaseException", "CancelledError"})
 
 
@@ -224,6 +224,15 @@ class _Planner:
             for close in removed
             if close.method == "pooled"
         ]
+        notes += [
+            f"`{region.handle}` was closed before the other connections of line "
+            f"{_last(region.end)}, and is now closed after them"
+            for close in removed
+            if region.shape == "straight"
+            and close.statement is not region.end
+            and close.statement in self._siblings()
+            and region.end not in [own.statement for own in region.closes]
+        ]
         if (
             region.shape == "inside-try"
             and not region.inits
@@ -314,7 +323,10 @@ class _Planner:
         captured_before = any(
             mention.captured and mention.line < region.acquire.lineno for mention in region.mentions
         )
-        if not adjacent or captured_before or self._nats_is_other():
+        arguments = region.site.call.args
+        # `nats.connect` takes the servers alone by position, a client's own `connect` more.
+        positional = len(arguments) > 1 or any(isinstance(item, ast.Starred) for item in arguments)
+        if not adjacent or captured_before or positional or self._nats_is_other():
             return Header([f"async with {region.handle}:"])
         known = names.resolve(ast.Name("nats", ast.Load()), region.scope) == "nats"
         bound = self._binds_nats()
@@ -370,9 +382,7 @@ class _Planner:
         return {
             name: [
                 mention
-                for mention in (
-                    region.mentions if name == region.handle else mentions(region.scope, name)
-                )
+                for mention in (self.module.mentions(region.scope, name))
                 if mention.node not in apart
             ]
             for name in names
@@ -399,7 +409,7 @@ class _Planner:
         gone = {region.handle, *header.gone}
         inits: list[ast.stmt] = []
         for name in gone:
-            named = region.mentions if name == region.handle else mentions(region.scope, name)
+            named = self.module.mentions(region.scope, name)
             first = min(
                 [region.acquire.lineno, *(m.line for m in named if m.line > region.acquire.lineno)]
             )
@@ -448,12 +458,7 @@ class _Planner:
         for statement in (self.region.acquire, *header.taken):
             if isinstance(statement, ast.AnnAssign):
                 nodes.append(statement.annotation)
-        return [
-            ast.dump(node)
-            for root in nodes
-            for node in ast.walk(root)
-            if isinstance(node, ast.Constant)
-        ]
+        return [constant for node in nodes for constant in constants(node)]
 
 
 class _Editor:
@@ -668,16 +673,18 @@ class _Editor:
             lines[number] = " " * moved + line if moved > 0 else line[-moved:]
 
     def _after_equals(self, statement: ast.stmt) -> int:
-        for token in self.source.tokens:
-            if (
-                token.start[0] == statement.lineno
-                and token.string == "="
-                and token.type == tokenize.OP
-            ):
-                line = self.source.lines[statement.lineno - 1]
-                rest = line[token.end[1] :]
-                return token.end[1] + len(rest) - len(rest.lstrip(" \t"))
-        raise RefusedError(f"line {statement.lineno} is written in a way that is not understood")
+        """The column on the statement's first line where its value, or a bracket before it, starts."""
+        before = statement.annotation if isinstance(statement, ast.AnnAssign) else None
+        if isinstance(statement, ast.Assign):
+            before = statement.targets[0]
+        assert before is not None
+        at = self.source.column(statement.lineno, before.end_col_offset or 0)
+        found = _EQUALS.match(self.source.lines[statement.lineno - 1], at)
+        if found is None or before.end_lineno != statement.lineno:
+            raise RefusedError(
+                f"line {statement.lineno} is written in a way that is not understood"
+            )
+        return found.end()
 
     def _gap(self, number: int, comment: tuple[int, str] | None) -> str:
         if comment is None:

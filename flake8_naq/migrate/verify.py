@@ -8,10 +8,10 @@ from collections.abc import Iterable
 
 from pyflakes.messages import Message, UnusedImport
 
-from flake8_naq.linter import lint
+from flake8_naq.findings import Finding
+from flake8_naq.migrate.blocks import constants
 from flake8_naq.migrate.imports import exports, flakes
 from flake8_naq.migrate.source import Source
-from flake8_naq.settings import Settings
 
 # Rules that a hand-managed connection gets exactly one of.
 MANUAL = frozenset({"01", "02", "03", "04", "05"})
@@ -33,10 +33,8 @@ def prove(
     before: Source,
     after: Source,
     filename: str,
-    settings: Settings,
     flaked: list[Message],
     dropped: Iterable[str],
-    fixed: Iterable[str] = (),
 ) -> None:
     """Hold the new text of a module beside the old one.
 
@@ -44,17 +42,14 @@ def prove(
         before: The module as it was.
         after: The module as it is to be; that it parses, its existence proves.
         filename: Its path.
-        settings: The linter's settings.
         flaked: What pyflakes said of ``before``.
-        dropped: Constants that were taken out on purpose, as `ast.dump` gives them.
-        fixed: The function of every connection that is no longer managed by hand.
+        dropped: Constants that were taken out on purpose, as `constants` names them.
 
     Raises:
         ProofError: Something was lost, or is wrong that was right.
     """
     _same_constants(before.tree, after.tree, dropped)
     _same_comments(before, after)
-    _no_findings_left(before, after, filename, settings, Counter(fixed))
     flaking = [
         message
         for message in flakes(after.tree, filename)
@@ -77,20 +72,14 @@ def _said(message: Message) -> tuple[str, tuple[object, ...]]:
     return name, tuple(item for item in arguments if not isinstance(item, int))
 
 
-def _constants(tree: ast.AST) -> Counter[str]:
-    return Counter(ast.dump(node) for node in ast.walk(tree) if isinstance(node, ast.Constant))
-
-
 def _same_constants(before: ast.AST, after: ast.AST, dropped: Iterable[str]) -> None:
-    old, new = _constants(before), _constants(after)
+    old, new = Counter(constants(before)), Counter(constants(after))
     lost = old - new - Counter(dropped)
     if lost:
         raise ProofError(f"the constant {next(iter(lost))} would be lost")
     added = new - old
-    del (
-        added["Constant(value=True)"],
-        added["Constant(value=None)"],
-    )  # `exclusive=True`, `config=None`
+    # `exclusive=True`, and the default of `config`.
+    del added["bool True"], added["NoneType None"]
     if added:
         raise ProofError(f"the constant {next(iter(added))} would be changed or added")
 
@@ -103,21 +92,29 @@ def _same_comments(before: Source, after: Source) -> None:
         raise ProofError(f"the comment {changed!r} would be lost or changed")
 
 
-def _no_findings_left(
-    before: Source, after: Source, filename: str, settings: Settings, fixed: Counter[str]
+def prove_findings(
+    before: Iterable[Finding], after: Iterable[Finding], fixed: Iterable[str]
 ) -> None:
-    old = _found(before, filename, settings)
-    new = _found(after, filename, settings)
+    """Hold what the linter says of the new text beside what it said of the old one.
+
+    Args:
+        before: The findings of the old text.
+        after: The findings of the new text.
+        fixed: The function of every connection that is no longer managed by hand.
+
+    Raises:
+        ProofError: A finding is still there, or one is new.
+    """
+    old, new = _counted(before), _counted(after)
     for rule, qualname in new - old:
         raise ProofError(f"there would be a new finding of rule {rule} in `{qualname}`", qualname)
-    for qualname, number in fixed.items():
+    for qualname, number in Counter(fixed).items():
         if new["01", qualname] > old["01", qualname] - number:
             raise ProofError(f"`{qualname}` would still manage it by hand", qualname)
 
 
-def _found(source: Source, filename: str, settings: Settings) -> Counter[tuple[str, str]]:
+def _counted(findings: Iterable[Finding]) -> Counter[tuple[str, str]]:
     # 01 to 05 are one finding: what is left in a function may go from "several" to "one".
     return Counter(
-        ("01" if finding.rule in MANUAL else finding.rule, finding.qualname)
-        for finding in lint(source.tree, filename, settings)
+        ("01" if finding.rule in MANUAL else finding.rule, finding.qualname) for finding in findings
     )

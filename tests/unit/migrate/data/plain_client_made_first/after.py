@@ -17,3 +17,10 @@ async def seen_by_its_own_callback(url: str) -> None:
     await nc.connect(url, reconnected_cb=reconnected)
     async with nc:
         await nc.publish("a", b"1")
+
+
+async def options_by_position(servers: list[str], on_error) -> None:
+    nc = NATS()
+    await nc.connect(servers, on_error)
+    async with nc:
+        await nc.publish("a", b"1")

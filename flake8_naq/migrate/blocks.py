@@ -104,3 +104,8 @@ def constants(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant):
             yield f"{type(node.value).__name__} {node.value!r}"
+
+
+def last_line(node: ast.AST) -> int:
+    """The last line of a node."""
+    return int(getattr(node, "end_lineno", 0) or 0)

@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass, field
 
 from flake8_naq.lifetimes import Site
-from flake8_naq.lifetimes.vocabulary import Vocabulary
+from flake8_naq.lifetimes.vocabulary import NAQ_CONNECT, Vocabulary
 from flake8_naq.migrate.blocks import Mention
 from flake8_naq.migrate.plans import Import, RefusedError
 from flake8_naq.migrate.source import Source
@@ -169,13 +169,14 @@ class Manager:
 
     def _prefix(self) -> str:
         function = self.site.call.func
-        if isinstance(function, ast.Attribute):
+        if isinstance(function, ast.Attribute) and self._beside_helper():
             return f"{self.source.segment(function.value)}."
         return ""
 
     def _imports(self, manager: str) -> list[Import]:
         function = self.site.call.func
-        if not isinstance(function, ast.Name):
+        helper = self._beside_helper()
+        if helper and not isinstance(function, ast.Name):
             return []
         origin = self.names.resolve(function, self.scope)
         bound = self.names.resolve(ast.Name(manager, ast.Load()), self.scope)
@@ -186,9 +187,18 @@ class Manager:
                 raise RefusedError(f"`{manager}` means something else in this file")
             return []  # imported already
         if origin is None or "." not in origin:
-            raise RefusedError(f"where `{function.id}` comes from is not clear")
+            raise RefusedError(f"where `{ast.unparse(function)}` comes from is not clear")
+        root = ast.unparse(function).partition(".")[0]
+        if not helper:
+            return [Import(manager, "naq.connection", root, self.scope.qualname)]
+        assert isinstance(function, ast.Name)
         module, _, _ = origin.rpartition(".")
         return [Import(manager, module or ".", function.id, self.scope.qualname)]
+
+    def _beside_helper(self) -> bool:
+        """Whether the acquiring call is naq's helper, beside which naq's managers are found."""
+        called = self.names.resolve(self.site.call.func, self.scope) or ""
+        return called.rpartition(".")[2] in NAQ_CONNECT
 
     # -- derivations
 

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import ast
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from flake8_naq.lifetimes import Site
-from flake8_naq.lifetimes.vocabulary import CLIENT_CLASSES
-from flake8_naq.migrate.blocks import Mention, constants
+from flake8_naq.lifetimes.vocabulary import CLIENT_CLASSES, NAQ_CONNECT
+from flake8_naq.migrate.blocks import Mention, constants, last_line
 from flake8_naq.migrate.closing import Close
-from flake8_naq.migrate.edits import Edits, Shift
+from flake8_naq.migrate.edits import Edits
 from flake8_naq.migrate.managers import Header, Manager, Step
 from flake8_naq.migrate.plans import Import, RefusedError, Rewrite, Target
 from flake8_naq.migrate.regions import Module, Region, find_region
+from flake8_naq.migrate.writer import Writer
 from flake8_naq.names import Scope, own_nodes
 
-_FINALLY = re.compile(r"\s*finally\s*:")
-_EQUALS = re.compile(r"[ \t]*=[ \t]*")
 _HANDLERS_OF_ALL = frozenset({"BaseException", "CancelledError"})
 
 
@@ -52,14 +50,14 @@ class _Planner:
         first = min([first, *(init.lineno for init in inits)])
         if region.shape == "inside-try" and guard is not None:
             first = min(first, guard.lineno)
-        unsafe += self._handler_changes(kept)
+        unsafe += self._handler_changes(kept) + self._other_kind()
 
         def edit(edits: Edits) -> None:
-            _Editor(self.module, region, header, removed, kept, inits, edits).edit()
+            Writer(self.module, region, header, removed, kept, inits, edits).write()
 
         return Rewrite(
             first,
-            _last(region.end),
+            last_line(region.end),
             edit,
             header.imports,
             unsafe,
@@ -143,7 +141,7 @@ class _Planner:
         if region.shape == "never":
             found.append(
                 f"`{region.handle}` was never closed; "
-                f"it now closes when the block ends, after line {_last(region.end)}"
+                f"it now closes when the block ends, after line {last_line(region.end)}"
             )
             return found
         closing = {close.statement for close in closes}
@@ -169,7 +167,7 @@ class _Planner:
     def _own_statements(self) -> Iterator[ast.stmt]:
         region = self.region
         for node in own_nodes(region.scope.node):
-            if isinstance(node, ast.stmt) and _last(region.anchor) < node.lineno <= _last(
+            if isinstance(node, ast.stmt) and last_line(region.anchor) < node.lineno <= last_line(
                 region.end
             ):
                 yield node
@@ -217,6 +215,19 @@ class _Planner:
             )
         ]
 
+    def _other_kind(self) -> list[str]:
+        """What changes when the target was chosen against the code's own helpers."""
+        called = self.module.analysis.names.resolve(self.region.site.call.func, self.region.scope)
+        helper = (called or "").rpartition(".")[2] in NAQ_CONNECT
+        if self.target == "naq" and not helper:
+            return [
+                "the connection becomes one that is shared, with the settings of naq's `Config`"
+            ]
+        pooled = any(close.method in ("helper", "pooled") for close in self.region.closes)
+        if self.target == "nats-py" and helper and pooled:
+            return ["the block closes the connection itself, which naq's helper might have shared"]
+        return []
+
     def _notes(self, removed: list[Close]) -> list[str]:
         region = self.region
         notes = [
@@ -226,7 +237,7 @@ class _Planner:
         ]
         notes += [
             f"`{region.handle}` was closed before the other connections of line "
-            f"{_last(region.end)}, and is now closed after them"
+            f"{last_line(region.end)}, and is now closed after them"
             for close in removed
             if region.shape == "straight"
             and close.statement is not region.end
@@ -255,6 +266,8 @@ class _Planner:
             raise RefusedError("it is opened in a `try` of its own and used after it")
         if region.unpacked:
             raise RefusedError("the connection is unpacked together with other values")
+        if region.made is not None:
+            raise RefusedError("the client is made before it connects")
         value = getattr(region.acquire, "value", None)
         if not isinstance(value, ast.Await) or value.value is not region.site.call:
             raise RefusedError(
@@ -298,7 +311,7 @@ class _Planner:
     def _plain_header(self, removed: list[Close]) -> Header:
         region = self.region
         for close in region.closes:
-            if close.method in ("helper", "pooled"):
+            if close.method in ("helper", "pooled") and region.site.flavour != "naq":
                 raise RefusedError(
                     f"what the helper on line {close.statement.lineno} does besides closing is unknown"
                 )
@@ -317,7 +330,7 @@ class _Planner:
         between = [
             mention
             for mention in region.mentions
-            if mention.node not in set(ast.walk(made)) and mention.line <= _last(region.acquire)
+            if mention.node not in set(ast.walk(made)) and mention.line <= last_line(region.acquire)
         ]
         adjacent = following == [region.acquire] and len(between) == 1
         captured_before = any(
@@ -390,9 +403,9 @@ class _Planner:
 
     def _refuse_outside(self, uses: list[Mention]) -> None:
         region = self.region
-        first, last = region.acquire.lineno, _last(region.end)
+        first, last = region.acquire.lineno, last_line(region.end)
         if region.guard is not None and region.shape == "inside-try":
-            last = _last(region.guard.body[-1])
+            last = last_line(region.guard.body[-1])
         for mention in uses:
             if not first <= mention.line <= last:
                 raise RefusedError(
@@ -426,9 +439,9 @@ class _Planner:
             ]
             ours = {id(statement) for statement in found}
             closing = {node for close in region.closes for node in ast.walk(close.statement)}
-            last = _last(region.end)
+            last = last_line(region.end)
             if region.shape == "inside-try" and region.guard is not None:
-                last = _last(region.guard.body[-1])
+                last = last_line(region.guard.body[-1])
             outside = [
                 mention
                 for mention in named
@@ -448,7 +461,7 @@ class _Planner:
         comments = self.module.source.comments
         return [
             (number, comments[number][1])
-            for number in range(statement.lineno, _last(statement) + 1)
+            for number in range(statement.lineno, last_line(statement) + 1)
             if number in comments
         ]
 
@@ -459,353 +472,6 @@ class _Planner:
             if isinstance(statement, ast.AnnAssign):
                 nodes.append(statement.annotation)
         return [constant for node in nodes for constant in constants(node)]
-
-
-class _Editor:
-    """Makes the edits of one decided rewrite."""
-
-    def __init__(
-        self,
-        module: Module,
-        region: Region,
-        header: Header,
-        removed: list[Close],
-        kept: list[Close],
-        inits: list[ast.stmt],
-        edits: Edits,
-    ) -> None:
-        self.source = module.source
-        self.module = module
-        self.region = region
-        self.header = header
-        self.removed = [close.statement for close in removed]
-        self.kept = [close.statement for close in kept]
-        self.inits = inits
-        self.edits = edits
-        self.base = self.source.indentation(region.anchor.lineno)
-        self.unit = self._unit()
-
-    def edit(self) -> None:
-        for init in self.inits:
-            self._take_out(init)
-        {
-            "before-try": self._before_try,
-            "inside-try": self._inside_try,
-            "straight": self._straight,
-            "never": self._straight,
-        }[self.region.shape]()
-
-    # -- shapes
-
-    def _before_try(self) -> None:
-        region, guard = self.region, self.region.guard
-        assert guard is not None
-        right = Shift(self.base, self.unit, right=True)
-        after = _last(region.anchor) + 1
-        self.edits.shift(after, guard.lineno - 1, right)
-        self._write_header(self.base)
-        if self._finally_goes() and not guard.handlers:
-            self._comment_lines(guard.lineno, guard.lineno, self.base + self.unit)
-            self._drop_finally(self.base + self.unit)
-        else:
-            self.edits.shift(guard.lineno, _last(guard), right)
-            if self._finally_goes():
-                self._drop_finally(self.base + self.unit)
-            else:
-                self._drop_closes()
-        self._take_derivations()
-        self._fill(guard.body, guard.body)
-        self._close_gap(after)
-
-    def _between(self) -> list[ast.stmt]:
-        block = self.module.blocks.place(self.region.anchor).block
-        return block[block.index(self.region.anchor) + 1 : block.index(self.region.end)]
-
-    def _inside_try(self) -> None:
-        region, guard = self.region, self.region.guard
-        assert guard is not None
-        body = guard.body
-        index = body.index(region.acquire)
-        rest = body[index + 1 :]
-        outer = self.source.indentation(guard.lineno)
-        after = _last(region.acquire) + 1
-        whole = self._finally_goes()
-        if not guard.handlers and (whole or self.kept):
-            # The `async with` takes the place of the `try`; what stood before it moves out.
-            left = Shift(self.base, self.unit, right=False)
-            self.edits.shift(guard.lineno + 1, region.acquire.lineno - 1, left)
-            self._comment_lines(guard.lineno, guard.lineno, outer)
-            self._write_header(outer, Shift(self.base, self.unit, right=False))
-            if whole:
-                self._drop_finally(self.base)
-            else:
-                self.edits.insert(after, [f"{self.base}try:"])
-                right = Shift(outer, self.unit, right=True)
-                self.edits.shift(after, _last(guard), right)
-                self._drop_closes()
-        else:
-            self._write_header(self.base)
-            right = Shift(self.base, self.unit, right=True)
-            end = _last(body[-1])
-            if rest:
-                self.edits.shift(after, end, right)
-            if whole:
-                self._drop_finally(self.base + self.unit, end + 1)
-            elif self.kept:
-                self._move_finally(after, end, right)
-            else:
-                self._drop_closes()
-        self._take_derivations()
-        if not self._remaining(rest):
-            at = _last(rest[-1]) + 1 if rest else after
-            inner = self.base if not guard.handlers and whole else self.base + self.unit
-            if guard.handlers and self.kept:
-                raise RefusedError("nothing is done with the connection")
-            self.edits.insert(at, [f"{inner}pass"])
-        self._close_gap(after)
-
-    def _move_finally(self, first: int, last: int, right: Shift) -> None:
-        """Put the ``finally`` around the body of the block: it has to run before the block closes."""
-        guard, source = self.region.guard, self.source
-        assert guard is not None
-        inner = self.base + self.unit
-        start, end = self._finally_line(guard), _last(guard.finalbody[-1])
-        if guard.finalbody[0].lineno == start or source.indentation(start + 1) == "":
-            raise RefusedError(f"line {start} holds more than one statement")
-        self.edits.insert(first, [f"{inner}try:"])
-        self.edits.shift(first, last, Shift(inner, self.unit, right=True))
-        moved = [inner + source.lines[start - 1].strip()]
-        for number in range(start + 1, end + 1):
-            line = source.lines[number - 1].rstrip("\r\n")
-            if number in source.inside_string:
-                raise RefusedError(f"line {number} is part of a string")
-            moved.append(
-                right.move(Shift(self.base, self.unit, right=True).move(line))
-                if line.strip()
-                else line
-            )
-        self.edits.insert(last + 1, moved)
-        self.edits.replace(start, end, [])
-
-    def _straight(self) -> None:
-        region = self.region
-        block = self.module.blocks.place(region.anchor).block
-        first, last = block.index(region.anchor), block.index(region.end)
-        body = block[first + 1 : last + 1]
-        after = _last(region.anchor) + 1
-        self._write_header(self.base)
-        end = _last(region.end)
-        self.edits.shift(after, end, Shift(self.base, self.unit, right=True))
-        self._drop_closes()
-        self._take_derivations()
-        if not self._remaining(body):
-            self.edits.insert(end + 1, [f"{self.base}{self.unit}pass"])
-        self._close_gap(after)
-
-    # -- pieces
-
-    def _write_header(self, indentation: str, moved: Shift | None = None) -> None:
-        region, source = self.region, self.source
-        statement = region.acquire
-        first, last = statement.lineno, _last(statement)
-        if self.header.lines and not self.header.lines[0].startswith(
-            f"async with {region.handle}:"
-        ):
-            comments = [source.comments[n][1] for n in range(first, last) if n in source.comments]
-            trailing = source.comments.get(last)
-            lines = [indentation + comment for comment in comments]
-            text = self.header.lines[0]
-            if isinstance(statement, ast.AnnAssign) and region.handle not in self.header.gone:
-                lines.append(
-                    f"{indentation}{region.handle}: {source.segment(statement.annotation)}"
-                )
-            lines.append(indentation + text + self._gap(last, trailing))
-            self.edits.replace(first, last, lines)
-            return
-        if self.header.lines:  # `async with nc:` below the connecting call
-            below = _last(region.anchor) + 1
-            self.edits.insert(below, [indentation + self.header.lines[0]])
-            if moved is not None:
-                self.edits.shift(first, last, moved)
-            return
-        self._rewrite_in_place(statement, indentation)
-        if moved is not None:
-            self.edits.shift(first, last, moved)
-
-    def _rewrite_in_place(self, statement: ast.stmt, indentation: str) -> None:
-        """``nc = await f(...)`` becomes ``async with await f(...) as nc:``, the rest as it stands."""
-        source, handle = self.source, self.region.handle
-        value = getattr(statement, "value", None)
-        assert isinstance(value, ast.expr)
-        first, last = statement.lineno, _last(statement)
-        lines = {number: source.lines[number - 1] for number in range(first, last + 1)}
-        end = source.column(last, statement.end_col_offset or 0)
-        bound = f" as {handle}" if self.header.binds else ""
-        lines[last] = f"{lines[last][:end]}{bound}:{lines[last][end:]}"
-        start = source.column(first, statement.col_offset)
-        if isinstance(statement, ast.Expr):
-            call = self.region.site.call
-            function = call.func
-            assert isinstance(function, ast.Attribute)
-            owner = function.value
-            line = lines[owner.lineno]
-            at = source.column(owner.lineno, owner.col_offset)
-            lines[owner.lineno] = line[:at] + "nats" + line[at + len(handle) :]
-            lines[first] = f"{lines[first][:start]}async with {lines[first][start:]}"
-        else:
-            # From the target to the `=`: the value may start in brackets on a later line.
-            begin = self._after_equals(statement)
-            if isinstance(statement, ast.AnnAssign):
-                annotation = source.segment(statement.annotation)
-                self.edits.insert(first, [f"{indentation}{handle}: {annotation}"])
-            lines[first] = f"{lines[first][:start]}async with {lines[first][begin:]}"
-            self._realign(lines, first, start + len("async with ") - begin)
-        for number, line in lines.items():
-            self.edits.changed[number] = line
-
-    def _realign(self, lines: dict[int, str], first: int, moved: int) -> None:
-        """Keep arguments below each other that were aligned with an opening bracket."""
-        opening = self.source.lines[first - 1].find("(") + 1
-        for number in [number for number in lines if number > first]:
-            line = lines[number]
-            if number in self.source.inside_string or len(line) - len(line.lstrip(" ")) != opening:
-                continue
-            lines[number] = " " * moved + line if moved > 0 else line[-moved:]
-
-    def _after_equals(self, statement: ast.stmt) -> int:
-        """The column on the statement's first line where its value, or a bracket before it, starts."""
-        before = statement.annotation if isinstance(statement, ast.AnnAssign) else None
-        if isinstance(statement, ast.Assign):
-            before = statement.targets[0]
-        assert before is not None
-        at = self.source.column(statement.lineno, before.end_col_offset or 0)
-        found = _EQUALS.match(self.source.lines[statement.lineno - 1], at)
-        if found is None or before.end_lineno != statement.lineno:
-            raise RefusedError(
-                f"line {statement.lineno} is written in a way that is not understood"
-            )
-        return found.end()
-
-    def _gap(self, number: int, comment: tuple[int, str] | None) -> str:
-        if comment is None:
-            return ""
-        line = self.source.lines[number - 1][: comment[0]]
-        return line[len(line.rstrip()) :] + comment[1]
-
-    def _finally_goes(self) -> bool:
-        guard = self.region.guard
-        assert guard is not None
-        return all(statement in self.removed for statement in guard.finalbody)
-
-    def _drop_finally(self, indentation: str, comments_at: int | None = None) -> None:
-        """Take the ``finally`` out; its comments stay there, or where the block now closes."""
-        guard = self.region.guard
-        assert guard is not None
-        start, end = self._finally_line(guard), _last(guard.finalbody[-1])
-        self._comment_lines(start, end, indentation)
-        if comments_at is not None:
-            kept = [
-                line for number in range(start, end + 1) for line in self.edits.replaced[number]
-            ]
-            self.edits.replace(start, end, [])
-            self.edits.insert(comments_at, kept)
-        self._drop_blank_before(start)
-
-    def _finally_line(self, guard: ast.Try) -> int:
-        above = [*guard.body, *guard.handlers, *guard.orelse]
-        for number in range(_last(above[-1]) + 1, guard.finalbody[0].lineno + 1):
-            if _FINALLY.match(self.source.lines[number - 1]):
-                return number
-        raise RefusedError("the `finally` is written in a way that is not understood")
-
-    def _drop_closes(self) -> None:
-        for statement in self.removed:
-            if not self._alone_in_block(statement):
-                self._take_out(statement)
-            else:
-                self._take_out(statement, "pass")
-            self._drop_blank_before(statement.lineno, only=statement is self.region.end)
-
-    def _alone_in_block(self, statement: ast.stmt) -> bool:
-        block = self.module.blocks.place(statement).block
-        return all(other in self.removed for other in block) and statement is block[-1]
-
-    def _take_derivations(self) -> None:
-        for statement in self.header.taken:
-            self._take_out(statement)
-
-    def _remaining(self, body: Iterable[ast.stmt]) -> bool:
-        gone = [*self.header.taken, *self.removed]
-        return any(statement not in gone for statement in body)
-
-    def _fill(self, block: list[ast.stmt], body: list[ast.stmt]) -> None:
-        if not self._remaining(body) and (
-            not self._between() or self.region.guard is None or self.region.guard.handlers
-        ):
-            last = _last(block[-1])
-            levels = self.base + self.unit
-            guard = self.region.guard
-            if guard is not None and not (self._finally_goes() and not guard.handlers):
-                levels += self.unit
-            self.edits.insert(last + 1, [f"{levels}pass"])
-
-    def _take_out(self, statement: ast.stmt, instead: str | None = None) -> None:
-        """Delete a statement; its comments stay, each on a line of its own."""
-        indentation = self.source.indentation(statement.lineno)
-        first, last = statement.lineno, _last(statement)
-        newline = self.source.newline
-        for number in range(first, last + 1):
-            comment = self.source.comments.get(number)
-            if comment is None:
-                self.edits.replaced[number] = []
-            else:
-                self.edits.changed[number] = indentation + comment[1] + newline
-        if instead is not None:
-            self.edits.replaced.pop(last, None)
-            text = f"{indentation}{instead}"
-            comment = self.source.comments.get(last)
-            self.edits.changed[last] = text + (f"  {comment[1]}" if comment else "") + newline
-
-    def _comment_lines(self, first: int, last: int, indentation: str) -> None:
-        """Delete lines but for their comments."""
-        comments = self.source.comments
-        for number in range(first, last + 1):
-            found = comments.get(number)
-            self.edits.replaced[number] = [indentation + found[1]] if found else []
-
-    def _drop_blank_before(self, number: int, *, only: bool = True) -> None:
-        while only and number > 1 and not self.source.lines[number - 2].strip():
-            number -= 1
-            if number in self.source.inside_string:
-                return
-            self.edits.replaced[number] = []
-
-    def _close_gap(self, number: int) -> None:
-        """Take out blank lines right below the header."""
-        while number <= len(self.source.lines):
-            if number in self.edits.inserted and number != _last(self.region.anchor) + 1:
-                return
-            line = self.source.lines[number - 1]
-            gone = self.edits.replaced.get(number) == []
-            if not gone and line.strip():
-                return
-            if number > _last(self.region.end):
-                return
-            self.edits.replaced[number] = []
-            number += 1
-
-    def _unit(self) -> str:
-        """The white space of one level, as this function has it."""
-        region = self.region
-        owner = self.module.blocks.place(region.anchor).owner
-        outer = self.source.indentation(getattr(owner, "lineno", region.anchor.lineno))
-        if self.base.startswith(outer) and len(self.base) > len(outer):
-            return self.base[len(outer) :]
-        return "\t" if "\t" in self.base else "    "
-
-
-def _last(statement: ast.AST) -> int:
-    return int(getattr(statement, "end_lineno", 0) or 0)
 
 
 def _inside(module: Module, node: ast.stmt, guard: ast.Try) -> bool:

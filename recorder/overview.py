@@ -8,6 +8,7 @@ from typing import Any
 
 from recorder import record
 from recorder.phases import Phase, all_phases
+from recorder.tables import table
 
 SHAPES = {
     "01": "connection",
@@ -25,6 +26,8 @@ HANDS = {
     "unsafe": "by the codemod, with --unsafe-fixes",
     "by-hand": "by hand",
 }
+
+COUNTS = ("connections", "requests", "bytes")
 
 TIMED = {"before": "before", "now": "now"}
 
@@ -144,46 +147,36 @@ def shapes() -> str:
     total = sum(counted.values(), Counter[str]())
     used = [rule for rule in columns if total[rule]]
     links = [f"[{rule}](../rules/NAQ{rule}.md) {columns[rule]}" for rule in used]
-    rows = [["Phase", "Priority", *links]]
-    rows += [
+    rows = [
         [_link(phase), phase.tier, *(str(counted[phase][rule] or "") for rule in used)]
         for phase in phases
     ]
     rows.append(["**all**", "", *(f"**{total[rule]}**" for rule in used)])
-    return _table(rows)
+    return table(["Phase", "Priority", *links], rows, numbers=len(used))
 
 
 def effects() -> str:
     """Connections, requests, time and lines of each phase, before and now."""
-    rows = [["Phase", "Connections", "Left open", "Requests", "Bytes", "1,000 calls, s", "Lines"]]
+    head = ["Phase", "Connections", "Left open", "Requests", "Bytes", "1,000 calls, s", "Lines"]
+    rows = []
     for phase in all_phases():
         document = record.read(phase)
         before, now = (document["variants"][state] for state in ("before", "now"))
+        counts = {name: _change(before["counts"][name], now["counts"][name]) for name in COUNTS}
         seconds, lines = document["seconds"], document["lines"]
         rows.append(
             [
                 _link(phase),
-                *(
-                    _change(before["counts"][name], now["counts"][name])
-                    for name in ("connections",)
-                ),
+                counts["connections"],
                 _change(before["left_open"], now["left_open"]),
-                *(
-                    _change(before["counts"][name], now["counts"][name])
-                    for name in ("requests", "bytes")
-                ),
+                counts["requests"],
+                counts["bytes"],
                 f"{seconds['before']:.2f} → {seconds['now']:.2f}" if seconds else "",
                 _change(lines["before"], lines["fixed"]),
             ]
         )
-    return _table(rows)
+    return table(head, rows, numbers=len(head) - 1)
 
 
 def _change(before: int, now: int) -> str:
     return f"{before:,} → {now:,}"
-
-
-def _table(rows: list[list[str]]) -> str:
-    head, *body = rows
-    lines = [head, ["---"] * 2 + ["--:"] * (len(head) - 2), *body]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines) + "\n"

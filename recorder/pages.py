@@ -10,7 +10,7 @@ from typing import Any
 
 from recorder import record, side_by_side
 from recorder.phases import ROOT, Phase
-from recorder.reference.markdown import cell_text
+from recorder.tables import table
 
 LONGEST_RESULT = 160
 """Characters of a result that a page shows; the record holds all of them."""
@@ -20,17 +20,6 @@ _HEADINGS = {"before": "before", "fixed": "fixed by the codemod", "now": "now"}
 
 def _fence(language: str, text: str, title: str) -> str:
     return f'``` {{.{language} title="{title}"}}\n{text.rstrip()}\n```\n'
-
-
-def _table(rows: list[list[str]]) -> str:
-    head, *body = rows
-    lines = [head, ["---"] * len(head), *body]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines) + "\n"
-
-
-def _cards(rows: list[list[str]]) -> str:
-    """A table that a phone shows as one card a row."""
-    return f'<div class="cards" markdown>\n\n{_table(rows)}\n</div>\n'
 
 
 def _tab(title: str, content: str) -> str:
@@ -43,11 +32,11 @@ def _rule_link(code: str) -> str:
 
 
 def _findings(documents: list[dict[str, Any]]) -> str:
-    rows = [["Code", "Where", "Finding"]]
+    rows = []
     for found in documents:
         where = f"`{found['path'].partition('before/')[2]}:{found['line']}`"
-        rows.append([_rule_link(found["code"]), where, cell_text(found["text"])])
-    return _cards(rows)
+        rows.append([_rule_link(found["code"]), where, found["text"]])
+    return table(["Code", "Where", "Finding"], rows)
 
 
 def findings(phase: Phase) -> str:
@@ -60,11 +49,8 @@ def remaining(phase: Phase) -> str:
     left = record.read(phase)["left"]
     if not left:
         return "The linter finds nothing in the result.\n"
-    rows = [["Code", "Where", "What `naq-migrate` says"]]
-    rows += [
-        [_rule_link(one["code"]), f"`{one['place']}`", cell_text(one["reason"])] for one in left
-    ]
-    return _cards(rows)
+    rows = [[_rule_link(one["code"]), f"`{one['place']}`", one["reason"]] for one in left]
+    return table(["Code", "Where", "What `naq-migrate` says"], rows)
 
 
 def by_hand(phase: Phase) -> str:
@@ -128,7 +114,7 @@ def effect(phase: Phase) -> str:
     """What the server counted, before and after, and the lines of code."""
     document = record.read(phase)
     variants: dict[str, Any] = document["variants"]
-    rows = [["", *(_HEADINGS[state] for state in variants)]]
+    rows: list[list[str]] = []
 
     def count(label: str, name: str) -> None:
         rows.append([label, *(f"{v['counts'][name]:,}" for v in variants.values())])
@@ -141,18 +127,18 @@ def effect(phase: Phase) -> str:
         rows.append(["1,000 calls, seconds", *(f"{seconds[state]:.2f}" for state in variants)])
     lines = document["lines"]
     rows.append(["lines of code", *(str(lines.get(state, "")) for state in variants)])
-    return _table(rows)
+    return table(["", *(_HEADINGS[state] for state in variants)], rows, numbers=len(variants))
 
 
 def calls(phase: Phase) -> str:
     """Every call of the scenario with its outcome, which all variants share."""
-    rows = [["Call", "Outcome"]]
+    rows = []
     for step in record.read(phase)["variants"]["before"]["steps"]:
         outcome = (
             f"`{_short(step['result'])}`" if "result" in step else f"raises `{step['raised']}`"
         )
-        rows.append([step["call"], cell_text(outcome)])
-    return f'<div class="calls" markdown>\n\n{_table(rows)}\n</div>\n'
+        rows.append([step["call"], outcome])
+    return f'<div class="calls" markdown>\n\n{table(["Call", "Outcome"], rows)}\n</div>\n'
 
 
 def _short(text: str) -> str:

@@ -1,0 +1,1 @@
+"""naq's command line as it stood before the migration."""

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 
+from flake8_naq.lifetimes.acquiring import Acquiring, arguments_of
 from flake8_naq.lifetimes.calm import is_calm
-from flake8_naq.lifetimes.context import Acquirer, Context, ParameterFate
-from flake8_naq.lifetimes.expressions import Expressions
-from flake8_naq.lifetimes.facts import Derived, Flavour, HandleKind, Release, ReleaseMethod, Site
+from flake8_naq.lifetimes.context import ParameterFate
+from flake8_naq.lifetimes.facts import Derived, HandleKind, Release, ReleaseMethod
 from flake8_naq.lifetimes.graph import (
-    Acquire,
     Close,
     Derive,
     Hand,
-    Leave,
     Manage,
     Place,
     Use,
     Wrap,
 )
 from flake8_naq.lifetimes.vocabulary import CLOSING_METHODS, DERIVING_METHODS
-from flake8_naq.names import Function, Scope, dotted
+from flake8_naq.names import Function, dotted
 
 # Calls that give back what the coroutine, task or future they are given gives.
 _PASSING = frozenset(
@@ -75,143 +72,29 @@ _KEEPING_WORDS = [
 _HARMLESS_METHODS = frozenset({"close", "drain", "connect", "jetstream", "jsm"})
 
 
-class Calls(Expressions):
+class Calls(Acquiring):
     """Lowers the calls of one scope."""
-
-    def __init__(self, context: Context, scope: Scope) -> None:
-        super().__init__(context, scope)
-        self.expects_failure: ast.stmt | None = None
-        self.managed_clients: set[Place] = set()
-        # How many blocks around the current point expect their body to fail.
-        self.expecting = 0
-        self._gathering = False
-        self._in_task = False
-        # A node in a `finally` is lowered more than once and stays one fact.
-        self._sites: dict[ast.Call, Site] = {}
-        self._releases: dict[ast.Call, Release] = {}
-        self._derived: dict[ast.Call, Derived] = {}
 
     def call(self, node: ast.Call, *, awaited: bool) -> Place | None:
         """Lower a call: the place that holds its result."""
         function = node.func
         name = self.context.names.resolve(function, self.scope)
         own = self.context.names.own_function(function, self.scope)
-        if flavour := self._acquires(name, own, awaited):
-            return self._acquire(node, flavour, own)
+        if flavour := self.acquires(name, own, awaited):
+            return self.acquire(node, flavour, own)
         if isinstance(function, ast.Attribute) and function.attr == "connect":
             client = dotted(function.value)
             fresh_client = self.context.is_client(function.value, self.scope)
             if awaited and client is not None:
                 if self.context.holds_client(client, self.scope):
-                    return self._connect_client(node, client)
+                    return self.connect_client(node, client)
             elif awaited and fresh_client:
-                return self._connect_client(node, None)
+                return self.connect_client(node, None)
         last = function.attr if isinstance(function, ast.Attribute) else ""
         last = function.id if isinstance(function, ast.Name) else last
         if last in _PASSING and _runs_a_coroutine(node, last):
             return self._pass_through(node, last, awaited)
         return self._ordinary(node, name, own, last, awaited)
-
-    def opens(self, node: ast.expr) -> bool:
-        """Whether an expression is an acquiring call, so that who gets it will await it."""
-        if not isinstance(node, ast.Call):
-            return False
-        name = self.context.names.resolve(node.func, self.scope)
-        own = self.context.names.own_function(node.func, self.scope)
-        if self._acquires(name, own, awaited=True):
-            return True
-        return any(self.opens(argument) for argument in node.args[:1])
-
-    # Acquiring
-
-    def _acquires(self, name: str | None, own: Function | None, awaited: bool) -> Flavour | None:
-        vocabulary = self.context.vocabulary
-        if own is not None:
-            if own not in self.context.acquirers:
-                return None
-            if not awaited and isinstance(own, ast.AsyncFunctionDef):
-                return None
-            return vocabulary.connects(own.name) or "nats-py"
-        if name is None or not (awaited or vocabulary.is_configured(name)):
-            return None
-        return vocabulary.connects(name)
-
-    def _acquire(self, node: ast.Call, flavour: Flavour, own: Function | None) -> Place:
-        self._benign_arguments(node)
-        if not self._gathering:
-            self.may_raise(node)
-        place = self.temporary(self.statement.end_lineno or node.lineno)
-        site = self._site(node, flavour)
-        self.emit(Acquire(place, site))
-        self.fresh.add(place)
-        self.graph.sites.append((site, self.current))
-        self.acquired[place] = site
-        acquirer = self.context.acquirers.get(own) if own is not None else None
-        return self._returned_parts(node, place, acquirer) if acquirer else place
-
-    def _returned_parts(self, node: ast.Call, place: Place, acquirer: Acquirer) -> Place:
-        parts: list[Place | None] = []
-        for returned in acquirer.returned:
-            if returned is None:
-                parts.append(None)
-            elif returned == "connection":
-                parts.append(place)
-            else:
-                part = self.temporary(self.statement.end_lineno or node.lineno)
-                derived = Derived(returned, None, node, self.statement, None)
-                self.emit(Derive(part, place, derived, node))
-                self.derivations[part] = derived
-                parts.append(part)
-        if not acquirer.is_tuple:
-            return place
-        whole = self.temporary(self.statement.end_lineno or node.lineno)
-        self.emit(Wrap(whole, place, node))
-        self.parts[whole] = parts
-        self.fresh.add(whole)
-        return whole
-
-    def _connect_client(self, node: ast.Call, client: Place | None) -> Place | None:
-        self._benign_arguments(node)
-        self.may_raise(node, cancel=True)
-        site = self._site(node, "nats-py")
-        place = client or self.temporary(self.statement.end_lineno or node.lineno)
-        self.emit(Acquire(place, site))
-        self.graph.sites.append((site, self.current))
-        if client is None:
-            self.fresh.add(place)
-            self.acquired[place] = site
-            return place
-        site.handle = client
-        site.managed = client in self.managed_clients
-        self.mention(client.partition(".")[0], node.lineno)
-        if not self.is_local(client):
-            self.emit(Leave(client, "stored", node, client))
-        nothing = self.temporary(node.lineno)
-        self.fresh.add(nothing)
-        return nothing
-
-    def _site(self, node: ast.Call, flavour: Flavour) -> Site:
-        if node not in self._sites:
-            url = node.args[0] if node.args else None
-            for keyword in node.keywords:
-                if keyword.arg in ("servers", "url", "nats_url", "server") and url is None:
-                    url = keyword.value
-            site = Site(
-                self.scope.node, self.scope.qualname, node, self.statement, None, url, flavour
-            )
-            if self.expects_failure is self.statement:
-                site.owned = True
-            if self.loops:
-                site.in_loop = self.loops[-1]
-            self._sites[node] = site
-        return self._sites[node]
-
-    def _benign_arguments(self, node: ast.Call) -> None:
-        """Arguments of an acquisition: callbacks stay with the connection."""
-        for argument in _arguments(node):
-            place = self.value(argument)
-            if place is not None and place not in self.closures:
-                self.emit(Use(place, argument))
 
     # Passing through
 
@@ -220,11 +103,11 @@ class Calls(Expressions):
         if last == "gather" and any(self.opens(argument) for argument in node.args):
             # What is gathered fails before any of it is at hand, as far as can be told.
             self.may_raise(node)
-        outer = self._gathering, self._in_task
-        self._gathering = last == "gather"
-        self._in_task = not awaited and last in ("create_task", "ensure_future")
-        places = [self.value(argument, awaited=True) for argument in _arguments(node)]
-        self._gathering, self._in_task = outer
+        outer = self.gathering, self.in_task
+        self.gathering = last == "gather"
+        self.in_task = not awaited and last in ("create_task", "ensure_future")
+        places = [self.value(argument, awaited=True) for argument in arguments_of(node)]
+        self.gathering, self.in_task = outer
         fresh = any(place in self.fresh for place in places if place is not None)
         if not awaited and not fresh and not is_calm(node):
             self.may_raise(node, cancel=last in ("run", "run_until_complete"))
@@ -260,12 +143,12 @@ class Calls(Expressions):
         result: Place | None = None
         if receiver is not None and last in CLOSING_METHODS and not node.args:
             method: ReleaseMethod = "close" if last == "close" else "drain"
-            self.emit(Close(receiver, self._release(node, method), self._in_task))
+            self.emit(Close(receiver, self._release(node, method), self.in_task))
         elif name is not None and vocabulary.closes(name):
             self._close_by_helper(node)
         elif isinstance(function, ast.Attribute) and last in DERIVING_METHODS and receiver:
             result = self._derive(node, receiver, function.value, DERIVING_METHODS[last])
-        elif self._derives(name, last) and (given := next(_arguments(node), None)) is not None:
+        elif self._derives(name, last) and (given := next(arguments_of(node), None)) is not None:
             source = self.value(given)
             if source is not None:
                 result = self._derive(node, source, given, "jetstream")
@@ -289,7 +172,7 @@ class Calls(Expressions):
     def _lend(self, node: ast.Call) -> Place | None:
         """What nats-py makes around a connection (``add_service``, ``Msg``) never closes it."""
         result: Place | None = None
-        for argument in _arguments(node):
+        for argument in arguments_of(node):
             place = self.value(argument)
             if place in self.closures:
                 continue
@@ -300,7 +183,7 @@ class Calls(Expressions):
         return result
 
     def _put_into(self, node: ast.Call, container: Place, awaited: bool) -> None:
-        for argument in _arguments(node):
+        for argument in arguments_of(node):
             place = self.value(argument, awaited=awaited)
             if place in self.closures or _is_closer(argument):
                 self._hand(argument, place, node, container, keeps=True)
@@ -308,7 +191,7 @@ class Calls(Expressions):
                 self.keep_in(container, place, node)
 
     def _close_by_helper(self, node: ast.Call) -> None:
-        arguments = list(_arguments(node))
+        arguments = list(arguments_of(node))
         release = self._release(node, "helper")
         source = self.value(arguments[0]) if arguments else None
         self.emit(Close(source, release))
@@ -330,7 +213,7 @@ class Calls(Expressions):
         self, node: ast.Call, source: Place, source_node: ast.expr, kind: HandleKind
     ) -> Place:
         bucket: ast.expr | None = None
-        rest = [argument for argument in _arguments(node) if argument is not source_node]
+        rest = [argument for argument in arguments_of(node) if argument is not source_node]
         if kind == "kv":
             named = [keyword.value for keyword in node.keywords if keyword.arg == "bucket"]
             bucket = next(iter([*node.args, *named]), None)
@@ -374,7 +257,7 @@ class Calls(Expressions):
                 self.emit(Close(closed, self._release(node, "helper")))
         constructs = last.lstrip("_")[:1].isupper()
         result: Place | None = None
-        for argument in _arguments(node):
+        for argument in arguments_of(node):
             place = self.value(argument, awaited=awaited)
             if place is None:
                 continue
@@ -453,12 +336,6 @@ def parameter_for(function: Function, call: ast.Call, argument: ast.expr) -> str
         positional = positional[1:]
     index = call.args.index(argument)
     return positional[index].arg if index < len(positional) else None
-
-
-def _arguments(node: ast.Call) -> Iterator[ast.expr]:
-    yield from node.args
-    for keyword in node.keywords:
-        yield keyword.value
 
 
 def _runs_a_coroutine(node: ast.Call, last: str) -> bool:

@@ -224,7 +224,7 @@ class Statements(ContextManagers):
             for child in ast.walk(case.pattern):
                 if isinstance(child, (ast.MatchAs, ast.MatchStar)) and child.name:
                     whole = child is case.pattern
-                    self._bind_place(child.name, subject, None, not whole)
+                    self.bind_place(child.name, subject, None, not whole)
             if case.guard is not None:
                 self.condition(case.guard, body, following)
             else:

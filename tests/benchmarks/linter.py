@@ -1,0 +1,191 @@
+"""What the linter costs, in CPU time inside one process: ``python tests/benchmarks/linter.py``.
+
+Times a file that does not mention NATS, files that do, generated functions of growing size, and
+the same files under flake8-bugbear, pylint's consider-using-with (R1732) and ruff's SIM115, where
+they are installed. Rounds are interleaved and medians printed, since a whole run of flake8 against
+another drowns in noise. The tools of a process of their own (ruff, pylint) are timed as they are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import importlib.util
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import sysconfig
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+from flake8_naq.linter import lint
+from flake8_naq.plugin import Plugin
+from flake8_naq.settings import Settings, mentions_nats
+
+ROUNDS = 5
+DEFAULTS = Settings()
+Source = tuple[str, list[str], ast.Module]
+
+
+def main() -> None:
+    """Print one table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument(
+        "paths", nargs="*", type=Path, help="code that uses NATS; default: this repository"
+    )
+    parser.add_argument("--plain", type=Path, default=Path(sysconfig.get_path("stdlib")))
+    parser.add_argument("--files", type=int, default=300, help="at most so many of each kind")
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    plain = [source for source in sources([options.plain], options.files) if not concerned(source)]
+    using = [
+        source for source in sources(options.paths or [Path()], options.files) if concerned(source)
+    ]
+    print(f"{len(plain)} files without NATS, {len(using)} with it; {ROUNDS} rounds; CPU, medians")
+    per_file(plain)
+    per_line(using)
+    growth()
+    beside(using)
+
+
+def sources(paths: list[Path], most: int) -> list[Source]:
+    """Files that parse."""
+    found: list[Source] = []
+    for path in (file for root in paths for file in sorted(root.rglob("*.py"))):
+        if len(found) >= most * 4 or "site-packages" in path.parts:
+            continue
+        try:
+            text = path.read_text(encoding="utf-8")
+            found.append((str(path), text.splitlines(keepends=True), ast.parse(text)))
+        except (OSError, SyntaxError, ValueError, RecursionError):
+            continue
+    return found
+
+
+def concerned(source: Source) -> bool:
+    """Whether a file mentions NATS."""
+    return mentions_nats("".join(source[1]), DEFAULTS)
+
+
+def cpu(action: Callable[[], object]) -> float:
+    """CPU milliseconds of one call."""
+    started = time.process_time()
+    action()
+    return (time.process_time() - started) * 1000
+
+
+def plugin(source: Source) -> list[object]:
+    """All findings of the plugin, as flake8 asks for them."""
+    filename, lines, tree = source
+    return list(Plugin(tree, filename, lines).run())
+
+
+def per_file(files: list[Source]) -> None:
+    """Files that do not mention NATS."""
+    medians = [
+        statistics.median(cpu(lambda s=source: plugin(s)) for _ in range(ROUNDS))
+        for source in files
+    ]
+    print(f"a file without NATS      {statistics.median(medians):8.4f} ms (goal 0.1)")
+
+
+def per_line(files: list[Source]) -> None:
+    """Files that do."""
+    rates = []
+    total = 0.0
+    for source in files:
+        median = statistics.median(cpu(lambda s=source: plugin(s)) for _ in range(ROUNDS))
+        total += median
+        rates.append(median / max(len(source[1]), 1) * 1000)
+    if rates:
+        lines = sum(len(source[1]) for source in files)
+        print(
+            f"1,000 lines with NATS    {statistics.median(rates):8.2f} ms, median of files (goal 5)"
+        )
+        print(f"1,000 lines with NATS    {total / lines * 1000:8.2f} ms, all lines together")
+
+
+def growth() -> None:
+    """Generated functions: twice the size should cost twice the time."""
+    head = "import nats\nasync def f(url):\n    nc = await nats.connect(url)\n"
+    tail = "    await nc.close()\n"
+    shapes: dict[str, Callable[[int], str]] = {
+        "statements": lambda n: "    await nc.publish('a', b'')\n" * n,
+        "branches": lambda n: "".join(
+            f"    if x{i}:\n        await nc.flush()\n" for i in range(n)
+        ),
+        "connections": lambda n: (
+            "    nc = await nats.connect(url)\n    await nc.close()\n" * (n // 2)
+        ),
+    }
+    for name, shape in shapes.items():
+        sizes = (1250, 2500, 5000)
+        times = []
+        for size in sizes:
+            tree = ast.parse(head + shape(size) + tail)
+            times.append(
+                statistics.median(
+                    cpu(lambda t=tree: lint(t, "x.py", DEFAULTS)) for _ in range(ROUNDS)
+                )
+            )
+        shown = ", ".join(f"{size}: {taken:.0f}" for size, taken in zip(sizes, times, strict=True))
+        print(f"{name:<24} {shown} ms (goal 1000)")
+
+
+def beside(files: list[Source]) -> None:
+    """Other linters' shares on the same files."""
+    lines = sum(len(source[1]) for source in files)
+    if not lines:
+        return
+    ours: list[float] = []
+    bugbear: list[float] = []
+    has_bugbear = importlib.util.find_spec("bugbear") is not None
+    for _ in range(ROUNDS):
+        ours.append(cpu(lambda: [plugin(source) for source in files]))
+        if has_bugbear:
+            bugbear.append(cpu(lambda: [_bugbear(source) for source in files]))
+    print(
+        f"flake8-naq               {statistics.median(ours) / lines * 1000:8.2f} ms per 1,000 lines"
+    )
+    if bugbear:
+        print(
+            f"flake8-bugbear           {statistics.median(bugbear) / lines * 1000:8.2f} ms per 1,000 lines"
+        )
+    names = [source[0] for source in files]
+    if importlib.util.find_spec("pylint") is not None:
+        pylint = [sys.executable, "-m", "pylint", "--disable=all", "--enable=R1732", "--score=n"]
+        print(
+            f"pylint R1732             {_process([*pylint, *names]) / lines * 1000:8.2f} ms per 1,000 lines, its parse included"
+        )
+    if ruff := shutil.which("ruff"):
+        command = [ruff, "check", "--no-cache", "--isolated", "--select=SIM115", "--quiet"]
+        print(
+            f"ruff SIM115              {_process([*command, *names]) / lines * 1000:8.2f} ms per 1,000 lines, its parse included"
+        )
+
+
+def _bugbear(source: Source) -> list[object]:
+    from bugbear import BugBearChecker
+
+    filename, lines, tree = source
+    return list(BugBearChecker(tree=tree, filename=filename, lines=lines).run())
+
+
+def _process(command: list[str]) -> float:
+    taken = []
+    for _ in range(ROUNDS):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(command, capture_output=True, check=False)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        taken.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return statistics.median(taken) * 1000
+
+
+if __name__ == "__main__":
+    main()

@@ -109,7 +109,7 @@ class Site:
         collected: Whether it is kept in a local container.
         left_then_closed: Whether a block closes it (a `with` or a `finally`) on the way out with
             it, or with a handle of it.
-        shared_with: Other connections that this one could do the work of.
+        shared_with: Other connections that this one could do the work of, the first three.
     """
 
     scope: Scope

@@ -8,6 +8,9 @@ from collections import defaultdict
 from flake8_naq.lifetimes.facts import Site
 from flake8_naq.lifetimes.graph import Block, Graph
 
+# So many of the others are noted on each.
+_SHOWN = 3
+
 
 def find_shared(sites: list[Site], graph: Graph) -> None:
     """Note on each hand-managed connection the others that could be the same one."""
@@ -25,7 +28,8 @@ def find_shared(sites: list[Site], graph: Graph) -> None:
     for group in groups:
         together = [site for site in group if (before[site] | after[site]) & bits[site]]
         for site in together:
-            site.shared_with = [other for other in together if other is not site]
+            first = together[: _SHOWN + 1]
+            site.shared_with = [other for other in first if other is not site][:_SHOWN]
 
 
 def _opened_with(site: Site) -> str:

@@ -71,11 +71,7 @@ def check(analysis: ModuleAnalysis) -> Iterator[Problem]:
     yield from _imported(names)
     for scope in names.scopes.values():
         yield from _attributes(names, scope, local)
-    for site in analysis.sites:
-        scope = names.scopes[site.scope]
-        # The other library of that first name has handles of its own.
-        if names.resolve(site.call.func, scope) != "nats.client.connect":
-            yield from _methods(site, scope)
+    yield from _methods(analysis)
 
 
 def _imported(names: Names) -> Iterator[Problem]:
@@ -137,30 +133,41 @@ def _unknown(module: str, name: str) -> str | None:
     return f"nats-py has no `{wrong}`{cure}"
 
 
-def _methods(site: Site, scope: Scope) -> Iterator[Problem]:
-    handles = {derived.name: derived.kind for derived in site.derived if derived.name}
-    kinds: dict[str, str] = {**handles}
-    if site.handle is not None:
-        kinds[site.handle] = "connection"
-    uses = set(site.uses)
-    for call in scope.calls:
-        function = call.func
-        if not isinstance(function, ast.Attribute) or function.value not in uses:
-            continue
-        name, place = function.attr, dotted(function.value)
-        kind = kinds.get(place or "", "other")
-        known = _table()["handles"].get(kind)
-        if known is None or name.startswith("_"):
-            continue
-        if name in known:
-            yield from _keywords(call, f"{kind}.{name}", scope)
-            continue
-        right = _RIGHT_METHODS.get((kind, name))
-        if right is None:
-            close = difflib.get_close_matches(name, known, 1, 0.8)
-            right = f"`{close[0]}`" if close else None
-        cure = f": use {right}" if right else ""
-        yield Problem(function, f"nats-py has no `{place}.{name}()`{cure}", scope.qualname, site)
+def _methods(analysis: ModuleAnalysis) -> Iterator[Problem]:
+    """Methods of connections and handles that nats-py's do not have."""
+    names = analysis.names
+    users: dict[ast.expr, Site] = {}
+    for site in analysis.sites:
+        # The other library of that first name has handles of its own.
+        opener = names.resolve(site.call.func, names.scopes[site.scope])
+        if opener != "nats.client.connect":
+            users.update(dict.fromkeys(site.uses, site))
+    for scope in {names.scopes[site.scope] for site in users.values()}:
+        for call in scope.calls:
+            function = call.func
+            if isinstance(function, ast.Attribute) and function.value in users:
+                yield from _method(call, function, users[function.value], scope)
+
+
+def _method(call: ast.Call, function: ast.Attribute, site: Site, scope: Scope) -> Iterator[Problem]:
+    place = dotted(function.value)
+    kind = "connection" if place == site.handle else "other"
+    for derived in site.derived:
+        if derived.name == place:
+            kind = derived.kind
+    name = function.attr
+    known = _table()["handles"].get(kind)
+    if known is None or name.startswith("_"):
+        return
+    if name in known:
+        yield from _keywords(call, f"{kind}.{name}", scope)
+        return
+    right = _RIGHT_METHODS.get((kind, name))
+    if right is None:
+        close = difflib.get_close_matches(name, known, 1, 0.8)
+        right = f"`{close[0]}`" if close else None
+    cure = f": use {right}" if right else ""
+    yield Problem(function, f"nats-py has no `{place}.{name}()`{cure}", scope.qualname, site)
 
 
 def _keywords(call: ast.Call, function: str, scope: Scope) -> Iterator[Problem]:

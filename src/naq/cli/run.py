@@ -81,6 +81,10 @@ def worker(
     memory_limit: Annotated[
         str | None, typer.Option(help="Memory of an isolated job, such as 512m.")
     ] = None,
+    serializers: Annotated[
+        list[str] | None,
+        typer.Option("--serializer", help="Read only jobs written by it, such as json."),
+    ] = None,
     events: Annotated[bool, typer.Option(help="Publish events.")] = True,
     url: Url = None,
     verbose: Verbose = False,
@@ -102,6 +106,7 @@ def worker(
             ack_wait=ack_wait,
             shutdown_timeout=shutdown_timeout,
             memory_limit=_bytes(memory_limit),
+            serializers=serializers,
             events=events,
             burst=burst,
         )

@@ -23,6 +23,7 @@ from naq.connection import nats_jetstream, nats_kv_store
 from naq.exceptions import JobError, NaqConnectionError
 from naq.models.job import JOB_STATUS, Job
 from naq.names import DEFAULT_QUEUE, kv_subject
+from naq.serializers import get_serializer
 from naq.streams import ACK_WAIT
 from naq.worker.context import JobContext
 from naq.worker.delivery import position
@@ -51,12 +52,15 @@ class Worker:
             that take longer are given back.
         block_limit: seconds that an async job may hold the event loop; 0 switches the guard off.
         memory_limit: bytes of memory that an isolated job may have; None is no limit.
+        serializers: names of the serializers whose jobs it reads, such as ``["json"]`` where
+            not everybody who can write to the server may run code here; None is all.
         events: publish events of jobs and of the worker.
         burst: stop when the queues are empty.
         nats_url: deprecated: a URL, by its older name.
 
     Raises:
         JobError: a setting makes no sense.
+        SerializationError: there is no serializer of a name.
     """
 
     def __init__(
@@ -71,6 +75,7 @@ class Worker:
         shutdown_timeout: float = 30.0,
         block_limit: float = 10.0,
         memory_limit: int | None = None,
+        serializers: Iterable[str] | None = None,
         events: bool = True,
         burst: bool = False,
         nats_url: str | None = None,
@@ -90,6 +95,9 @@ class Worker:
         self.shutdown_timeout = shutdown_timeout
         self.block_limit = block_limit
         self.memory_limit = memory_limit
+        self.serializers = None if serializers is None else frozenset(serializers)
+        for name in self.serializers or ():
+            get_serializer(name)
         self.events = events
         self.burst = burst
         self.completed = 0
@@ -123,7 +131,7 @@ class Worker:
         Raises:
             NaqConnectionError: the server cannot be reached at the start.
         """
-        executor = Executor(self.concurrency, self.memory_limit)
+        executor = Executor(self.concurrency, self.memory_limit, self.serializers)
         connected = False
         try:
             with self._signals():
@@ -157,7 +165,7 @@ class Worker:
             Exception: whatever the job raised, or kept it from being run or its result from being
                 stored.
         """
-        executor = Executor(1, self.memory_limit)
+        executor = Executor(1, self.memory_limit, self.serializers)
         try:
             async with nats_jetstream(self.config) as (_, js):
                 try:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-from naq.exceptions import JobTimeoutError
+from naq.exceptions import JobTimeoutError, SerializationError
 from naq.models.outcome import Outcome
 from naq.worker.context import JobContext, running
 from naq.worker.isolate import run_isolated
@@ -26,11 +26,18 @@ class Executor:
     Args:
         concurrency: how many run at once.
         memory_limit: bytes of memory that an isolated job may have; None is no limit.
+        serializers: names of the serializers whose jobs may be read; None is all.
     """
 
-    def __init__(self, concurrency: int, memory_limit: int | None = None) -> None:
+    def __init__(
+        self,
+        concurrency: int,
+        memory_limit: int | None = None,
+        serializers: frozenset[str] | None = None,
+    ) -> None:
         self._threads = ThreadPoolExecutor(concurrency + SPARE_THREADS, "naq-job")
         self._memory_limit = memory_limit
+        self._serializers = serializers
         self.abandoned = 0
 
     async def run(self, context: JobContext) -> Outcome:
@@ -53,6 +60,11 @@ class Executor:
 
     async def _call(self, context: JobContext) -> Outcome:
         job = context.job
+        if self._serializers is not None and job.serializer not in self._serializers:
+            allowed = ", ".join(sorted(self._serializers))
+            raise SerializationError(
+                f"this worker reads no {job.serializer} jobs, only {allowed} ones"
+            )
         if job.isolated:
             return await run_isolated(job, context.attempt, context.worker, self._memory_limit)
         function = job.function()

@@ -85,7 +85,6 @@ class Session:
         self._running: set[Delivery] = set()
         self._mean = PREFETCH_TIME
         self._prefetch = 0 if worker.prefetch is None else worker.prefetch
-        self._breaking_off = False
         self._reconnects = self._conn.stats["reconnects"]
         self._pullers: list[Puller] = []
         self._said: WORKER_STATUS | None = None
@@ -254,7 +253,9 @@ class Session:
             self._worker.completed += 1
         except BaseException as error:
             delivery.over = True
-            if self._breaking_off and isinstance(error, asyncio.CancelledError):
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and task and task.cancelling():
+                # The worker breaks off; a job that cancels itself has nobody to ask for it.
                 await self._settler.return_unfinished(delivery)
                 raise
             self._worker.failed += 1
@@ -372,7 +373,6 @@ class Session:
         while self._running and time.monotonic() < deadline and not hurry.done():
             await asyncio.wait([hurry], timeout=0.02)
         hurry.cancel()
-        self._breaking_off = True
         for task in runners:
             task.cancel()
         await asyncio.wait(runners)

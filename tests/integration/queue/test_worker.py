@@ -461,6 +461,27 @@ async def test_a_worker_in_a_hurry_gives_back_what_runs(url: str) -> None:
     assert worker.failed == 0
 
 
+async def test_a_cancelled_worker_gives_back_what_runs(url: str) -> None:
+    queue = Queue(config=url)
+    job = await queue.enqueue(slow, 30)
+    running = asyncio.create_task(Worker("default", url).run())
+    await called(1)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert await queue.size() == 1
+    assert job.job_id not in {info.job_id for info in await Results(url).list_results()}
+
+
+async def test_a_worker_may_refuse_to_unpickle(url: str) -> None:
+    pickled = await Queue(config=url).enqueue(remember, 1)
+    plain = await Queue(config=url).enqueue(add, 1, 2, serializer="json")
+    await work(url, serializers=["json"])
+    assert "reads no cloudpickle jobs, only json" in await failure_of(url, pickled)
+    assert await result_of(url, plain) == 3
+    assert calls == []
+
+
 async def test_jobs_with_settings_that_make_no_sense_are_refused_at_once(url: str) -> None:
     with pytest.raises(JobError, match="timeout"):
         await Queue(config=url).enqueue(add, 1, 2, timeout=-1)

@@ -169,6 +169,10 @@ def find_region(module: Module, site: Site) -> Region:
         raise RefusedError(
             "it is closed in some branches only, or in another block than it is opened"
         )
+    for release in site.releases:
+        raise RefusedError(
+            f"the close on line {release.call.lineno} is of a form that is not known"
+        )
     return region("never", None, block[-1])
 
 

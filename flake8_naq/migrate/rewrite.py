@@ -139,6 +139,11 @@ class _Planner:
         region = self.region
         found: list[str] = []
         if region.shape == "never":
+            if self._listens() and not _waits(region.end):
+                raise RefusedError(
+                    f"its callbacks work for as long as `{region.handle}` is open: "
+                    "close it where the program ends"
+                )
             found.append(
                 f"`{region.handle}` was never closed; "
                 f"it now closes when the block ends, after line {last_line(region.end)}"
@@ -478,6 +483,16 @@ def _inside(module: Module, node: ast.stmt, guard: ast.Try) -> bool:
     return any(
         owner is guard and field != "finalbody" for owner, field in module.blocks.ancestors(node)
     )
+
+
+def _waits(statement: ast.stmt) -> bool:
+    """Whether a function stays in a statement for long: a loop, or an await that is all of it."""
+    match statement:
+        case ast.While():
+            return True
+        case ast.Expr(value=ast.Await(value=ast.Call(func=ast.Attribute(attr=method)))):
+            return method not in ("subscribe", "publish", "flush")
+    return False
 
 
 def _swallows(statement: ast.stmt) -> bool:

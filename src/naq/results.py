@@ -107,7 +107,7 @@ class Results:
         """
         try:
             async with (
-                asyncio.timeout(timeout or None),
+                asyncio.timeout(timeout or None) as limit,
                 nats_connection(self.config) as conn,
                 nats_kv_store(JOB_RESULTS, self.config) as kv,
             ):
@@ -115,6 +115,8 @@ class Results:
                 if entry is None and timeout != 0:
                     entry = await _awaited_entry(conn, kv, job_id)
         except TimeoutError as error:
+            if not limit.expired():
+                raise  # the server's silence, not the result's
             raise ResultTimeoutError(f"no result of job {job_id} within {timeout:g} s") from error
         if entry is None:
             raise ResultTimeoutError(f"there is no result of job {job_id} yet")

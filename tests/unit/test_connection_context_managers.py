@@ -239,3 +239,15 @@ async def test_a_put_says_what_nats_py_s_says(nats_server: NatsServer) -> None:
             await kv.put("a key", b"")
         with pytest.raises(nats.errors.MaxPayloadError):
             await kv.put("sky", bytes(2_000_000))
+
+
+async def test_a_bucket_is_asked_for_once_by_all_who_ask_together(nats_server: NatsServer) -> None:
+    await ensure_buckets(nats_server.url, ("colours",))
+
+    async def bind() -> None:
+        async with nats_kv_store("colours", nats_server.url):
+            pass
+
+    before = nats_server.monitor("jsz")["api"]["total"]
+    await asyncio.gather(*(bind() for _ in range(100)))
+    assert nats_server.monitor("jsz")["api"]["total"] == before + 1

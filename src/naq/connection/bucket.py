@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -25,6 +26,7 @@ from naq.connection.dial import where
 from naq.connection.leases import Lease, LeasedClient, connect
 from naq.connection.metrics import count_failure
 from naq.connection.pool import standing_connection
+from naq.connection.shared import SharedConnection
 from naq.exceptions import NaqConnectionClosedError, NaqJetStreamError, NaqTimeoutError
 
 _STREAM_NOT_FOUND = 10059
@@ -44,9 +46,37 @@ async def bind(jetstream: JetStreamContext, bucket: str, config: Config) -> KeyV
         NaqJetStreamError: the server has no JetStream, or it is out of order.
         NaqTimeoutError: the server does not answer.
     """
-    try:
+    with _explained(bucket, config):
         async with asyncio.timeout(config.connect_timeout):
             return await jetstream.key_value(bucket)
+
+
+async def bind_once(shared: SharedConnection, bucket: str) -> KeyValue:
+    """Return a bucket of a shared connection; ask the server once for all who ask together.
+
+    Raises:
+        Exception: what ``bind`` raises.
+    """
+    with _explained(bucket, shared.config):
+        async with asyncio.timeout(shared.config.connect_timeout):
+            while bucket not in shared.buckets:
+                asked = shared.binding.get(bucket)
+                if asked is not None:
+                    await asked.wait()  # and ask for oneself, should it not have come of it
+                    continue
+                asked = shared.binding[bucket] = asyncio.Event()
+                try:
+                    shared.buckets[bucket] = await shared.jetstream.key_value(bucket)
+                finally:
+                    del shared.binding[bucket]
+                    asked.set()
+            return shared.buckets[bucket]
+
+
+@contextmanager
+def _explained(bucket: str, config: Config) -> Iterator[None]:
+    try:
+        yield
     except BucketNotFoundError as error:
         error.description = f"there is no bucket {bucket!r}"
         raise
@@ -87,12 +117,11 @@ class LeasedKeyValue(Lease, KeyValue):
         bound = shared.buckets.get(self._bucket)
         if bound is None:
             try:
-                bound = await bind(shared.jetstream, self._bucket, self._config)
+                bound = await bind_once(shared, self._bucket)
             except BaseException:
                 shared.release()
                 count_failure()
                 raise
-            shared.buckets[self._bucket] = bound
         self._begin(shared)
         self.__dict__ = bound.__dict__
         self._js = shared.jetstream

@@ -41,6 +41,7 @@ class SharedConnection:
         self.uses = uses
         self.leases = 0
         self.buckets: dict[str, KeyValue] = {}
+        self.binding: dict[str, asyncio.Event] = {}
         self._idle_cb = idle_cb
         self._idle_since = 0.0
         self._idle_timer: asyncio.TimerHandle | None = None

@@ -12,9 +12,8 @@ from collections.abc import Sequence
 from flake8_naq.lifetimes.closures import captured_by
 from flake8_naq.lifetimes.conditions import DEEPEST, Conditions
 from flake8_naq.lifetimes.graph import Block, Leave, Move, Place, Test, Use, Wrap
+from flake8_naq.lifetimes.vocabulary import CONNECTION_ATTRIBUTES
 from flake8_naq.names import dotted
-
-_CONNECTION_ATTRIBUTES = frozenset({"_nc", "nc", "_client", "client", "_conn"})
 
 
 class Expressions(Conditions):
@@ -95,7 +94,7 @@ class Expressions(Conditions):
             return None
         place = self.temporary(node.end_lineno or node.lineno)
         # `(await nats.connect()).publish` is no value of its own: the caller sees the source.
-        if node.attr in _CONNECTION_ATTRIBUTES:
+        if node.attr in CONNECTION_ATTRIBUTES:
             self.emit(Move(place, source))
             return place
         self.emit(Use(source, node))

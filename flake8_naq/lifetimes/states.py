@@ -28,12 +28,12 @@ from flake8_naq.lifetimes.graph import (
     Wrap,
 )
 from flake8_naq.lifetimes.knowledge import Facts, Knowledge, joined_facts
+from flake8_naq.lifetimes.vocabulary import CONNECTION_ATTRIBUTES
 
 Status = Literal["open", "escaped", "closed"]
 # How the path came here: straight, through a `return`, an exception or a cancellation.
 Way = Literal["straight", "returned", "raised", "cancelled"]
 Key: TypeAlias = tuple[Status, Way]
-_CONNECTION_ATTRIBUTES = frozenset({"_nc", "nc", "_client", "client", "_conn", "conn"})
 _WRAPPED = {CONNECTION: BOX, BOX: BOX, HANDLE: HANDLES, HANDLES: HANDLES}
 _UNWRAPPED = {BOX: CONNECTION, HANDLES: HANDLE}
 _STRENGTH = {HANDLES: 0, HANDLE: 1, BOX: 2, CONNECTION: 3}
@@ -173,7 +173,7 @@ class Stepper:
         kind = self.holders.get(place)
         if kind is None and "." in place:
             owner, _, attribute = place.rpartition(".")
-            if attribute in _CONNECTION_ATTRIBUTES and owner in self.holders:
+            if attribute in CONNECTION_ATTRIBUTES and owner in self.holders:
                 return CONNECTION
         return kind
 

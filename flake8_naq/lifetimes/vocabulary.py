@@ -36,6 +36,8 @@ DERIVING_METHODS: dict[str, HandleKind] = {
     "watch": "other",
     "watchall": "other",
 }
+# Attributes of a handle that hold the connection behind it.
+CONNECTION_ATTRIBUTES = frozenset({"_nc", "nc", "_client", "client", "_conn", "conn"})
 CLOSING_METHODS = frozenset({"close", "drain"})
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
-from recorder import demo, record, sessions, terminal
+from recorder import benchmarks, demo, record, sessions, terminal
 from recorder.phases import ROOT, all_phases, load
 
 
@@ -49,6 +49,15 @@ def _played() -> Iterator[tuple[Path, str]]:
     yield terminal.PICTURE, terminal.draw()
 
 
+def _benchmarks(arguments: argparse.Namespace, console: Console) -> int:
+    for benchmark in benchmarks.BENCHMARKS:
+        if benchmark.name in arguments.benchmarks or not arguments.benchmarks:
+            with console.status(f"measuring: {benchmark.title}"):
+                benchmarks.measure(benchmark)
+            console.print(f"made: {benchmark.results.relative_to(ROOT)}", highlight=False)
+    return 0
+
+
 def _demo(arguments: argparse.Namespace, console: Console) -> int:
     return 0 if demo.run(load(arguments.phase), console) else 1
 
@@ -65,6 +74,9 @@ def _parser() -> argparse.ArgumentParser:
         "sessions", help="write into the site's pages what their commands print; 1 if any differed"
     )
     play.set_defaults(run=_sessions)
+    time = commands.add_parser("benchmarks", help="run benchmarks and keep their results")
+    time.add_argument("benchmarks", nargs="*", metavar="BENCHMARK", help="by default all")
+    time.set_defaults(run=_benchmarks)
     show = commands.add_parser("demo", help="one phase from finding to measured effect")
     show.add_argument("phase", nargs="?", default="scheduler", choices=names)
     show.set_defaults(run=_demo)

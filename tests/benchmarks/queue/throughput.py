@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import pickle
 import statistics
 import time
@@ -104,11 +105,30 @@ async def measure(kind: str, count: int) -> tuple[float, float, float]:
     return rates[0], rates[1], rates[2]
 
 
+STEPS = ("enqueue", "drain", "end to end")
+GOAL = 0.9
+"""What naq is to reach of bare nats-py, end to end."""
+
+
+def as_json(medians: dict[str, list[float]]) -> str:
+    """The results as the site's page takes them."""
+    rows = [
+        {"name": f"{step}, {kind}", "value": rates[number]}
+        for number, step in enumerate(STEPS)
+        for kind, rates in medians.items()
+    ]
+    ratio = medians["naq"][2] / medians["bare nats-py"][2]
+    goal = {"name": "naq / bare nats-py, end to end", "value": ratio}
+    goals = [{**goal, "limit": GOAL, "sense": "at least"}]
+    return json.dumps({"unit": "jobs/s", "rows": rows, "goals": goals})
+
+
 async def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=5000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", action="store_true", help="print what the site's page shows")
     options = parser.parse_args()
     rounds: dict[str, list[tuple[float, float, float]]] = {kind: [] for kind in KINDS}
     for _ in range(options.rounds):
@@ -117,6 +137,9 @@ async def main() -> None:
     medians = {
         kind: [statistics.median(r) for r in zip(*rs, strict=True)] for kind, rs in rounds.items()
     }
+    if options.json:
+        print(as_json(medians))
+        return
     print(f"{'jobs/s':<14}{'enqueue':>10}{'drain':>10}{'end to end':>12}")
     for kind, (enqueue, drain, whole) in medians.items():
         print(f"{kind:<14}{enqueue:>10.0f}{drain:>10.0f}{whole:>12.0f}")

@@ -18,7 +18,7 @@ from flake8_naq.rules import all_rules
 from recorder import benchmarks, overview, record
 from recorder.pages import PARTS
 from recorder.phases import ROOT, all_phases, load
-from recorder.reference import commands, configuration, rules
+from recorder.reference import commands, configuration, pairs, rules
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
@@ -42,6 +42,7 @@ MADE: dict[str, Callable[[], str]] = {
     "naq": commands.naq,
     "naq-migrate": commands.naq_migrate,
     "options": configuration.options,
+    "pairs": pairs.page,
     "phases-chart": overview.chart,
     "phases-times": overview.times,
     "phases-shapes": overview.shapes,

@@ -1,0 +1,56 @@
+"""The page of the codemod's pairs: each recorded before and after, as a diff, with what is said."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+from recorder.phases import ROOT
+from recorder.reference.markdown import fence
+
+DATA = ROOT / "tests" / "unit" / "migrate" / "data"
+"""Where the pairs are: each a folder with ``before.py`` and what the codemod makes of it."""
+
+GROUPS = {
+    "medium": "Scheduler, status and results",
+    "high": "Queue, worker and events",
+    "categories": "By category, without a `try`",
+    "plain": "Plain nats-py",
+}
+
+
+def page() -> str:
+    """The pairs, group by group."""
+    parts: list[str] = []
+    for group, title in GROUPS.items():
+        parts.append(f"## {title}\n")
+        parts += [_pair(folder, group) for folder in sorted(DATA.glob(f"{group}_*"))]
+    return "\n".join(parts)
+
+
+def _pair(folder: Path, group: str) -> str:
+    title = folder.name.removeprefix(f"{group}_").replace("_", " ").capitalize()
+    parts = [f"### {title}\n"]
+    before, after = folder / "before.py", folder / "after.py"
+    if after.exists():
+        parts.append(_diff("naq-migrate fix", before, after))
+    else:
+        parts.append(fence("python", before.read_text(encoding="utf-8"), title="left as it is"))
+    unsafe = folder / "after_unsafe.py"
+    if unsafe.exists():
+        safe = after if after.exists() else before
+        parts.append(_diff("naq-migrate fix --unsafe-fixes, on top", safe, unsafe))
+    said = (folder / "says.txt").read_text(encoding="utf-8")
+    if said:
+        parts.append(fence("text", said, title="what it says"))
+    return "\n".join(parts)
+
+
+def _diff(title: str, before: Path, after: Path) -> str:
+    lines = difflib.unified_diff(
+        before.read_text(encoding="utf-8").splitlines(keepends=True),
+        after.read_text(encoding="utf-8").splitlines(keepends=True),
+        "before",
+        "after",
+    )
+    return fence("diff", "".join(lines), title=title)

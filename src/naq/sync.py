@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import inspect
 import os
 import threading
 from collections.abc import Awaitable, Callable
@@ -112,7 +113,7 @@ class _Plain:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._inner, name)
-        return _plain(found) if asyncio.iscoroutinefunction(found) else found
+        return _plain(found) if inspect.iscoroutinefunction(found) else found
 
 
 class Queue(_Plain):

@@ -86,7 +86,7 @@ class Session:
         self._mean = PREFETCH_TIME
         self._prefetch = 0 if worker.prefetch is None else worker.prefetch
         self._reconnects = self._conn.stats["reconnects"]
-        self._pullers: list[Puller] = []
+        self._pullers: dict[str, Puller] = {}
         self._said: WORKER_STATUS | None = None
         self._said_at = 0.0
 
@@ -126,7 +126,7 @@ class Session:
                     for queue in worker.queues:
                         name = await ensure_consumer(self._js, queue, worker.ack_wait)
                         puller = Puller(self._conn, JOB_STREAM, name, self._deliver, self._room)
-                        self._pullers.append(await pulling.enter_async_context(puller))
+                        self._pullers[queue] = await pulling.enter_async_context(puller)
                     await self._learn_where_doubt_ends()
                     await self._announce()
                     await self._until_told_to_stop()
@@ -232,7 +232,7 @@ class Session:
                 await self._run(delivery)
             finally:
                 self._running.discard(delivery)
-            for puller in self._pullers:
+            for puller in list(self._pullers.values()):
                 await puller.ask()
 
     async def _run(self, delivery: Delivery) -> None:
@@ -302,7 +302,7 @@ class Session:
                 await self._settler.record_start(delivery, wait=False)
                 self._settler.event("job.started", delivery)
         await self._send_progress()
-        for queue, puller in zip(self._worker.queues, self._pullers, strict=True):
+        for queue, puller in list(self._pullers.items()):
             if puller.consumer_lost:
                 await self._prepare()
                 await ensure_consumer(self._js, queue, self._worker.ack_wait)
@@ -357,7 +357,7 @@ class Session:
                 return
 
     async def _anything_left(self) -> bool:
-        for puller in self._pullers:
+        for puller in self._pullers.values():
             info = await self._js.consumer_info(JOB_STREAM, puller.consumer)
             if info.num_pending or info.num_ack_pending:
                 return True

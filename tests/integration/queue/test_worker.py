@@ -195,6 +195,13 @@ async def test_queues_of_any_name_stay_apart(url: str) -> None:
     assert sorted(calls) == sorted(names)
 
 
+async def test_a_worker_may_take_jobs_from_hundreds_of_queues(url: str) -> None:
+    names = [f"queue-{number}" for number in range(300)]
+    await Queue(config=url).enqueue_many(Job(remember, (name,), queue=name) for name in names)
+    await work(url, names)
+    assert sorted(calls) == sorted(names)
+
+
 async def test_purge_says_how_many_it_removed(url: str) -> None:
     queue = Queue("a", url)
     assert await queue.purge() == 0

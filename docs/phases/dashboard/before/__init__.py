@@ -1,0 +1,1 @@
+"""naq's dashboard as it stood before the migration."""

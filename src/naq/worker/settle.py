@@ -111,11 +111,15 @@ class Settler:
             return
         failure = tell(error, attempt, self._worker)
         logger.warning("%s failed after %d attempts: %s", job, attempt, failure)
-        kept = await self._pipeline.publish(
-            kv_subject(buckets.FAILED_JOBS, job.job_id), FailedJob(job, failure).serialize()
-        )
         try:
+            kept = await self._pipeline.publish(
+                kv_subject(buckets.FAILED_JOBS, job.job_id), FailedJob(job, failure).serialize()
+            )
             await kept
+        except nats.errors.MaxPayloadError:
+            logger.error("%s is too large to be kept with its failure, which is its result", job)
+        except nats.errors.ConnectionClosedError:
+            raise
         except Exception:
             logger.exception("%s failed, but the server refuses to keep it", job)
             await self.give_back(delivery, delay=STORE_AGAIN_AFTER)

@@ -383,6 +383,18 @@ async def test_a_failed_job_is_kept_with_its_traceback(url: str) -> None:
     assert failed.job == job
 
 
+def fail_whatever_comes(_value: Any) -> None:
+    raise ValueError("no")
+
+
+async def test_a_failed_job_too_large_to_be_kept_leaves_its_failure(url: str) -> None:
+    job = await Queue(config=url).enqueue(fail_whatever_comes, os.urandom(900_000))
+    worker = await work(url)
+    assert "ValueError: no" in await failure_of(url, job)
+    assert worker.failed == 1
+    assert await queue_sizes(url) == {}
+
+
 async def test_a_redelivered_job_whose_result_is_stored_is_not_run_again(url: str) -> None:
     queue = Queue(config=url)
     job = await queue.enqueue(remember, "x")

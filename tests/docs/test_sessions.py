@@ -12,7 +12,8 @@ from recorder.phases import ROOT
 
 @pytest.mark.parametrize("page", sessions.pages(), ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_session_prints_what_its_page_shows(page: Path) -> None:
-    assert sessions.play(page).splitlines() == page.read_text(encoding="utf-8").splitlines()
+    written = page.read_text(encoding="utf-8")
+    assert sessions.play(page).splitlines() == written.splitlines(), "python -m recorder sessions"
 
 
 def page_with(tmp_path: Path, block: str) -> Path:

@@ -8,7 +8,8 @@ from recorder import terminal
 
 
 def test_the_picture_shows_what_the_commands_print() -> None:
-    assert terminal.PICTURE.read_text(encoding="utf-8") == terminal.draw()
+    drawn = terminal.PICTURE.read_text(encoding="utf-8")
+    assert drawn == terminal.draw(), "python -m recorder sessions"
 
 
 def test_the_picture_asks_no_other_host() -> None:

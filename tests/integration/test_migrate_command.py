@@ -1,9 +1,11 @@
 """``naq-migrate fix`` as a user runs it: what it reads, writes, prints and returns."""
 
 import os
+import signal
 import subprocess
 import sys
 import sysconfig
+import time
 from pathlib import Path
 
 import pytest
@@ -254,3 +256,22 @@ def test_a_project_s_own_opener_keeps_its_name(tmp_path: Path) -> None:
     module.write_text(old)
     fix(tmp_path, "--naq-connect-functions", "open_bus", ".")
     assert module.read_text() == new
+
+
+def test_an_interrupt_leaves_every_file_whole(tmp_path: Path) -> None:
+    for number in range(200):
+        (tmp_path / f"m{number:03}.py").write_text(OLD)
+    running = subprocess.Popen(
+        [str(Path(sysconfig.get_path("scripts")) / "naq-migrate"), "fix", "--jobs", "2", "."],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+    )
+    while running.poll() is None and (tmp_path / "m005.py").read_text() == OLD:
+        time.sleep(0.001)
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=60)
+    assert running.returncode in (0, 130)
+    assert b"Traceback" not in said
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == [f"m{number:03}.py" for number in range(200)]
+    assert {path.read_text() for path in tmp_path.iterdir()} <= {OLD, NEW}

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import nats
 from nats.aio.client import Client
 from nats.js import JetStreamContext
-from nats.js.errors import NoKeysError, NotFoundError
+from nats.js.errors import KeyNotFoundError, NotFoundError
 
 from naq.connection import close_all_connections
 from naq.server import NatsServer, run_nats_server
@@ -85,11 +85,16 @@ async def _stored(url: str, scenario: Any) -> dict[str, dict[str, str]]:
 
 async def _entries(js: JetStreamContext, bucket: str) -> dict[str, str]:
     kv = await js.key_value(bucket)
-    try:
-        keys = await kv.keys()
-    except NoKeysError:
-        return {}
-    return {key: _text((await kv.get(key)).value) for key in sorted(keys)}
+    # Not `kv.keys()`: it waits for a watch, and on a busy machine it can come back with nothing.
+    prefix = f"$KV.{bucket}."
+    subjects = (await js.stream_info(f"KV_{bucket}", subjects_filter=f"{prefix}>")).state.subjects
+    entries: dict[str, str] = {}
+    for key in sorted(subject.removeprefix(prefix) for subject in subjects or ()):
+        try:
+            entries[key] = _text((await kv.get(key)).value)
+        except KeyNotFoundError:  # a deleted key leaves its mark
+            continue
+    return entries
 
 
 async def _messages(js: JetStreamContext, stream: str) -> dict[str, str]:

@@ -67,7 +67,7 @@ def _run(
     done = subprocess.run(
         command, cwd=cwd, capture_output=True, text=True, encoding="utf-8", check=False
     )
-    if done.returncode not in expected:
+    if done.returncode not in expected or "Traceback (most recent call last)" in done.stderr:
         raise CommandError(
             f"`{' '.join(command)}` ended with {done.returncode}:\n{done.stdout}{done.stderr}"
         )
@@ -129,4 +129,6 @@ def left(path: Path, cwd: Path) -> list[Left]:
 
 def _migrate(path: Path, cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     executable = Path(sysconfig.get_path("scripts")) / "naq-migrate"
-    return _run([str(executable), "fix", *arguments, str(path)], cwd, expected=(0, 1))
+    # 1 is "would change", which only these two say.
+    expected = (0, 1) if {"--diff", "--check"} & set(arguments) else (0,)
+    return _run([str(executable), "fix", *arguments, str(path)], cwd, expected)

@@ -8,9 +8,9 @@ from rich.syntax import Syntax
 from rich.table import Table
 
 from recorder.commands import Finding
-from recorder.measure import Outcome, play
+from recorder.measure import Outcome
 from recorder.phases import Phase
-from recorder.record import run_migration
+from recorder.record import play_again, run_migration
 from recorder.variants import VARIANTS
 
 HEADINGS = {
@@ -90,7 +90,7 @@ def run(phase: Phase, console: Console) -> bool:
     outcomes = {}
     for state in VARIANTS:
         with console.status(f"playing {state} on a nats-server"):
-            outcomes[state] = play(phase, state)
+            outcomes[state] = play_again(phase, state)
     console.print(_effect(outcomes))
     expected = outcomes["before"]
     same = all(o.steps == expected.steps and o.stored == expected.stored for o in outcomes.values())

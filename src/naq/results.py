@@ -13,7 +13,7 @@ from nats.js import JetStreamContext
 from nats.js.errors import KeyNotFoundError
 from nats.js.kv import KeyValue
 
-from naq.buckets import JOB_RESULTS, entries, stored_at
+from naq.buckets import JOB_RESULTS, entries, in_bucket, stored_at
 from naq.config import Config, as_config
 from naq.connection import nats_connection, nats_jetstream, nats_kv_store
 from naq.exceptions import JobFailedError, ResultTimeoutError
@@ -105,15 +105,18 @@ class Results:
             JobFailedError: the job has failed; it carries the worker's traceback.
             SerializationError: the result can't be read here.
         """
+
+        async def wait(kv: KeyValue) -> KeyValue.Entry | None:
+            entry = await _entry(kv, job_id)
+            if entry is not None or timeout == 0:
+                return entry
+            async with nats_connection(self.config) as conn:
+                return await _awaited_entry(conn, kv, job_id)
+
         try:
-            async with (
-                asyncio.timeout(timeout or None) as limit,
-                nats_connection(self.config) as conn,
-                nats_kv_store(JOB_RESULTS, self.config) as kv,
-            ):
-                entry = await _entry(kv, job_id)
-                if entry is None and timeout != 0:
-                    entry = await _awaited_entry(conn, kv, job_id)
+            async with asyncio.timeout(timeout or None) as limit:
+                # Whoever waits may be here before the first worker, which makes the bucket.
+                entry = await in_bucket(JOB_RESULTS, self.config, wait)
         except TimeoutError as error:
             if not limit.expired():
                 raise  # the server's silence, not the result's

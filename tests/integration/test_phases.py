@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from recorder import commands, record
-from recorder.measure import Outcome, play
+from recorder.measure import Outcome
 from recorder.phases import ROOT, Phase, all_phases
 from recorder.variants import VARIANTS
 
@@ -35,7 +35,7 @@ def played() -> dict[Phase, dict[str, Outcome]]:
 @pytest.fixture
 def outcomes(phase: Phase, played: dict[Phase, dict[str, Outcome]]) -> dict[str, Outcome]:
     if phase not in played:
-        played[phase] = {state: play(phase, state) for state in VARIANTS}
+        played[phase] = {state: record.play_again(phase, state) for state in VARIANTS}
     return played[phase]
 
 

@@ -41,6 +41,14 @@ async def test_there_is_no_result_at_first(results: Results) -> None:
     assert await results.get_result("j1") is None
 
 
+@pytest.mark.parametrize("timeout", [0, 0.1])
+async def test_a_result_can_be_waited_for_before_any_worker_has_made_the_bucket(
+    nats_server: NatsServer, timeout: float
+) -> None:
+    with pytest.raises(ResultTimeoutError, match="no result of job j1"):
+        await Results(nats_server.url).fetch_job_result("j1", timeout=timeout)
+
+
 async def test_the_last_result_counts(results: Results) -> None:
     await results.store_result("j1", 1)
     await results.store_result("j1", 2)

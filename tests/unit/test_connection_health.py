@@ -18,6 +18,7 @@ from naq.connection import (
     reset_connection_metrics,
     wait_for_nats_connection,
 )
+from naq.connection.metrics import Uses
 from naq.exceptions import NaqConnectionError
 from naq.server import NatsServer, run_nats_server
 
@@ -141,6 +142,21 @@ async def test_a_reset_keeps_what_goes_on() -> None:
 
 def test_an_average_of_nothing_is_nothing() -> None:
     assert ConnectionMonitor().get_metrics().average_connection_time == 0.0
+
+
+def test_the_garbage_collector_may_end_a_loop_while_the_monitor_counts() -> None:
+    monitor = ConnectionMonitor()
+    ended = Uses()
+    ended.begun = ended.ended = 2
+
+    class StruckByTheCollector(Uses):
+        def __hash__(self) -> int:  # asked for under the monitor's lock
+            monitor.retire(ended)
+            return 0
+
+    monitor.count(ended)
+    monitor.count(StruckByTheCollector())
+    assert monitor.get_metrics().total_connections == 2
 
 
 def test_uses_of_a_loop_that_has_ended_still_count(nats_server: NatsServer) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -61,6 +62,7 @@ class ConnectionMonitor:
         self._own = Uses()
         self._before = Uses()
         self._loops: set[Uses] = set()
+        self._retired: deque[Uses] = deque()
 
     def record_connection_start(self) -> None:
         """Count a use that begins."""
@@ -85,11 +87,20 @@ class ConnectionMonitor:
     def count(self, uses: Uses) -> None:
         """Count what an event loop counts, too."""
         with self._lock:
+            self._take_over_retired()
             self._loops.add(uses)
 
     def retire(self, uses: Uses) -> None:
-        """Keep the counts of an event loop that has ended, and no more of it."""
-        with self._lock:
+        """Keep the counts of an event loop that has ended, and no more of it.
+
+        The garbage collector calls this at any moment, also while its thread holds the lock. So it
+        takes none, and leaves the rest to whoever counts next.
+        """
+        self._retired.append(uses)
+
+    def _take_over_retired(self) -> None:
+        while self._retired:
+            uses = self._retired.popleft()
             self._loops.discard(uses)
             self._own.add(uses)
 
@@ -109,6 +120,7 @@ class ConnectionMonitor:
     def _now(self) -> Uses:
         now = Uses()
         with self._lock:
+            self._take_over_retired()
             for uses in (self._own, *self._loops):
                 now.add(uses)
         return now

@@ -83,6 +83,11 @@ class NatsServer:
         return self._process.pid
 
     @property
+    def is_running(self) -> bool:
+        """Whether the process was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
     def log(self) -> Path:
         """The server's log file."""
         return self.directory / "server.log"

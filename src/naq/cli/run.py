@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -174,12 +175,14 @@ def server(
 
 
 def _serve(running: NatsServer, json_: bool) -> None:
-    if json_:
-        as_json({"url": running.url, "pid": running.pid, "store": str(running.directory)})
-    else:
-        say(f"NATS server at {running.url}, log in {running.log}. Ctrl-C ends it.")
     try:
-        os.waitpid(running.pid, 0)
+        if json_:
+            as_json({"url": running.url, "pid": running.pid, "store": str(running.directory)})
+        else:
+            say(f"NATS server at {running.url}, log in {running.log}. Ctrl-C ends it.")
+        # Short sleeps: a signal that comes right before one long wait would not end it.
+        while running.is_running:
+            time.sleep(0.1)
         fail(f"the server has ended; see {running.log}")
     except KeyboardInterrupt:
         return

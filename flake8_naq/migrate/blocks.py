@@ -109,3 +109,31 @@ def constants(tree: ast.AST) -> Iterator[str]:
 def last_line(node: ast.AST) -> int:
     """The last line of a node."""
     return int(getattr(node, "end_lineno", 0) or 0)
+
+
+def bound_value(statement: ast.AST) -> ast.expr | None:
+    """What a statement binds to one name, None for any other statement."""
+    match statement:
+        case ast.Assign(targets=[ast.Name()], value=value):
+            return value
+        case ast.AnnAssign(target=ast.Name(), value=value):
+            return value
+    return None
+
+
+def bound_name(statement: ast.AST) -> str:
+    """The name that such a statement binds."""
+    match statement:
+        case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+            return name
+    raise TypeError(statement)
+
+
+def within(statement: ast.stmt) -> set[ast.AST]:
+    """A statement and all that it holds."""
+    return set(ast.walk(statement))
+
+
+def is_none(value: ast.expr | None) -> bool:
+    """Whether an expression is the constant None."""
+    return isinstance(value, ast.Constant) and value.value is None

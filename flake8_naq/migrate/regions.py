@@ -97,6 +97,10 @@ class Region:
             self.acquire.targets[0], ast.Tuple
         )
 
+    def siblings(self, module: Module) -> list[ast.stmt]:
+        """The block in which it starts and ends."""
+        return module.blocks.place(self.anchor).block
+
 
 def find_region(module: Module, site: Site) -> Region:
     """Find the region of a hand-managed connection.

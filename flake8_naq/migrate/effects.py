@@ -1,0 +1,177 @@
+"""What a rewrite changes besides its form: what makes it unsafe, and what a reviewer is told."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from flake8_naq.lifetimes.vocabulary import NAQ_CONNECT
+from flake8_naq.migrate.blocks import last_line
+from flake8_naq.migrate.closing import Close
+from flake8_naq.migrate.plans import RefusedError, Target
+from flake8_naq.migrate.regions import Module, Region
+from flake8_naq.names import own_nodes
+
+_HANDLERS_OF_ALL = frozenset({"BaseException", "CancelledError"})
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """What changes for one connection."""
+
+    module: Module
+    region: Region
+    target: Target
+
+    def leaks(self, closes: list[Close]) -> list[str]:
+        """Paths that were left without a close and now have one."""
+        region = self.region
+        found: list[str] = []
+        if region.shape == "never":
+            if self._listens() and not _waits(region.end):
+                raise RefusedError(
+                    f"its callbacks work for as long as `{region.handle}` is open: "
+                    "close it where the program ends"
+                )
+            found.append(
+                f"`{region.handle}` was never closed; "
+                f"it now closes when the block ends, after line {last_line(region.end)}"
+            )
+            return found
+        closing = {close.statement for close in closes}
+        covered = region.guard
+        for node in self._own_statements():
+            if not isinstance(node, (ast.Return, ast.Break, ast.Continue)):
+                continue
+            if covered is not None and _inside(self.module, node, covered):
+                continue
+            if isinstance(node, (ast.Break, ast.Continue)) and self._loops_inside(node):
+                continue
+            place = self.module.blocks.place(node)
+            if any(before in closing for before in place.block[: place.index]):
+                continue
+            found.append(f"line {node.lineno} left `{region.handle}` open; it is now closed there")
+        if region.shape == "straight" and self._swallowed() and self._listens():
+            found.append(
+                f"an error left `{region.handle}` open with its subscriptions at work; "
+                "it is now closed"
+            )
+        return found
+
+    def _own_statements(self) -> Iterator[ast.stmt]:
+        region = self.region
+        for node in own_nodes(region.scope.node):
+            if isinstance(node, ast.stmt) and last_line(region.anchor) < node.lineno <= last_line(
+                region.end
+            ):
+                yield node
+
+    def _loops_inside(self, node: ast.stmt) -> bool:
+        for owner, field in self.module.blocks.ancestors(node):
+            if isinstance(owner, (ast.For, ast.AsyncFor, ast.While)) and field == "body":
+                return owner.lineno > self.region.acquire.lineno
+        return False
+
+    def _swallowed(self) -> bool:
+        return any(
+            isinstance(owner, ast.Try) and field == "body" and owner.handlers
+            for owner, field in self.module.blocks.ancestors(self.region.acquire)
+        )
+
+    def _listens(self) -> bool:
+        return any(
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr == "subscribe"
+            for node in own_nodes(self.region.scope.node)
+        )
+
+    def handler_changes(self, kept: list[Close]) -> list[str]:
+        """Handlers of the ``try`` around an acquisition, which now also see a close."""
+        guard = self.region.guard
+        if self.region.shape != "inside-try" or guard is None or self.target == "naq":
+            return []
+        drains = [
+            f"an error of the drain on line {close.statement.lineno} now reaches the `except` clauses"
+            for close in kept
+            if guard.handlers
+            and close.statement in guard.finalbody
+            and not _swallows(close.statement)
+        ]
+        return drains + [
+            f"the `except` on line {handler.lineno} now also sees a cancellation of the close"
+            for handler in guard.handlers
+            if handler.type is None
+            or any(
+                isinstance(node, (ast.Name, ast.Attribute))
+                and (node.id if isinstance(node, ast.Name) else node.attr) in _HANDLERS_OF_ALL
+                for node in ast.walk(handler.type)
+            )
+        ]
+
+    def other_kind(self) -> list[str]:
+        """What changes when the target was chosen against the code's own helpers."""
+        called = self.module.analysis.names.resolve(self.region.site.call.func, self.region.scope)
+        helper = (called or "").rpartition(".")[2] in NAQ_CONNECT
+        if self.target == "naq" and not helper:
+            return [
+                "the connection becomes one that is shared, with the settings of naq's `Config`"
+            ]
+        pooled = any(close.method in ("helper", "pooled") for close in self.region.closes)
+        if self.target == "nats-py" and helper and pooled:
+            return ["the block closes the connection itself, which naq's helper might have shared"]
+        return []
+
+    def notes(self, removed: list[Close]) -> list[str]:
+        """What a reviewer should know of a safe rewrite."""
+        region = self.region
+        notes = [
+            f"line {close.statement.lineno} closed whatever the pool holds, not `{region.handle}`"
+            for close in removed
+            if close.method == "pooled"
+        ]
+        notes += [
+            f"`{region.handle}` was closed before the other connections of line "
+            f"{last_line(region.end)}, and is now closed after them"
+            for close in removed
+            if region.shape == "straight"
+            and close.statement is not region.end
+            and close.statement in self.region.siblings(self.module)
+            and region.end not in [own.statement for own in region.closes]
+        ]
+        if (
+            region.shape == "inside-try"
+            and not region.inits
+            and region.made is None
+            and any(isinstance(close.statement, ast.Expr) and close.handle for close in removed)
+        ):
+            notes.append(
+                f"a failed connect raised an UnboundLocalError for `{region.handle}`; "
+                "it now raises its own error"
+            )
+        return notes
+
+
+def _inside(module: Module, node: ast.stmt, guard: ast.Try) -> bool:
+    return any(
+        owner is guard and field != "finalbody" for owner, field in module.blocks.ancestors(node)
+    )
+
+
+def _waits(statement: ast.stmt) -> bool:
+    """Whether a function stays in a statement for long: a loop, or an await that is all of it."""
+    match statement:
+        case ast.While():
+            return True
+        case ast.Expr(value=ast.Await(value=ast.Call(func=ast.Attribute(attr=method)))):
+            return method not in ("subscribe", "publish", "flush")
+    return False
+
+
+def _swallows(statement: ast.stmt) -> bool:
+    """Whether the errors of a close end in the statement itself."""
+    return any(
+        isinstance(node, ast.With) or (isinstance(node, ast.Try) and node.handlers)
+        for node in ast.walk(statement)
+    )

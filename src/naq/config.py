@@ -23,6 +23,9 @@ DAY = 86_400.0
 
 _PREFIX = "NAQ_"
 _FILE_VARIABLE = "NAQ_CONFIG"
+_NO_SETTINGS = {_FILE_VARIABLE, "NAQ_DASHBOARD_TOKEN"}
+"""Variables with the prefix that say something else than a setting."""
+
 _SCHEMES = ("nats", "tls")
 _BOOLEANS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 _SECRET = {"secret": True}
@@ -278,7 +281,7 @@ def _settings(part: str | None) -> Iterator[tuple[str, Any, str]]:
     parts = table.pop("parts", {})
     yield from _from_table(table, path)
     for variable, value in os.environ.items():
-        if variable.startswith(_PREFIX) and variable != _FILE_VARIABLE:
+        if variable.startswith(_PREFIX) and variable not in _NO_SETTINGS:
             name = variable.removeprefix(_PREFIX).lower()
             _check_name(name, "the environment", variable)
             yield name, value, f"the environment's {variable}"

@@ -111,6 +111,11 @@ def test_an_unknown_variable_is_named_with_the_near_one(monkeypatch: pytest.Monk
         get_config()
 
 
+def test_variables_of_the_command_line_are_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NAQ_DASHBOARD_TOKEN", "s3cr3t")
+    assert Config.load() == Config()
+
+
 def test_a_bad_value_in_a_file_names_the_file(tmp_path: Path) -> None:
     (tmp_path / "naq.toml").write_text("replicas = 0\n")
     with pytest.raises(ConfigurationError, match=r"naq\.toml: replicas must be 1 or more, not 0"):

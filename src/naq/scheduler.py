@@ -21,7 +21,9 @@ from naq.exceptions import JobError, NaqConnectionError, ScheduleError, Serializ
 from naq.leadership import Leadership
 from naq.models import Job, Schedule, ScheduleStatus
 from naq.models.recurrence import first_run, split_due
+from naq.queue.lookup import stored_outcome
 from naq.queue.publish import publish_job
+from naq.streams import DUPLICATE_WINDOW
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +33,9 @@ REFRESH: Final = 30.0
 
 _AT_ONCE: Final = 100
 """How many schedules are worked on at once."""
+
+_REMEMBERED: Final = timedelta(seconds=DUPLICATE_WINDOW / 2)
+"""The age up to which the server surely tells a run that comes again from a new one."""
 
 _OUTDATED: Final = 10071
 """nats-server's error code for a revision that is not the last; `delete` says no more."""
@@ -199,9 +204,22 @@ class Scheduler:
             for due in runs:
                 if not self._leadership.leads:
                     return schedule
-                run = job.under_id(run_id(schedule, due))
-                await publish_job(js, run, replicas=self.config.replicas)
+                run = _run_of(job, schedule, due)
+                if now - due < _REMEMBERED or not await _has_ended(js, run):
+                    await publish_job(js, run, replicas=self.config.replicas)
         return left
+
+
+def _run_of(job: Job, schedule: Schedule, due: datetime) -> Job:
+    """Return the job that one run of a schedule is: the same one, however often it is asked for."""
+    repeated = schedule.cron is not None or schedule.interval is not None
+    return job.under_id(run_id(schedule, due), due.timestamp() if repeated else job.created_at)
+
+
+async def _has_ended(js: JetStreamContext, job: Job) -> bool:
+    """Whether the job was run already: its trigger went out, and could not be written down."""
+    outcome = await stored_outcome(js, job.job_id)
+    return outcome is not None and outcome.is_of(job)
 
 
 def run_id(schedule: Schedule, due: datetime) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import signal
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from naq.queue import Queue
 from naq.scheduler import GROUP, Scheduler
 from naq.server import NatsServer
 from naq.streams import ensure_stream, job_stream
+from naq.worker import Worker
 
 Eventually = Callable[[Callable[[], bool]], Awaitable[None]]
 TTL = 1.0
@@ -210,6 +212,27 @@ async def test_a_run_published_before_a_crash_is_not_published_again(config: Con
         async with running(Scheduler(config)):
             await until_gone(config, "once")
     assert await enqueued(config) == ["once"]
+
+
+async def test_a_run_that_has_ended_is_not_made_again_when_the_server_has_forgotten_it(
+    config: Config,
+) -> None:
+    """As after a crash whose next leader comes too late for the server to know the message."""
+    async with nats_jetstream(config) as (_, js):
+        await js.update_stream(dataclasses.replace(job_stream(), duplicate_window=0.1))
+    once = schedule("once", run_at=soon(-300))
+    ticks = schedule("tick", interval=200, run_at=soon(-300), missed_runs=MissedRuns.ALL)
+    for _ in range(2):
+        await store(config, once, ticks)
+        async with running(Scheduler(config)):
+            await until_gone(config, "once")
+        await asyncio.sleep(0.2)
+        worker = Worker(config=config, burst=True)
+        await worker.run()
+    assert worker.completed == 0
+    await store(config, schedule("once", run_at=soon(-300)))
+    async with running(Scheduler(config)):
+        assert await until_enqueued(config, 1) == ["once"]
 
 
 SCHEDULER = """

@@ -245,10 +245,15 @@ class Job:
         job._wire = data
         return job
 
-    def under_id(self, job_id: str) -> Job:
-        """Return the same call as a job of another id, without reading the arguments."""
+    def under_id(self, job_id: str, created_at: float) -> Job:
+        """Return the same call as a job of another id, without reading the arguments.
+
+        Args:
+            job_id: the other job's id.
+            created_at: seconds since the epoch.
+        """
         head, _, body = self.serialize().partition(b"\n")
-        settings = orjson.loads(head) | {"id": job_id, "created": time.time()}
+        settings = orjson.loads(head) | {"id": job_id, "created": created_at}
         return Job.deserialize(orjson.dumps(settings) + b"\n" + body)
 
     def describe(self) -> dict[str, Any]:

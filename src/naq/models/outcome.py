@@ -17,6 +17,11 @@ from naq.exceptions import SerializationError
 from naq.models.retry import exception_name
 from naq.serializers import CLOUDPICKLE, get_serializer
 
+CREATED: Final = "Naq-Created"
+"""The header of a stored outcome that tells when its job was made (``Job.created_at``).
+
+Jobs may have the same id, one after the other: it says which of them has ended."""
+
 _PICKLE: Final = b"\x80"
 
 _LONGEST: Final = 32_000

@@ -19,6 +19,7 @@ from naq.models.outcome import JobFailure, Outcome
 from naq.models.record import JobRecord
 from naq.models.schedule import Schedule, ScheduleStatus
 from naq.names import JOB_STREAM, JOB_SUBJECTS, kv_subject, token
+from naq.queue.lookup import stored_outcome
 
 
 @dataclass(frozen=True)
@@ -76,19 +77,20 @@ async def get_job(job_id: str, config: Config | str | None = None) -> JobInfo | 
         NaqConnectionError: there is no connection to be had.
     """
     async with nats_jetstream(config) as (_, js):
-        ended = await _value(js, buckets.JOB_RESULTS, job_id)
-        record = _record(await _value(js, buckets.JOB_STATUS, job_id))
-        if ended is not None:
-            return _ended(job_id, ended, record)
         message = await find_queued(js, job_id)
-        if message is not None:
+        queued = Job.deserialize(message.data or b"") if message else None
+        ended = await stored_outcome(js, job_id)
+        record = _record(await _value(js, buckets.JOB_STATUS, job_id))
+        if ended is not None and (queued is None or ended.is_of(queued)):
+            return _ended(job_id, ended.data, record)
+        if queued is not None:
             status = JOB_STATUS.QUEUED
             if record and record.status in (JOB_STATUS.RUNNING, JOB_STATUS.RETRYING):
                 status = record.status
             return JobInfo(
                 job_id,
                 status,
-                job=Job.deserialize(message.data or b""),
+                job=queued,
                 failures=record.failures if record else 0,
                 worker=record.worker if record else "",
             )

@@ -4,27 +4,54 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.api import Header
-from nats.js.errors import KeyNotFoundError
+from nats.js.errors import NotFoundError
 
 from naq import buckets
-from naq.models.outcome import Outcome
+from naq.models.job import Job
+from naq.models.outcome import CREATED, Outcome
 from naq.names import kv_subject
 
 MULTI_GET_SINCE: Final = (2, 11)
 """The nats-server that answers a direct get for several subjects (ADR-31 of the NATS project)."""
 
 
+@dataclass(frozen=True, slots=True)
+class StoredOutcome:
+    """An outcome that is stored, without its value.
+
+    Args:
+        succeeded: whether it is a result, and no failure.
+        created: when the job was made whose outcome it is; None when it does not tell.
+        data: its stored form.
+    """
+
+    succeeded: bool
+    created: float | None
+    data: bytes
+
+    @classmethod
+    def of(cls, data: bytes, headers: Mapping[str, str]) -> StoredOutcome:
+        """Return the outcome that a message of the bucket holds."""
+        created = headers.get(CREATED)
+        return cls(not Outcome.is_failure(data), None if created is None else float(created), data)
+
+    def is_of(self, job: Job) -> bool:
+        """Whether it came of this very job, and of none that had the same id before."""
+        return self.created is None or self.created == job.created_at
+
+
 async def stored_outcomes(
     conn: Client, js: JetStreamContext, job_ids: Iterable[str], timeout: float = 5.0
-) -> dict[str, bool]:
-    """Return the ids of the jobs whose outcome is stored, each with whether it is a success.
+) -> dict[str, StoredOutcome]:
+    """Return the outcomes that are stored, by the ids of their jobs.
 
     Raises:
         TimeoutError: the server does not answer.
@@ -36,7 +63,7 @@ async def stored_outcomes(
     if (version.major, version.minor) < MULTI_GET_SINCE:
         return await _one_by_one(js, ids)
     prefix = kv_subject(buckets.JOB_RESULTS, "")
-    found: dict[str, bool] = {}
+    found: dict[str, StoredOutcome] = {}
     ended: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
     async def answered(msg: Msg) -> None:
@@ -48,7 +75,7 @@ async def stored_outcomes(
             # 204 is the end of the answer, 404 says that nothing was found.
             ended.set_result(status in ("204", "404"))
         elif "KV-Operation" not in headers:  # a deleted result is none
-            found[headers["Nats-Subject"][len(prefix) :]] = not Outcome.is_failure(msg.data)
+            found[headers["Nats-Subject"][len(prefix) :]] = StoredOutcome.of(msg.data, headers)
 
     inbox = conn.new_inbox()
     subscription = await conn.subscribe(inbox, cb=answered)
@@ -65,15 +92,25 @@ async def stored_outcomes(
     return found if answered_in_full else await _one_by_one(js, ids)
 
 
-async def _one_by_one(js: JetStreamContext, job_ids: list[str]) -> dict[str, bool]:
-    bucket = await js.key_value(buckets.JOB_RESULTS)
+async def _one_by_one(js: JetStreamContext, job_ids: list[str]) -> dict[str, StoredOutcome]:
+    outcomes = await asyncio.gather(*(stored_outcome(js, job_id) for job_id in job_ids))
+    return {job_id: found for job_id, found in zip(job_ids, outcomes, strict=True) if found}
 
-    async def look(job_id: str) -> tuple[str, bool] | None:
-        try:
-            entry = await bucket.get(job_id)
-        except KeyNotFoundError:
-            return None
-        return job_id, not Outcome.is_failure(entry.value or b"")
 
-    answers = await asyncio.gather(*(look(job_id) for job_id in job_ids))
-    return dict(answer for answer in answers if answer is not None)
+async def stored_outcome(js: JetStreamContext, job_id: str) -> StoredOutcome | None:
+    """Return the outcome that is stored of one job, or None when there is none.
+
+    Raises:
+        nats.errors.Error: the server does not answer.
+    """
+    try:
+        # A bucket's own `get` keeps the headers to itself.
+        message = await js.get_last_msg(
+            f"KV_{buckets.JOB_RESULTS}", kv_subject(buckets.JOB_RESULTS, job_id)
+        )
+    except NotFoundError:
+        return None
+    headers = message.headers or {}
+    if "KV-Operation" in headers:
+        return None
+    return StoredOutcome.of(message.data or b"", headers)

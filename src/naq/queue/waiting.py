@@ -42,7 +42,7 @@ async def release_if_ready(conn: Client, js: JetStreamContext, job: Job) -> bool
         Whether it waits no longer.
     """
     outcomes = await stored_outcomes(conn, js, job.depends_on)
-    if not all(outcomes.get(job_id) for job_id in job.depends_on):
+    if not all(job_id in outcomes and outcomes[job_id].succeeded for job_id in job.depends_on):
         return False
     waiting = await js.key_value(buckets.WAITING_JOBS)
     try:

@@ -22,6 +22,7 @@ from naq.config import Config, as_config
 from naq.connection import nats_jetstream, nats_kv_store
 from naq.exceptions import JobError, NaqConnectionError
 from naq.models.job import JOB_STATUS, Job
+from naq.models.outcome import CREATED
 from naq.names import DEFAULT_QUEUE, kv_subject
 from naq.serializers import get_serializer
 from naq.streams import ACK_WAIT
@@ -175,7 +176,8 @@ class Worker:
                     outcome = await executor.run(context)
                     if job.keep_result:
                         subject = kv_subject(buckets.JOB_RESULTS, job.job_id)
-                        await js.publish(subject, outcome.serialize())
+                        headers = {CREATED: repr(job.created_at)}
+                        await js.publish(subject, outcome.serialize(), headers=headers)
                     await msg.ack_sync(timeout=self.config.request_timeout)
                 except Exception as error:
                     logger.error("job failed: %s", error)

@@ -207,12 +207,12 @@ class Session:
     async def _look_up(self, batch: list[Delivery]) -> None:
         ids = [delivery.job.job_id for delivery in batch if delivery.job.keep_result]
         stored = await stored_outcomes(self._conn, self._js, ids) if ids else {}
-        again = [d for d in batch if d.delivered > 1 and d.job.job_id not in stored]
+        done = {d: s for d in batch if (s := stored.get(d.job.job_id)) and s.is_of(d.job)}
+        again = [d for d in batch if d.delivered > 1 and d not in done]
         await asyncio.gather(*(self._read_record(delivery) for delivery in again))
         for delivery in batch:
-            succeeded = stored.get(delivery.job.job_id)
-            if succeeded is not None:
-                self._settler.already_done(delivery, succeeded=succeeded)
+            if delivery in done:
+                self._settler.already_done(delivery, succeeded=done[delivery].succeeded)
             else:
                 self._ready.put_nowait(delivery)
 

@@ -26,7 +26,7 @@ from naq.exceptions import ResultError
 from naq.models.event import Event
 from naq.models.failed import FailedJob
 from naq.models.job import JOB_STATUS
-from naq.models.outcome import JobFailure, Outcome
+from naq.models.outcome import CREATED, JobFailure, Outcome
 from naq.models.record import JobRecord
 from naq.models.retry import is_one_of
 from naq.names import kv_subject
@@ -261,8 +261,9 @@ class Settler:
         """Send the results, events and acknowledgements that are due."""
         while self._unstored:
             delivery, data, succeeded = self._unstored.popleft()
+            job = delivery.job
             future = await self._pipeline.publish(
-                kv_subject(buckets.JOB_RESULTS, delivery.job.job_id), data
+                kv_subject(buckets.JOB_RESULTS, job.job_id), data, {CREATED: repr(job.created_at)}
             )
             future.add_done_callback(functools.partial(self._is_stored, delivery, succeeded))
         while self._unsent:

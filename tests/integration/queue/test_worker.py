@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import sys
 import threading
@@ -15,10 +16,12 @@ import pytest
 from naq.config import Config
 from naq.connection import nats_jetstream, nats_kv_store
 from naq.exceptions import JobError, JobFailedError
-from naq.models import Job
+from naq.models import JOB_STATUS, Job
 from naq.models.failed import FailedJob
 from naq.queue import Queue, queue_sizes
+from naq.queue.control import get_job
 from naq.results import Results
+from naq.streams import job_stream
 from naq.worker import Worker
 from naq.worker.context import current_job
 
@@ -64,6 +67,10 @@ def raise_system_exit() -> None:
 
 async def raise_system_exit_in_the_loop() -> None:
     sys.exit(3)
+
+
+def exhaust_an_iterator() -> Any:
+    return next(iter([]))
 
 
 async def cancel_itself() -> None:
@@ -258,6 +265,7 @@ async def _count() -> None:
         (raise_system_exit, "SystemExit: 3"),
         (raise_system_exit_in_the_loop, "SystemExit: 3"),
         (cancel_itself, "CancelledError"),
+        (exhaust_an_iterator, "StopIteration"),
         (hold_the_loop, "held the event loop"),
         ("no.such.module:function", "cannot import"),
         ("os:sep", "is no function"),
@@ -406,6 +414,22 @@ async def test_a_redelivered_job_whose_result_is_stored_is_not_run_again(url: st
     assert calls == ["x"]
     assert worker.completed == 0
     assert await queue.size() == 0
+
+
+async def test_a_job_enqueued_again_after_it_has_ended_is_run_again(url: str) -> None:
+    queue = Queue(config=url)
+    await queue.enqueue(remember, 1, job_id="same")
+    await work(url)
+    async with nats_jetstream(url) as (_, js):
+        # As if the two minutes were over in which the server remembers the id.
+        await js.update_stream(dataclasses.replace(job_stream(), duplicate_window=0.1))
+        await asyncio.sleep(0.2)
+    await queue.enqueue(remember, 2, job_id="same")
+    info = await get_job("same", url)
+    assert info is not None
+    assert info.status is JOB_STATUS.QUEUED
+    await work(url)  # a worker that was not there when it was enqueued
+    assert calls == [1, 2]
 
 
 async def test_bytes_that_are_no_job_are_thrown_away(url: str) -> None:

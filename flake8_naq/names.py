@@ -169,6 +169,8 @@ class Names:
                 return None
             if name in holder.functions or name in holder.classes:
                 return None
+            if isinstance(given, ast.Name) and given.id == name:
+                continue  # `def run(connect=connect)`
             if given is not _UNBOUND:
                 if isinstance(given, ast.Call):
                     return _imported_by(given)
@@ -183,8 +185,13 @@ class Names:
             for holder in lookup_chain(scope):
                 if called.id in holder.functions:
                     return holder.functions[called.id]
-                if called.id in holder.imports or called.id in holder.bound:
+                if called.id in holder.imports:
                     return None
+                if called.id in holder.bound:
+                    given = holder.bound[called.id]
+                    # `def run(connect=connect_to_bus)`
+                    name = given.id if isinstance(given, ast.Name) else ""
+                    return self.module.functions.get(name)
             return None
         if isinstance(called, ast.Attribute) and isinstance(called.value, ast.Name):
             owner: Scope | None = None
@@ -335,6 +342,7 @@ def _is_none(value: ast.expr) -> bool:
 
 def _bindings(root: ScopeNode) -> dict[str, ast.expr | None]:
     bound: dict[str, ast.expr | None] = {}
+    sole: dict[str, ast.expr] = {}
     if isinstance(root, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
         arguments = root.args
         for argument in (
@@ -344,7 +352,14 @@ def _bindings(root: ScopeNode) -> dict[str, ast.expr | None]:
             *filter(None, (arguments.vararg, arguments.kwarg)),
         ):
             bound[argument.arg] = None
-    sole: dict[str, ast.expr] = {}
+        # A function that may be exchanged, `connect=nats.connect`, stands for its default.
+        positional = [*arguments.posonlyargs, *arguments.args]
+        for argument, default in (
+            *zip(reversed(positional), reversed(arguments.defaults), strict=False),
+            *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True),
+        ):
+            if isinstance(default, (ast.Name, ast.Attribute)):
+                bound[argument.arg], sole[argument.arg] = _UNBOUND, default
     for node in own_nodes(root):
         if isinstance(node, ast.Assign) and len(node.targets) == 1:
             target = node.targets[0]

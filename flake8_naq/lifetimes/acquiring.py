@@ -45,6 +45,18 @@ class Acquiring(Expressions):
             return True
         return any(self.opens(argument) for argument in node.args[:1])
 
+    def put_off(self, target: ast.expr, value: ast.expr) -> bool:
+        """Whether `target` is a name that is given an acquiring call without awaiting it."""
+        if not (isinstance(target, ast.Name) and isinstance(value, ast.Call)):
+            return False
+        name = self.context.names.resolve(value.func, self.scope)
+        own = self.context.names.own_function(value.func, self.scope)
+        if not self.acquires(name, own, awaited=True) or self.acquires(name, own, awaited=False):
+            return False
+        self.bind_place(target.id, None, None, element=False)
+        self.coroutines[target.id] = value
+        return True
+
     def acquires(self, name: str | None, own: Function | None, awaited: bool) -> Flavour | None:
         """Which kind of connection a call of this name (or own function) opens, if any."""
         vocabulary = self.context.vocabulary

@@ -35,11 +35,20 @@ _PASSING = frozenset(
         "syncify",
     ]
 )
+# Of these, those that give a task or a future of it.
+_STARTING = frozenset(["create_task", "ensure_future", "run_coroutine_threadsafe"])
 _STACK_METHODS = frozenset(["enter_async_context", "enter_context", "push_async_exit", "push"])
 _CONTAINER_METHODS = frozenset(
     ["append", "add", "insert", "extend", "appendleft", "put", "put_nowait", "setdefault", "update"]
 )
-# First words of the names of functions that keep or close what they are given.
+# Builtins that make a container of what they are given, and methods that hand it to others.
+_CONTAINERS = frozenset(
+    ["dict", "list", "tuple", "set", "frozenset", "enumerate", "zip", "reversed", "iter", "sorted"]
+)
+_HANDING_METHODS = frozenset(["set", "set_result"])
+# First words of the names of functions that close what they are given, and of those that keep or
+# close it.
+_CLOSING_WORDS = frozenset(["close", "disconnect", "drain"])
 _KEEPING_WORDS = [
     "set",
     "register",
@@ -107,11 +116,15 @@ class Calls(Acquiring):
         self.gathering = last == "gather"
         self.in_task = not awaited and last in ("create_task", "ensure_future")
         places = [self.value(argument, awaited=True) for argument in arguments_of(node)]
+        if last == "gather":
+            places = [self.finished(place) if place in self.tasks else place for place in places]
         self.gathering, self.in_task = outer
         fresh = any(place in self.fresh for place in places if place is not None)
         if not awaited and not fresh and not is_calm(node):
             self.may_raise(node, cancel=last in ("run", "run_until_complete"))
         if last != "gather":
+            if last in _STARTING and not awaited and places and places[0] in self.acquired:
+                self.tasks.add(places[0])
             return places[0] if places and not self._is_closure(places[0], node) else None
         if not any(places):
             return None
@@ -143,7 +156,8 @@ class Calls(Acquiring):
         result: Place | None = None
         if receiver is not None and last in CLOSING_METHODS and not node.args:
             method: ReleaseMethod = "close" if last == "close" else "drain"
-            self.emit(Close(receiver, self._release(node, method), self.in_task))
+            idle = isinstance(self.statement, ast.Expr) and self.statement.value is node
+            self.emit(Close(receiver, self._release(node, method), self.in_task, idle))
         elif name is not None and vocabulary.closes(name):
             self._close_by_helper(node)
         elif isinstance(function, ast.Attribute) and last in DERIVING_METHODS and receiver:
@@ -165,7 +179,7 @@ class Calls(Acquiring):
             result = self._lend(node)
         else:
             result = self._unknown(node, own, last, receiver, awaited)
-        if not awaited and not is_calm(node):
+        if not awaited and not is_calm(node) and result not in self.fresh:
             self.may_raise(node)
         return result
 
@@ -249,23 +263,39 @@ class Calls(Acquiring):
         awaited: bool,
     ) -> Place | None:
         function = node.func
+        if last == "result" and receiver in self.tasks:
+            for argument in arguments_of(node):
+                self.discard(argument)
+            return self.finished(receiver)
         if receiver is not None and isinstance(function, ast.Attribute):
             live = awaited and not self.expecting and last not in _HARMLESS_METHODS
             self.emit(Use(receiver, function.value, live))
         if isinstance(function, ast.Name) and function.id in self.closures:
             for closed in self.closures[function.id].closes:
                 self.emit(Close(closed, self._release(node, "helper")))
+        if isinstance(function, ast.Name) and function.id in self.closers:
+            closed = self.closers[function.id]
+            self.mention(closed.partition(".")[0], node.lineno)
+            self.emit(Close(closed, self._release(node, "helper")))
+        if isinstance(function, ast.Name) and last == "getattr" and len(node.args) > 1:
+            return self._looked_up(node)
         constructs = last.lstrip("_")[:1].isupper()
         result: Place | None = None
         for argument in arguments_of(node):
             place = self.value(argument, awaited=awaited)
             if place is None:
                 continue
+            if isinstance(function, ast.Name) and last in _CONTAINERS and not awaited:
+                result = result or self.temporary(self.statement.end_lineno or node.lineno)
+                self.emit(Wrap(result, place, node))
+                continue
             if place in self.fresh:
                 result = place  # a wrapper of somebody's around the acquiring call
                 continue
             fate = None if _is_closer(argument) else self._fate(own, node, argument)
-            if fate is not None and fate.closes:
+            if (fate is not None and fate.closes) or (
+                own is None and _says_close(node, last, awaited)
+            ):
                 self.emit(Close(place, self._release(node, "helper")))
             elif fate is not None and fate.derives:
                 result = self._derive(node, place, argument, fate.derives)
@@ -281,7 +311,23 @@ class Calls(Acquiring):
             return receiver
         return result
 
+    def _looked_up(self, node: ast.Call) -> Place | None:
+        """``getattr(nc, "close", None)`` is the attribute; nobody knows which one without a name."""
+        owner, name = node.args[:2]
+        place = self.value(owner)
+        for argument in node.args[1:]:
+            self.discard(argument)
+        if place is None:
+            return None
+        if not isinstance(name, ast.Constant):
+            self.emit(Hand(place, node))
+            return None
+        self.emit(Use(place, owner))
+        return f"{place}.{name.value}" if name.value in CLOSING_METHODS else None
+
     def _may_keep(self, last: str, receiver: Place | None, awaited: bool, node: ast.Call) -> bool:
+        if last in _HANDING_METHODS and isinstance(node.func, ast.Attribute):
+            return True
         if is_calm(node) or last.startswith("assert"):
             return False
         words = last.lower().lstrip("_").split("_")
@@ -343,6 +389,12 @@ def _runs_a_coroutine(node: ast.Call, last: str) -> bool:
     if last not in ("run", "run_sync", "syncify"):
         return True
     return bool(node.args) and isinstance(node.args[0], ast.Call)
+
+
+def _says_close(node: ast.Call, last: str, awaited: bool) -> bool:
+    """Whether a function of elsewhere closes its one argument by its name: ``close_bus(nc)``."""
+    first = last.lstrip("_").partition("_")[0]
+    return awaited and first in _CLOSING_WORDS and len(node.args) == 1
 
 
 def _is_closer(argument: ast.expr) -> bool:

@@ -21,6 +21,7 @@ _FUNCTIONS = frozenset(
         "tuple",
         "frozenset",
         "hasattr",
+        "getattr",
         "callable",
         "range",
         "enumerate",
@@ -31,6 +32,10 @@ _FUNCTIONS = frozenset(
         "locals",
         "dir",
         "object",
+        "defaultdict",
+        "deque",
+        "Counter",
+        "OrderedDict",
     ]
 )
 _LOGGING = frozenset(["debug", "info", "warning", "warn", "error", "exception", "critical", "log"])
@@ -66,6 +71,7 @@ _METHODS = frozenset(
         "utcnow",
         "uuid4",
         "getLogger",
+        "create_future",
         "get_event_loop",
         "get_running_loop",
         "new_event_loop",
@@ -73,6 +79,10 @@ _METHODS = frozenset(
         "set",
         "cancel",
         "call_later",
+        "timeout",
+        "timeout_at",
+        "move_on_after",
+        "fail_after",
     ]
 )
 _CONSTRUCTORS = frozenset(

@@ -12,6 +12,9 @@ from flake8_naq.names import Scope, dotted
 if TYPE_CHECKING:
     from flake8_naq.lifetimes.context import Context
 
+# How many functions a use is followed through, one calling the other.
+_DEEPEST_CHAIN = 4
+
 Nested: TypeAlias = ast.Lambda | ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -52,6 +55,19 @@ def captured_by(node: Nested, context: Context, scope: Scope) -> Closure:
                 closure.closes[closed] = child
         stack.extend(ast.iter_child_nodes(child))
     return closure
+
+
+def join_closures(closures: dict[str, Closure]) -> None:
+    """Let a nested function that uses another one use what that one uses, a few levels deep."""
+    for _ in range(_DEEPEST_CHAIN if len(closures) > 1 else 0):
+        changed = False
+        for closure in closures.values():
+            for used in [closures[name] for name in closure.names if name in closures]:
+                for name in used.names.keys() - closure.names.keys():
+                    closure.names[name] = used.names[name]
+                    changed = True
+        if not changed:
+            return
 
 
 def _closed_by(call: ast.Call, context: Context, scope: Scope) -> str | None:

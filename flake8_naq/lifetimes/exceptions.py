@@ -10,6 +10,27 @@ CANCELLATION = frozenset({"CancelledError"})
 NOT_ERRORS = frozenset({"CancelledError", "KeyboardInterrupt", "SystemExit", "GeneratorExit"})
 
 
+def expected_to_fail(node: ast.Try | ast.TryStar) -> ast.stmt | None:
+    """The statement of a `try` after which a test fails: it is meant to raise."""
+    if not node.handlers:
+        return None
+    if node.orelse:
+        return node.body[-1] if _fails(node.orelse[-1]) else None
+    return node.body[-2] if len(node.body) > 1 and _fails(node.body[-1]) else None
+
+
+def _fails(statement: ast.stmt) -> bool:
+    """Whether a statement makes a test fail: ``pytest.fail()``, ``self.fail()``, ``assert False``."""
+    match statement:
+        case ast.Expr(value=ast.Call(func=ast.Attribute(attr="fail"))):
+            return True
+        case ast.Assert(test=ast.Constant(value=False)):
+            return True
+        case ast.Raise(exc=ast.expr() as raised):
+            return "AssertionError" in exception_names(raised)
+    return False
+
+
 def exception_names(node: ast.expr) -> frozenset[str]:
     """The last names of the classes in an `except` clause, a `raise` or an argument list."""
     if isinstance(node, ast.Call):

@@ -25,6 +25,8 @@ class Expressions(Conditions):
             return None
         if isinstance(node, ast.Name):
             self.mention(node.id, node.lineno)
+            if awaited and node.id in self.coroutines:
+                return self.value(self.coroutines[node.id], awaited=True)
             return node.id
         self.depth += 1
         try:
@@ -102,6 +104,8 @@ class Expressions(Conditions):
 
     def _await(self, node: ast.Await) -> Place | None:
         place = self.value(node.value, awaited=True)
+        if place in self.tasks:
+            return self.finished(place)
         if place is None or place not in self.fresh:
             self.may_raise(node, cancel=True)
         return place

@@ -98,6 +98,7 @@ class Site:
         flavour: ``naq`` for a helper, ``nats-py`` for the library itself.
         derived: Handles derived from it, in source order.
         releases: Calls that close it, or mean to, in source order.
+        idle_closes: Calls of its close that nobody awaits, so that they do nothing.
         uses: Every other load of the handle or of a derived handle, in source order.
         escapes: Where it leaves the function.
         leaks: Paths that leave it open, the most telling first; empty when it is owned.
@@ -121,6 +122,7 @@ class Site:
     flavour: Flavour
     derived: list[Derived] = field(default_factory=list)
     releases: list[Release] = field(default_factory=list)
+    idle_closes: list[ast.Call] = field(default_factory=list)
     uses: list[ast.expr] = field(default_factory=list)
     escapes: list[Escape] = field(default_factory=list)
     leaks: list[Leak] = field(default_factory=list)

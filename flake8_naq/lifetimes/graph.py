@@ -86,12 +86,13 @@ class Use:
 class Close:
     """`source` is closed; None for a close that names no connection.
 
-    It is only `begun` where a task does it.
+    It is only `begun` where a task does it, and never begins as a statement without an `await`.
     """
 
     source: Place | None
     release: Release
     begun: bool = False
+    idle: bool = False
 
 
 @dataclass(eq=False, slots=True)

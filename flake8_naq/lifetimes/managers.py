@@ -31,6 +31,8 @@ _With: TypeAlias = ast.With | ast.AsyncWith
 _EXPECTING = frozenset({"raises", "assertRaises", "assertRaisesRegex", "RaisesGroup"})
 _SWALLOWING = _EXPECTING | {"suppress"}
 _CLOSING = frozenset({"aclosing", "closing"})
+# Async context managers that wait for nothing when they are entered.
+_ENTERED_AT_ONCE = frozenset({"timeout", "timeout_at"})
 
 
 class ContextManagers(Calls):
@@ -162,7 +164,7 @@ class ContextManagers(Calls):
         expression = item.context_expr
         is_async = isinstance(node, ast.AsyncWith)
         place = self.value(expression) if isinstance(expression, ast.Call) else None
-        if is_async:
+        if is_async and _called_name(expression) not in _ENTERED_AT_ONCE:
             self.may_raise(expression, cancel=True)
         if item.optional_vars is not None:
             self.bind(item.optional_vars, place, None)

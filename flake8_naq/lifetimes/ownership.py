@@ -11,7 +11,7 @@ from flake8_naq.lifetimes.facts import Closing, Escape, Site
 from flake8_naq.lifetimes.graph import Place
 from flake8_naq.lifetimes.statements import Statements
 from flake8_naq.lifetimes.states import Trace
-from flake8_naq.names import Scope, dotted
+from flake8_naq.names import Scope, dotted, own_nodes
 
 # Which path tells most, when there are several.
 _TELLING = {"returns": 0, "rebound": 1, "ends": 2, "raises": 3, "cancelled": 4}
@@ -22,6 +22,7 @@ def conclude(trace: Trace, lowered: Statements) -> None:
     site = trace.site
     site.derived = sorted(trace.derived, key=lambda item: _position(item.call))
     site.releases = sorted(trace.releases, key=lambda item: _position(item.call))
+    site.idle_closes = sorted(trace.idle_closes, key=_position)
     site.escapes = sorted(trace.escapes.values(), key=lambda item: _position(item.node))
     captured = list(_capturing(site, lowered))
     uses = dict(trace.uses)
@@ -35,7 +36,7 @@ def conclude(trace: Trace, lowered: Statements) -> None:
     site.managed = site.managed or trace.managed
     site.collected = trace.collected
     site.left_then_closed = trace.left_then_closed
-    if not trace.comes_round:
+    if not trace.comes_round or _is_session(site):
         site.in_loop = site.in_loop if isinstance(site.in_loop, _COMPREHENSION) else None
     site.owned = site.owned or _is_owned(trace, captured, lowered)
     site.closing = _closing(trace)
@@ -43,6 +44,26 @@ def conclude(trace: Trace, lowered: Statements) -> None:
         site.leaks = sorted(trace.leaks.values(), key=lambda leak: (_TELLING[leak.how], leak.line))
         if site.handle is None and not site.releases:
             site.leaks = site.leaks[:1]
+
+
+def _is_session(site: Site) -> bool:
+    """Whether a `while` opens a connection again only when the last one has had its day.
+
+    What it opens is used by a loop of its own, or waited with.
+    """
+    if not isinstance(site.in_loop, ast.While):
+        return False
+    return any(
+        isinstance(node, (ast.While, ast.AsyncFor))
+        or (isinstance(node, ast.Call) and not node.args and _is_wait(node.func))
+        for statement in site.in_loop.body
+        for node in (statement, *own_nodes(statement))
+        if getattr(node, "lineno", 0) > site.call.lineno
+    )
+
+
+def _is_wait(function: ast.expr) -> bool:
+    return isinstance(function, ast.Attribute) and function.attr == "wait"
 
 
 _COMPREHENSION = (ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp)
@@ -137,11 +158,15 @@ def _mentions_attribute(scope: Scope, attribute: str) -> bool:
 
 
 def _forgets_the_body(trace: Trace, scope: Scope) -> bool:
-    """A context manager that yields its connection and closes it on the straight path only."""
+    """A context manager that yields its connection and closes it on the straight path only.
+
+    One that closes on a condition does what its caller has asked for.
+    """
     return (
         any("contextmanager" in name for name in decorators_of(scope.node))
         and any(escape.kind == "yielded" for escape in trace.site.escapes)
         and bool(trace.site.releases)
+        and all(leak.how in ("raises", "cancelled") for leak in trace.leaks.values())
     )
 
 

@@ -20,6 +20,7 @@ from flake8_naq.lifetimes.graph import (
     Use,
     Wrap,
 )
+from flake8_naq.lifetimes.vocabulary import CLOSING_METHODS
 from flake8_naq.names import Scope, dotted
 
 
@@ -37,6 +38,9 @@ class Places(Builder):
         fresh: Places that hold a connection just opened: awaiting them raises before that.
         acquired: The connection that a temporary was made for.
         derivations: The handle that a temporary was made for.
+        tasks: Places that hold the task which opens a connection.
+        coroutines: Names of acquiring calls that wait to be awaited: ``opening = nats.connect()``.
+        closers: Names of a connection's closing method: ``close = nc.close``.
         depth: How deep the current expression is nested.
     """
 
@@ -52,6 +56,9 @@ class Places(Builder):
         self.fresh: set[Place] = set()
         self.acquired: dict[Place, Site] = {}
         self.derivations: dict[Place, Derived] = {}
+        self.tasks: set[Place] = set()
+        self.coroutines: dict[Place, ast.Call] = {}
+        self.closers: dict[Place, Place] = {}
         self.depth = 0
 
     def value(self, node: ast.expr, *, awaited: bool = False) -> Place | None:
@@ -133,7 +140,14 @@ class Places(Builder):
     ) -> None:
         """Give one place what `source` holds; None is nothing of interest."""
         self.parts.pop(place, None)
-        if source is None:
+        self.tasks.discard(place)
+        self.coroutines.pop(place, None)
+        self.closers.pop(place, None)
+        owner, _, method = (source or "").rpartition(".")
+        if owner and method in CLOSING_METHODS:
+            self.closers[place] = owner
+            self.emit(Forget(place, TRUE))
+        elif source is None:
             self.emit(Forget(place, _fact(value)))
         elif source != place:
             self.name_facts(place, source)
@@ -146,7 +160,9 @@ class Places(Builder):
         if not source.startswith("%"):
             return
         site, derived = self.acquired.get(source), self.derivations.get(source)
-        if place.startswith("%"):
+        if source in self.tasks:
+            self.tasks.add(place)
+        if place.startswith("%") or source in self.tasks:
             if site is not None:
                 self.acquired[place] = site
             if derived is not None:
@@ -156,6 +172,15 @@ class Places(Builder):
             site.handle = place
         if derived is not None and derived.name is None:
             derived.name = place
+
+    def finished(self, task: Place) -> Place:
+        """What comes out of a task that opens a connection: a place of its own."""
+        place = self.temporary(self.statement.end_lineno or self.line)
+        self.emit(Move(place, task))
+        if task in self.acquired:
+            self.acquired[place] = self.acquired[task]
+        self.fresh.add(place)
+        return place
 
     def _unpack(
         self,

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Sequence
 from typing import TypeAlias
 
+from flake8_naq.lifetimes.closures import join_closures
 from flake8_naq.lifetimes.context import decorators_of
 from flake8_naq.lifetimes.exceptions import (
     CANCELLATION,
@@ -13,6 +14,7 @@ from flake8_naq.lifetimes.exceptions import (
     EVERYTHING,
     NOT_ERRORS,
     exception_names,
+    expected_to_fail,
 )
 from flake8_naq.lifetimes.graph import Block, Forget, Graph, Leave, Test
 from flake8_naq.lifetimes.managers import ContextManagers
@@ -38,6 +40,7 @@ class Statements(ContextManagers):
             self.block(node.body)
         self.go(self.graph.end)
         self.graph.number()
+        join_closures(self.closures)
         return self.graph
 
     def block(self, statements: Sequence[ast.stmt]) -> None:
@@ -51,6 +54,8 @@ class Statements(ContextManagers):
 
     def _statement(self, node: ast.stmt) -> None:
         match node:
+            case ast.Expr(value=ast.BoolOp() as test):
+                self._short_circuit(test)
             case ast.Expr():
                 self.discard(node.value)
             case ast.Assign():
@@ -96,6 +101,8 @@ class Statements(ContextManagers):
                 self.emit(Forget(node.name))
 
     def _assign(self, targets: Sequence[ast.expr], value: ast.expr) -> None:
+        if len(targets) == 1 and self.put_off(targets[0], value):
+            return
         place = self.value(value)
         for target in targets:
             self.bind(target, place, value)
@@ -212,6 +219,20 @@ class Statements(ContextManagers):
         self.go(after)
         self.start(after)
 
+    def _short_circuit(self, node: ast.BoolOp) -> None:
+        """``nc and await nc.close()`` as a statement is an ``if``."""
+        after = Block()
+        for operand in node.values[:-1]:
+            on = Block(self.line)
+            if isinstance(node.op, ast.And):
+                self.condition(operand, on, after)
+            else:
+                self.condition(operand, after, on)
+            self.start(on)
+        self.discard(node.values[-1])
+        self.go(after)
+        self.start(after)
+
     def _match(self, node: ast.Match) -> None:
         subject = self.value(node.subject)
         after = Block()
@@ -250,7 +271,11 @@ class Statements(ContextManagers):
         if not node.handlers:
             self.block(node.body)
             return
+        fails = expected_to_fail(node)
+        self.expects_failure = fails or self.expects_failure
         self.catching(raised, cancelled, lambda: self.block(node.body))
+        if fails is not None:
+            self.expects_failure = None
         self.block(node.orelse)
         self.go(after)
         raised_on, cancelled_on = True, True

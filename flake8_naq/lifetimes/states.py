@@ -79,6 +79,7 @@ class Trace:
     site: Site
     derived: dict[Derived, None] = field(default_factory=dict)
     releases: dict[Release, None] = field(default_factory=dict)
+    idle_closes: dict[ast.Call, None] = field(default_factory=dict)
     uses: dict[ast.expr, None] = field(default_factory=dict)
     escapes: dict[tuple[str, ast.AST], Escape] = field(default_factory=dict)
     stored_in: set[Place] = field(default_factory=set)
@@ -253,7 +254,9 @@ class Stepper:
     def _close(self, step: Close) -> None:
         release = step.release
         kind = self._kind(step.source) if step.source is not None else None
-        if kind == CONNECTION:
+        if kind == CONNECTION and step.idle and self.trace.site.flavour == "nats-py":
+            self.trace.idle_closes.setdefault(release.call)
+        elif kind == CONNECTION:
             self.trace.releases.setdefault(release)
             if self.status == "escaped" and release.in_finally:
                 self.trace.left_then_closed = True

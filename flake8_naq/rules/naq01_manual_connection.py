@@ -53,6 +53,61 @@ async def publish(url, subject, data):
         await nc.publish(subject, data)
 """,
         ),
+        Example(
+            "an opener that a test may exchange",
+            """\
+import nats
+
+
+async def publish(url, subject, data, connect=nats.connect):
+    nc = await connect(url)
+    try:
+        await nc.publish(subject, data)
+    finally:
+        await nc.close()
+""",
+            {5: "01"},
+        ),
+        Example(
+            "closed by a function of elsewhere that says so",
+            """\
+import nats
+from shop.bus import close_bus
+
+
+async def publish(url, subject, data):
+    nc = await nats.connect(url)
+    try:
+        await nc.publish(subject, data)
+    finally:
+        await close_bus(nc)
+""",
+            {6: "01"},
+        ),
+        Example(
+            "a loop that connects again when a connection has had its day",
+            """\
+import asyncio
+
+import nats
+
+
+async def serve(url, handle):
+    while True:
+        nc = None
+        try:
+            nc = await nats.connect(url)
+            subscription = await nc.subscribe("orders")
+            async for message in subscription.messages:
+                await handle(message)
+        except OSError:
+            await asyncio.sleep(1)
+        finally:
+            if nc is not None:
+                await nc.close()
+""",
+            {10: "01"},
+        ),
     ),
     good=(
         Example(
@@ -64,6 +119,35 @@ from naq.connection import nats_connection
 async def publish(config, subject, data):
     async with nats_connection(config) as nc:
         await nc.publish(subject, data)
+""",
+        ),
+        Example(
+            "a connection that must be refused",
+            """\
+import nats
+import nats.errors
+import pytest
+
+
+async def test_a_wrong_token_is_refused(url):
+    try:
+        nc = await nats.connect(url, token="wrong")
+    except nats.errors.Error as error:
+        assert "authorization" in str(error).lower()
+    else:
+        await nc.close()
+        pytest.fail("the server let a wrong token in")
+""",
+        ),
+        Example(
+            "handed on through a future",
+            """\
+import nats
+
+
+async def open_for(waiting, url):
+    nc = await nats.connect(url)
+    waiting.set_result(nc)
 """,
         ),
     ),

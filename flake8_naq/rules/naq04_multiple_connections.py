@@ -15,7 +15,8 @@ def check(analysis: ModuleAnalysis) -> Iterator[Problem]:
             yield Problem(
                 site.call,
                 f"{named(site)} is opened like {lines_of(site.shared_with)}: "
-                f"open one connection for both, with {cure(site)}",
+                f"open one connection for {'all' if site.shared_with[1:] else 'both'}, "
+                f"with {cure(site)}",
                 site.qualname,
                 site,
             )

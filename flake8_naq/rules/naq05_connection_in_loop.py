@@ -105,5 +105,21 @@ async def connect_all(urls):
 """,
         ),
     ),
+    misses=(
+        Example(
+            "calls that are collected before they are awaited",
+            """\
+import asyncio
+
+import nats
+
+
+async def load(urls):
+    opening = [nats.connect(url) for url in urls]
+    connections = await asyncio.gather(*opening)
+    await asyncio.gather(*(nc.close() for nc in connections))
+""",
+        ),
+    ),
     check=check,
 )

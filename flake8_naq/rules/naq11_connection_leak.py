@@ -1,5 +1,6 @@
 """Rule 11: a path that leaves the connection open."""
 
+import ast
 from collections.abc import Iterator
 
 from flake8_naq.lifetimes import Leak, ModuleAnalysis, Site
@@ -20,6 +21,12 @@ def _message(site: Site, leak: Leak) -> str:
         return (
             f"{name} stays open when line {leak.line} raises what the caller's block raises: "
             "put the `yield` into a `try` and close in `finally`"
+        )
+    if site.idle_closes:
+        call = site.idle_closes[0]
+        return (
+            f"{name} stays open, since nothing awaits `{ast.unparse(call)}` on line {call.lineno}: "
+            f"await it in `finally`, or use {cure(site)}"
         )
     if not site.releases:
         return f"{name} is never closed: use {cure(site)}"
@@ -122,6 +129,21 @@ async def connected(url):
 """,
             {8: "11"},
         ),
+        Example(
+            "a close that nobody awaits",
+            """\
+import nats
+
+
+async def publish(url, subject, data):
+    nc = await nats.connect(url)
+    try:
+        await nc.publish(subject, data)
+    finally:
+        nc.close()
+""",
+            {5: "01 11"},
+        ),
     ),
     good=(
         Example(
@@ -146,6 +168,49 @@ async def main(url):
     nc = await nats.connect(url)
     service = Service(nc)
     await service.run()
+""",
+        ),
+        Example(
+            "closed when the caller wants it closed",
+            """\
+from contextlib import asynccontextmanager
+
+import nats
+
+
+@asynccontextmanager
+async def connected(server, close=True):
+    nc = server if isinstance(server, nats.NATS) else await nats.connect(server)
+    try:
+        yield nc
+    finally:
+        if close:
+            await nc.close()
+""",
+        ),
+        Example(
+            "closed by a signal, through two functions",
+            """\
+import asyncio
+import signal
+
+import nats
+
+
+def close_on_sigterm(nc):
+    async def stop():
+        await nc.drain()
+
+    def on_signal():
+        asyncio.create_task(stop())
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, on_signal)
+
+
+async def main(url, handle):
+    nc = await nats.connect(url)
+    close_on_sigterm(nc)
+    await nc.subscribe("orders", cb=handle)
 """,
         ),
         Example(

@@ -204,6 +204,123 @@ CLEAN = {
             finally:
                 loop.run_until_complete(nc.close())
         """,
+    "run by hand on a loop of another thread": """
+        def f(url, loop):
+            run = asyncio.run_coroutine_threadsafe
+            nc = asyncio.run_coroutine_threadsafe(nats.connect(url), loop).result(5)
+            try:
+                run(nc.flush(), loop).result()
+            finally:
+                asyncio.run_coroutine_threadsafe(nc.close(), loop).result()
+        """,
+    "run by hand on a loop of its own, in a script": """
+        loop = asyncio.new_event_loop()
+        nc = loop.run_until_complete(nats.connect("x"))
+        try:
+            loop.run_until_complete(nc.flush())
+        finally:
+            loop.run_until_complete(nc.close())
+        """,
+    "a coroutine that is awaited later": """
+        async def f(url):
+            opening = nats.connect(url)
+            nc = await asyncio.wait_for(opening, 5)
+            try:
+                await nc.flush()
+            finally:
+                await nc.close()
+        """,
+    "a task that is awaited later": """
+        async def f(url):
+            opening = asyncio.create_task(nats.connect(url))
+            nc = await opening
+            try:
+                await nc.flush()
+            finally:
+                await nc.close()
+        """,
+    "an and, as a statement": """
+        async def f(url):
+            nc = None
+            try:
+                nc = await nats.connect(url)
+                await nc.flush()
+            finally:
+                nc is not None and await nc.close()
+        """,
+    "an if in one expression": """
+        async def f(url):
+            nc = None
+            try:
+                nc = await nats.connect(url)
+                await nc.flush()
+            finally:
+                (await nc.close()) if nc else None
+        """,
+    "closed within a time": """
+        async def f(url):
+            nc = await nats.connect(url)
+            try:
+                await nc.flush()
+            finally:
+                async with asyncio.timeout(5):
+                    await nc.drain()
+        """,
+    "closed beside something else": """
+        async def f(url, server):
+            nc = await nats.connect(url)
+            try:
+                await nc.flush()
+            finally:
+                await asyncio.gather(nc.close(), server.stop())
+        """,
+    "closed by its method under another name": """
+        async def f(url):
+            nc = await nats.connect(url)
+            try:
+                await nc.flush()
+            finally:
+                close = getattr(nc, "close", None)
+                if close is not None:
+                    await close()
+        """,
+    "a helper that looks its close up": """
+        async def shut(connection):
+            close = getattr(connection, "close", None)
+            if close is None:
+                return
+            await close()
+
+        async def f(url):
+            nc = await nats.connect(url)
+            try:
+                await nc.flush()
+            finally:
+                await shut(nc)
+        """,
+    "an opener that is handed in by default": """
+        async def connect(url):
+            return await nats.connect(url)
+
+        async def f(url, *, connect=connect):
+            nc = await connect(url)
+            try:
+                await nc.flush()
+            finally:
+                await nc.close()
+        """,
+    "in a loop over them all": """
+        async def f(a, b):
+            x = y = None
+            try:
+                x = await nats.connect(a)
+                y = await nats.connect(b)
+                await x.flush()
+            finally:
+                for nc in (x, y):
+                    if nc:
+                        await nc.close()
+        """,
 }
 
 
@@ -339,6 +456,32 @@ LEAKING = {
                 await nc.close()
         """,
     ),
+    "a close that nobody awaits": (
+        "ends",
+        """
+        async def f(url):
+            nc = await nats.connect(url)
+            nc.close()
+        """,
+    ),
+    "a task that nobody awaits": (
+        "ends",
+        """
+        async def f(url, load):
+            opening = asyncio.create_task(nats.connect(url))
+            _, nc = await asyncio.gather(load(), opening)
+            print(nc.connected_url)
+        """,
+    ),
+    "a generator that is left in the middle": (
+        "raises",
+        """
+        async def f(url):
+            nc = await nats.connect(url)
+            yield 1
+            await nc.close()
+        """,
+    ),
 }
 
 
@@ -471,6 +614,63 @@ OWNED = {
             @app.get("/")
             async def handler():
                 await nc.publish("a", b"")
+        """,
+    "a future that somebody waits for": """
+        async def f(url, waiting):
+            nc = await nats.connect(url)
+            waiting.set_result(nc)
+        """,
+    "a context variable": """
+        async def f(url, current):
+            nc = await nats.connect(url)
+            current.set(nc)
+        """,
+    "an attribute set by its name": """
+        async def f(self, url):
+            nc = await nats.connect(url)
+            setattr(self, "nc", nc)
+        """,
+    "returned in a dict that is called for": """
+        async def f(url):
+            nc = await nats.connect(url)
+            return dict(nc=nc)
+        """,
+    "an exit hook closes it": """
+        import atexit
+
+        async def f(url):
+            nc = await nats.connect(url)
+            atexit.register(lambda: asyncio.run(nc.close()))
+            await nc.flush()
+        """,
+    "a finalizer closes it": """
+        async def f(request, url):
+            nc = await nats.connect(url)
+            request.addfinalizer(lambda: asyncio.run(nc.close()))
+        """,
+    "a context manager that closes on a condition": """
+        @contextlib.asynccontextmanager
+        async def f(server, close=True):
+            nc = server if isinstance(server, NATS) else await nats.connect(server)
+            try:
+                yield nc
+            finally:
+                if close:
+                    await nc.close()
+        """,
+    "a method looked up by a name that nobody knows": """
+        async def f(url, method):
+            nc = await nats.connect(url)
+            await getattr(nc, method)()
+        """,
+    "a test fails when it succeeds": """
+        class Refused:
+            async def test(self, url):
+                try:
+                    await nats.connect(url)
+                    self.fail("accepted")
+                except OSError:
+                    pass
         """,
 }
 
@@ -670,3 +870,17 @@ def test_a_connection_used_only_in_a_callback_is_used() -> None:
         """)
     assert site.manual
     assert len(site.uses) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "opening = asyncio.create_task(nats.connect(url))\n    nc = await opening",
+        "opening = asyncio.ensure_future(nats.connect(url))\n    nc = opening.result()",
+        "opening = nats.connect(url)\n    nc = await opening",
+        "x, nc = await asyncio.gather(g(), asyncio.create_task(nats.connect(url)))",
+    ],
+)
+def test_a_connection_is_named_by_who_gets_it_out_of_its_task(body: str) -> None:
+    site = site_of(f"async def f(url):\n    {body}\n    await nc.close()\n")
+    assert (site.handle, [ast.unparse(use) for use in site.uses]) == ("nc", [])

@@ -331,7 +331,7 @@ class Calls(Acquiring):
         if is_calm(node) or last.startswith("assert"):
             return False
         words = last.lower().lstrip("_").split("_")
-        if not awaited:
+        if not awaited or self.in_task:
             return True
         return receiver is not None or any(word in _KEEPING_WORDS for word in words)
 

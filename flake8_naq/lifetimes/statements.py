@@ -20,6 +20,9 @@ from flake8_naq.lifetimes.graph import Block, Forget, Graph, Leave, Test
 from flake8_naq.lifetimes.managers import ContextManagers
 from flake8_naq.names import dotted
 
+# What nats-py raises when a closed connection is used, in its versions.
+_CLOSED_ERRORS = frozenset({"ConnectionClosedError", "ErrConnectionClosed"})
+
 _Try: TypeAlias = ast.Try | ast.TryStar
 _Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -273,7 +276,10 @@ class Statements(ContextManagers):
             return
         fails = expected_to_fail(node)
         self.expects_failure = fails or self.expects_failure
+        expects = any(_is_for_closed(handler) for handler in node.handlers)
+        self.expecting += expects
         self.catching(raised, cancelled, lambda: self.block(node.body))
+        self.expecting -= expects
         if fails is not None:
             self.expects_failure = None
         self.block(node.orelse)
@@ -298,3 +304,8 @@ class Statements(ContextManagers):
         if cancelled_on:
             self.hand_on(cancelled, "cancel")
         self.start(after)
+
+
+def _is_for_closed(handler: ast.ExceptHandler) -> bool:
+    """Whether a handler is there for what a closed connection raises."""
+    return handler.type is not None and bool(exception_names(handler.type) & _CLOSED_ERRORS)

@@ -189,6 +189,19 @@ async def connected(server, close=True):
 """,
         ),
         Example(
+            "handed to a task that goes on",
+            """\
+import asyncio
+
+import nats
+
+
+async def start(tasks, url, consume):
+    nc = await nats.connect(url)
+    tasks.add(asyncio.create_task(consume(nc)))
+""",
+        ),
+        Example(
             "closed by a signal, through two functions",
             """\
 import asyncio

@@ -101,6 +101,22 @@ class Link:
 """,
         ),
         Example(
+            "a handler that is ready for it",
+            """\
+import nats
+import nats.errors
+
+
+async def last_words(url):
+    async with await nats.connect(url) as nc:
+        await nc.flush()
+    try:
+        await nc.publish("late", b"")
+    except nats.errors.ConnectionClosedError:
+        print("too late")
+""",
+        ),
+        Example(
             "a test that expects it",
             """\
 import nats

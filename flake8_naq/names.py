@@ -10,7 +10,7 @@ import ast
 import builtins
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
 
 ScopeNode: TypeAlias = (
     ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef
@@ -19,13 +19,34 @@ Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
 _BUILTINS = frozenset(dir(builtins))
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
-_NAMED = (
-    ast.FunctionDef,
-    ast.AsyncFunctionDef,
-    ast.ClassDef,
-    ast.ExceptHandler,
-    ast.MatchAs,
-    ast.MatchStar,
+# What binds a name of its scope, imports and definitions aside.
+Binding: TypeAlias = (
+    ast.Assign
+    | ast.AugAssign
+    | ast.AnnAssign
+    | ast.NamedExpr
+    | ast.For
+    | ast.AsyncFor
+    | ast.comprehension
+    | ast.withitem
+    | ast.Delete
+    | ast.ExceptHandler
+    | ast.MatchAs
+    | ast.MatchStar
+    | ast.MatchMapping
+)
+_BINDINGS = frozenset(get_args(Binding))
+_NOTED = frozenset(
+    {
+        ast.Import,
+        ast.ImportFrom,
+        ast.Global,
+        ast.Nonlocal,
+        ast.Try,
+        ast.TryStar,
+        ast.Yield,
+        ast.YieldFrom,
+    }
 )
 # Of a node's fields, those that can lead to a scope, a call, an import or an attribute.
 _NOT_CHILDREN = frozenset(
@@ -49,19 +70,6 @@ _NOT_CHILDREN = frozenset(
         "kwd_attrs",
         "tag",
     ]
-)
-_NOTED = frozenset(
-    {
-        ast.Call,
-        ast.Attribute,
-        *_SCOPES,
-        ast.Import,
-        ast.ImportFrom,
-        ast.Global,
-        ast.Nonlocal,
-        ast.Try,
-        ast.TryStar,
-    }
 )
 _LEAVES = frozenset(
     {
@@ -93,7 +101,10 @@ class Scope:
         children: The scopes right inside it.
         calls: The calls in it, those of inner scopes left out.
         attributes: The attributes in it that are read off a name or another attribute.
+        bindings: What binds names in it, imports and definitions aside.
         declared: Names that it declares ``global`` or ``nonlocal``.
+        yields: Whether it is a generator.
+        origins: What names in it were found to stand for.
     """
 
     node: ScopeNode
@@ -105,14 +116,17 @@ class Scope:
     children: list[Scope] = field(default_factory=list)
     calls: list[ast.Call] = field(default_factory=list)
     attributes: list[ast.Attribute] = field(default_factory=list)
+    bindings: list[Binding] = field(default_factory=list)
     declared: set[str] = field(default_factory=set)
+    yields: bool = False
+    origins: dict[str, str | ast.expr | None] = field(default_factory=dict)
     _bound: dict[str, ast.expr | None] | None = None
 
     @property
     def bound(self) -> dict[str, ast.expr | None]:
         """Names that it binds other than by an import, with the value of a sole assignment."""
         if self._bound is None:
-            self._bound = _bindings(self.node)
+            self._bound = _bound_in(self)
         return self._bound
 
 
@@ -133,7 +147,7 @@ class Names:
         self.stars: list[str] = []
         self.imports_from: list[ast.ImportFrom] = []
         self.tries: list[ast.Try | ast.TryStar] = []
-        self._index(tree)
+        self._index()
 
     def resolve(self, expression: ast.expr, scope: Scope) -> str | None:
         """The dotted name an expression was imported as.
@@ -149,9 +163,12 @@ class Names:
                 expression = expression.value
             if not isinstance(expression, ast.Name):
                 return None
-            origin = self._origin(expression.id, scope)
+            name = expression.id
+            if name not in scope.origins:
+                scope.origins[name] = self._origin(name, scope)
+            origin = scope.origins[name]
             if isinstance(origin, str):
-                return ".".join([origin, *reversed(trail)])
+                return ".".join([origin, *reversed(trail)]) if trail else origin
             if origin is None or seen > 4:
                 return None
             # `connect = nats.connect`: go on with what the name was given.
@@ -208,38 +225,50 @@ class Names:
             scope = scope.parent
         return scope
 
-    def _index(self, tree: ast.Module) -> None:
-        stack: list[tuple[ast.AST, Scope]] = [(tree, self.module)]
+    def _index(self) -> None:
+        # Scope by scope, so that the nodes that wait need not be told whose they are.
+        waiting = [self.module]
+        while waiting:
+            scope = waiting.pop()
+            self._walk(scope)
+            waiting += scope.children
+
+    def _walk(self, scope: Scope) -> None:
+        root = scope.node
+        stack: list[Any] = [root]
         push = stack.append
         while stack:
-            node, scope = stack.pop()
+            node = stack.pop()
             kind = node.__class__
-            if kind in _NOTED:
-                scope = self._note(node, scope)
-            for name in _children(kind):
-                child: Any = getattr(node, name, None)
+            if kind is ast.Attribute:
+                scope.attributes.append(node)
+            elif kind is ast.Call:
+                scope.calls.append(node)
+            elif kind in _BINDINGS:
+                scope.bindings.append(node)
+            elif kind in _SCOPES and node is not root:
+                self._open(node, scope)
+                continue
+            elif kind in _NOTED:
+                self._note(node, scope)
+            for name in _CHILDREN[kind]:
+                child = getattr(node, name, None)
                 if child.__class__ is list:
                     for item in reversed(child):
                         if item.__class__ not in _LEAVES:
-                            push((item, scope))
+                            push(item)
                 elif child.__class__ not in _LEAVES:
-                    push((child, scope))
+                    push(child)
 
-    def _note(self, node: ast.AST, scope: Scope) -> Scope:
-        """Take note of a node; gives the scope of what is inside it."""
-        if isinstance(node, ast.Call):
-            scope.calls.append(node)
-        elif isinstance(node, ast.Attribute):
-            scope.attributes.append(node)
-        elif isinstance(node, _SCOPES):
-            return self._open(node, scope)
-        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+    def _note(self, node: ast.AST, scope: Scope) -> None:
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
             self._import(node, scope)
         elif isinstance(node, (ast.Global, ast.Nonlocal)):
             scope.declared.update(node.names)
         elif isinstance(node, (ast.Try, ast.TryStar)):
             self.tries.append(node)
-        return scope
+        elif isinstance(node, (ast.Yield, ast.YieldFrom)):
+            scope.yields = True
 
     def _import(self, node: ast.Import | ast.ImportFrom, scope: Scope) -> None:
         if isinstance(node, ast.Import):
@@ -258,7 +287,7 @@ class Names:
 
     def _open(
         self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef, outer: Scope
-    ) -> Scope:
+    ) -> None:
         name = "<lambda>" if isinstance(node, ast.Lambda) else node.name
         scope = Scope(node, outer, f"{outer.qualname}.{name}" if outer.qualname else name)
         outer.children.append(scope)
@@ -267,19 +296,20 @@ class Names:
             outer.classes[name] = node
         elif not isinstance(node, ast.Lambda):
             outer.functions[name] = node
-        return scope
 
 
 _UNBOUND = ast.Constant(value=...)
 
 
-def _children(kind: type[ast.AST]) -> tuple[str, ...]:
-    if kind not in _CHILD_FIELDS:
-        _CHILD_FIELDS[kind] = tuple(name for name in kind._fields if name not in _NOT_CHILDREN)
-    return _CHILD_FIELDS[kind]
+class _Children(dict[type[ast.AST], tuple[str, ...]]):
+    """The fields of each kind of node that are walked, worked out when a kind is first met."""
+
+    def __missing__(self, kind: type[ast.AST]) -> tuple[str, ...]:
+        self[kind] = tuple(name for name in kind._fields if name not in _NOT_CHILDREN)
+        return self[kind]
 
 
-_CHILD_FIELDS: dict[type[ast.AST], tuple[str, ...]] = {}
+_CHILDREN = _Children()
 
 
 def lookup_chain(scope: Scope) -> Iterator[Scope]:
@@ -340,9 +370,9 @@ def _is_none(value: ast.expr) -> bool:
     return isinstance(value, ast.Constant) and value.value is None
 
 
-def _bindings(root: ScopeNode) -> dict[str, ast.expr | None]:
-    bound: dict[str, ast.expr | None] = {}
-    sole: dict[str, ast.expr] = {}
+def _bound_in(scope: Scope) -> dict[str, ast.expr | None]:
+    bound: dict[str, ast.expr | None] = dict.fromkeys((*scope.functions, *scope.classes))
+    root = scope.node
     if isinstance(root, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
         arguments = root.args
         for argument in (
@@ -359,14 +389,35 @@ def _bindings(root: ScopeNode) -> dict[str, ast.expr | None]:
             *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True),
         ):
             if isinstance(default, (ast.Name, ast.Attribute)):
-                bound[argument.arg], sole[argument.arg] = _UNBOUND, default
-    for node in own_nodes(root):
+                bound[argument.arg] = default
+    for node in scope.bindings:
+        sole = None
         if isinstance(node, ast.Assign) and len(node.targets) == 1:
-            target = node.targets[0]
-            if isinstance(target, ast.Name):
-                sole[target.id] = node.value
-        elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-            bound[node.id] = None if node.id in bound else _UNBOUND
-        elif isinstance(node, _NAMED) and node.name is not None:
-            bound[node.name] = None
-    return {name: sole.get(name) if value is _UNBOUND else None for name, value in bound.items()}
+            sole = node.value if isinstance(node.targets[0], ast.Name) else None
+        for name in _bound_by(node):
+            bound[name] = None if name in bound else sole
+    return bound
+
+
+def _bound_by(node: Binding) -> Iterator[str]:
+    """The names that a node binds itself."""
+    waiting: list[ast.expr]
+    if isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar, ast.MatchMapping)):
+        name = node.rest if isinstance(node, ast.MatchMapping) else node.name
+        if name is not None:
+            yield name
+        return
+    if isinstance(node, (ast.Assign, ast.Delete)):
+        waiting = list(node.targets)
+    elif isinstance(node, ast.withitem):
+        waiting = [node.optional_vars] if node.optional_vars is not None else []
+    else:
+        waiting = [node.target]
+    while waiting:
+        target = waiting.pop()
+        if isinstance(target, ast.Name):
+            yield target.id
+        elif isinstance(target, (ast.Tuple, ast.List)):
+            waiting += target.elts
+        elif isinstance(target, ast.Starred):
+            waiting.append(target.value)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 from typing import Literal
 
 from flake8_naq.lifetimes import Site
+from flake8_naq.names import dotted
 
 Pattern = Literal["01", "02", "03", "04", "05"]
 
@@ -34,4 +34,4 @@ def _used_beside(site: Site) -> bool:
             if derived.parent not in of_bucket:
                 return True
             of_bucket.add(derived.name)
-    return any(ast.unparse(use) not in of_bucket for use in site.uses)
+    return any((dotted(use) or "") not in of_bucket for use in site.uses)

@@ -35,7 +35,7 @@ def analyse(tree: ast.Module, settings: Settings) -> ModuleAnalysis:
         found[scope] = _look_into(scope, context, analysis)
     for scope in pending:
         if isinstance(scope.node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            acquirer = acquirer_of(found[scope], scope.node)
+            acquirer = acquirer_of(found[scope], scope)
             if acquirer is not None:
                 context.acquirers[scope.node] = acquirer
     if context.acquirers:

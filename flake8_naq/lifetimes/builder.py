@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from flake8_naq.lifetimes.graph import Block, Graph, Place, Step
+from flake8_naq.lifetimes.graph import Block, Graph, Place, Step, Test
 
 Exit = Literal["normal", "raise", "cancel", "return", "break", "continue"]
 
@@ -59,6 +59,11 @@ class Builder:
     def emit(self, step: Step) -> None:
         """Add a step to the current block."""
         self.current.steps.append(step)
+
+    def ask(self, block: Block, test: Test) -> None:
+        """Let the path go on in this block only where a test holds."""
+        self.graph.asks = True
+        block.steps.append(test)
 
     def temporary(self, line: int) -> Place:
         """A new place for the value of an inner expression, needed up to this line."""

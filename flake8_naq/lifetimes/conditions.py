@@ -48,7 +48,7 @@ class Conditions(Places):
                 self.go(block)
                 continue
             edge = Block(self.current.line)
-            edge.steps.append(Test(tested.place, tested.question, tested.answer is answer))
+            self.ask(edge, Test(tested.place, tested.question, tested.answer is answer))
             edge.successors.append(block)
             self.go(edge)
 

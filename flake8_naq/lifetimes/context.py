@@ -9,10 +9,18 @@ from typing import Literal
 
 from flake8_naq.lifetimes.facts import HandleKind
 from flake8_naq.lifetimes.vocabulary import CLIENT_CLASSES, Vocabulary
-from flake8_naq.names import Function, Names, Scope, dotted, own_nodes
+from flake8_naq.names import Function, Names, Scope, dotted
 
 # What stands at one position of what an acquiring function returns.
 Returned = Literal["connection", "jetstream", "kv", "subscription", "other"] | None
+
+
+# What an import may take a client's class from, or the class itself.
+_CLIENT_ORIGINS = frozenset(
+    ".".join(parts[:length])
+    for parts in (name.split(".") for name in CLIENT_CLASSES)
+    for length in range(1, len(parts) + 1)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +73,7 @@ class Context:
         imported = {
             origin for scope in self.names.scopes.values() for origin in scope.imports.values()
         }
-        self._knows_clients = any(
-            name == origin or name.startswith(origin + ".")
-            for origin in imported
-            for name in CLIENT_CLASSES
-        )
+        self._knows_clients = not imported.isdisjoint(_CLIENT_ORIGINS)
 
     def is_fixture(self, node: ast.AST) -> bool:
         """Whether a function is a pytest fixture: nothing is raised at its `yield`."""
@@ -114,7 +118,7 @@ class Context:
             self._clients[holder] = {
                 path
                 for scope in scopes
-                for target, value in _given(scope.node)
+                for target, value in _given(scope)
                 if self.is_client(value, scope) and (path := dotted(target)) is not None
             }
         return self._clients[holder]
@@ -131,9 +135,9 @@ def decorators_of(node: ast.AST) -> list[str]:
     return [dotted(decorator) or "" for decorator in called]
 
 
-def _given(root: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
-    """Targets and what they are given, of every binding of a call in a scope."""
-    for node in own_nodes(root):
+def _given(scope: Scope) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """Targets and what they are given, of every binding in a scope."""
+    for node in scope.bindings:
         if isinstance(node, ast.Assign):
             for target in node.targets:
                 yield target, node.value

@@ -138,8 +138,8 @@ class Expressions(Conditions):
             self.go(off)
             if place is not None:
                 stops = isinstance(node.op, ast.Or)
-                off.steps.append(Test(place, "truthy", stops))
-                on.steps.append(Test(place, "truthy", not stops))
+                self.ask(off, Test(place, "truthy", stops))
+                self.ask(on, Test(place, "truthy", not stops))
             off.successors.append(after)
             self.start(on)
         self.start(after)

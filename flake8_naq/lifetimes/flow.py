@@ -31,17 +31,18 @@ _Point: TypeAlias = dict[Key, State]
 
 def facts_on_entry(graph: Graph) -> dict[Block, Facts]:
     """What is known of flags and of None at the start of each block."""
+    if not graph.asks:
+        # Nobody wants to know.
+        return {block: {} for _, block in graph.sites if block.order >= 0}
     known: dict[Block, Facts] = {graph.entry: {}}
     waiting = _Waiting()
     waiting.add(graph.entry)
     while waiting:
         block = waiting.next()
         knowledge = Knowledge(known[block])
-        if not all(_tell(knowledge, step) for step in block.steps):
+        if not _tell(knowledge, block.steps):
             continue
-        for target in (*block.successors, block.raises, block.cancels):
-            if target is None:
-                continue
+        for target in block.targets:
             before = known.get(target)
             after = knowledge.facts
             if before is not None:
@@ -52,14 +53,15 @@ def facts_on_entry(graph: Graph) -> dict[Block, Facts]:
     return known
 
 
-def _tell(knowledge: Knowledge, step: Step) -> bool:
-    """Let a step change what is known; False when no path goes on."""
-    if isinstance(step, Test):
-        return step.question == "iterated" or knowledge.test(step)
-    if isinstance(step, (Forget, Move, Acquire, Derive)):
-        knowledge.forget(step.place)
-        if isinstance(step, Forget) and step.fact is not None:
-            knowledge.learn(step.place, step.fact)
+def _tell(knowledge: Knowledge, steps: list[Step]) -> bool:
+    """Let steps change what is known; False when no path goes on."""
+    for step in steps:
+        if isinstance(step, (Forget, Move, Acquire, Derive)):
+            knowledge.forget(step.place)
+            if isinstance(step, Forget) and step.fact is not None:
+                knowledge.learn(step.place, step.fact)
+        elif isinstance(step, Test) and step.question != "iterated" and not knowledge.test(step):
+            return False
     return True
 
 
@@ -133,23 +135,24 @@ class Flow:
             if not state.holders:
                 self._end(status, way, state.line)
                 return
-        stepper = Stepper(self.trace, status, way, state, block.line)
-        for step in block.steps[index:]:
-            if not stepper.apply(step):
-                return
-        holders, facts, line = stepper.holders, stepper.facts, stepper.line
-        status = stepper.status
-        unsure = stepper.unsure
-        after = State(holders, facts, line, unsure)
-        straight: Way = way
+        if block.steps:
+            stepper = Stepper(self.trace, status, way, state, block.line)
+            for step in block.steps[index:]:
+                if not stepper.apply(step):
+                    return
+            status, state = stepper.status, stepper.state
         if block.returning_line and way == "straight":
-            straight = "returned"
-            after = State(holders, facts, block.returning_line, unsure)
-        for target in block.successors:
-            self._arrive(target, (status, straight), after)
+            after = state.left_at(block.returning_line)
+            for target in block.successors:
+                self._arrive(target, (status, "returned"), after)
+        else:
+            for target in block.successors:
+                self._arrive(target, (status, way), state)
+        if block.raises is None and block.cancels is None:
+            return
         # The last line that raised is the one to tell; a `raise` in a handler tells the first.
         fresh = way in ("straight", "returned") or not block.raises_on
-        after = State(holders, facts, block.raising_line if fresh else line, unsure)
+        after = state.left_at(block.raising_line) if fresh else state
         if block.raises is not None:
             self._arrive(block.raises, (status, "raised" if fresh else way), after)
         if block.cancels is not None:

@@ -170,6 +170,16 @@ class Block:
     returning_line: int = 0
     order: int = -1
 
+    @property
+    def targets(self) -> list[Block]:
+        """Where any path goes on from here, a list of one's own."""
+        targets = self.successors.copy()
+        if self.raises is not None:
+            targets.append(self.raises)
+        if self.cancels is not None:
+            targets.append(self.cancels)
+        return targets
+
 
 @dataclass(eq=False, slots=True)
 class Graph:
@@ -184,6 +194,7 @@ class Graph:
         last_line: Root name to the last line on which it can still matter.
         last_url_close: The last line with a close that names a URL or nothing.
         end_line: The last line of the scope.
+        asks: Whether any path depends on a flag, or on what is None.
     """
 
     entry: Block
@@ -194,27 +205,22 @@ class Graph:
     last_line: dict[str, int] = field(default_factory=dict)
     last_url_close: int = 0
     end_line: int = 0
+    asks: bool = False
 
     def number(self) -> None:
         """Number the blocks in reverse postorder."""
         postorder: list[Block] = []
         self.entry.order = 0
-        stack = [(self.entry, _targets(self.entry))]
+        stack = [(self.entry, self.entry.targets)]
         while stack:
             block, targets = stack[-1]
             if targets:
                 target = targets.pop()
                 if target.order < 0:
                     target.order = 0
-                    stack.append((target, _targets(target)))
+                    stack.append((target, target.targets))
             else:
                 postorder.append(block)
                 stack.pop()
         for order, block in enumerate(reversed(postorder)):
             block.order = order
-
-
-def _targets(block: Block) -> list[Block]:
-    targets = list(block.successors)
-    targets += [target for target in (block.raises, block.cancels) if target is not None]
-    return targets

@@ -45,8 +45,7 @@ def _reaching(
     stack, seen = [graph.entry], {graph.entry}
     while stack:
         block = stack.pop()
-        targets = [target for target in (*block.successors, block.raises, block.cancels) if target]
-        for target in targets:
+        for target in block.targets:
             if target in block.successors:
                 edges[block if forward else target].append(target if forward else block)
             if target not in seen:

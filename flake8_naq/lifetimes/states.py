@@ -55,6 +55,10 @@ class State:
     line: int = 0
     unsure: frozenset[Place] = frozenset()
 
+    def left_at(self, line: int) -> State:
+        """The same, on paths that leave the straight way at a line."""
+        return State(self.holders, self.facts, line, self.unsure)
+
     def joined(self, other: State) -> State | None:
         """Both, or None when `other` adds nothing."""
         holders, facts = self.holders, self.facts
@@ -121,9 +125,9 @@ class Stepper:
         self._statement_line = line
 
     @property
-    def facts(self) -> Facts:
-        """What is known of other places."""
-        return self._known.facts
+    def state(self) -> State:
+        """The state after the steps so far."""
+        return State(self.holders, self._known.facts, self.line, self.unsure)
 
     def apply(self, step: Step) -> bool:
         """Apply a step; False when the path ends here."""
@@ -319,7 +323,7 @@ class Stepper:
             if not answer:
                 self._known.learn(step.mark, TRUE)
                 return True
-            return self.holders.get(place) not in _UNWRAPPED or step.mark in self.facts
+            return self.holders.get(place) not in _UNWRAPPED or step.mark in self._known.facts
         if place in self.holders:
             held = _answer_about_held(step.question, self.status)
             if place not in self.unsure or held is None:

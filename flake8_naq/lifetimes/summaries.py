@@ -9,7 +9,7 @@ from flake8_naq.lifetimes.facts import Site
 from flake8_naq.lifetimes.flow import Flow
 from flake8_naq.lifetimes.statements import Statements
 from flake8_naq.lifetimes.states import Trace
-from flake8_naq.names import Function, dotted, own_nodes
+from flake8_naq.names import Function, Scope, dotted, own_nodes
 
 
 class Fates:
@@ -48,9 +48,9 @@ class Fates:
         return ParameterFate(closes, keeps and not derives, derives)
 
 
-def acquirer_of(traces: list[Trace], function: Function) -> Acquirer | None:
+def acquirer_of(traces: list[Trace], scope: Scope) -> Acquirer | None:
     """How a function hands out the one connection that it opens, None when it keeps a hand on it."""
-    if len(traces) != 1 or _is_generator(function):
+    if len(traces) != 1 or scope.yields:
         return None
     trace = traces[0]
     kinds = {escape.kind for escape in trace.escapes.values()}
@@ -64,7 +64,7 @@ def acquirer_of(traces: list[Trace], function: Function) -> Acquirer | None:
         if derived.name is not None:
             holders[derived.name] = derived.kind
     returned = {escape.node for escape in trace.escapes.values() if escape.kind == "returned"}
-    for node in own_nodes(function):
+    for node in own_nodes(scope.node):
         if not isinstance(node, ast.Return) or node.value is None:
             continue
         if isinstance(node.value, ast.Tuple):
@@ -93,7 +93,3 @@ def _gives_the_connection(node: ast.expr, call: ast.Call) -> bool:
 
 def _unwrapped(node: ast.expr) -> ast.expr:
     return node.value if isinstance(node, ast.Await) else node
-
-
-def _is_generator(function: Function) -> bool:
-    return any(isinstance(node, (ast.Yield, ast.YieldFrom)) for node in own_nodes(function))

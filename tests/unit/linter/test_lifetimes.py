@@ -724,6 +724,10 @@ NOT_A_CONNECTION = {
     "a class of the project": "async def f(self):\n    await self.nats.connect()\n",
     "a parameter of the same name": "async def f(nats):\n    nc = await nats.connect()\n",
     "a local of the same name": "async def f():\n    nats = make()\n    nc = await nats.connect()\n",
+    "what a mapping pattern leaves": (
+        "async def f(message):\n    match message:\n        case {'url': url, **nats}:\n"
+        "            nc = await nats.connect(url)\n"
+    ),
     "a mock": "async def f():\n    await MockNC().connect()\n",
     "not awaited": "def f():\n    nats.connect('x')\n",
     "a client that is given": "async def f(nc):\n    await nc.connect()\n",

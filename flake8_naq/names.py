@@ -333,6 +333,13 @@ def dotted(expression: ast.AST | None) -> str | None:
     return ".".join([expression.id, *reversed(trail)])
 
 
+def defaults_of(arguments: ast.arguments) -> Iterator[tuple[ast.arg, ast.expr | None]]:
+    """The parameters of a function that may have a default, with it."""
+    positional = [*arguments.posonlyargs, *arguments.args]
+    yield from zip(reversed(positional), reversed(arguments.defaults), strict=False)
+    yield from zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+
+
 def own_nodes(root: ast.AST) -> Iterator[ast.AST]:
     """The nodes of a scope without those of the scopes inside it (whose own nodes are given)."""
     stack = list(_inside(root))
@@ -383,11 +390,7 @@ def _bound_in(scope: Scope) -> dict[str, ast.expr | None]:
         ):
             bound[argument.arg] = None
         # A function that may be exchanged, `connect=nats.connect`, stands for its default.
-        positional = [*arguments.posonlyargs, *arguments.args]
-        for argument, default in (
-            *zip(reversed(positional), reversed(arguments.defaults), strict=False),
-            *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True),
-        ):
+        for argument, default in defaults_of(arguments):
             if isinstance(default, (ast.Name, ast.Attribute)):
                 bound[argument.arg] = default
     for node in scope.bindings:

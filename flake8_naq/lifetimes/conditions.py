@@ -48,9 +48,22 @@ class Conditions(Places):
                 self.go(block)
                 continue
             edge = Block(self.current.line)
-            self.ask(edge, Test(tested.place, tested.question, tested.answer is answer))
+            self.tell(edge, tested, tested.answer is answer)
             edge.successors.append(block)
             self.go(edge)
+
+    def tell(self, block: Block, test: Test, answer: bool) -> None:
+        """Let a block know the answer to a question, and what flags say that ask the same."""
+        self.ask(block, Test(test.place, test.question, answer, test.mark))
+        if test.question == "same":
+            self.ask(block, Test(f"?{test.place},{test.mark}:same", "truthy", answer))
+        if test.question not in ("truthy", "none"):
+            return
+        absent = answer is (test.question == "none")
+        if absent and test.question == "truthy" and test.place in self.optional:
+            self.ask(block, Test(test.place, "none", answer=True))
+        for flag, if_absent in self.flags.get(test.place, {}).items():
+            self.ask(block, Test(flag, "truthy", answer=if_absent is absent))
 
     def _question(self, node: ast.expr) -> Test | None:
         """What a simple condition asks of a place, and the answer that makes it true."""
@@ -76,6 +89,15 @@ class Conditions(Places):
                 positive = isinstance(operator, (ast.Is, ast.Eq))
                 return Test(place, "none", positive) if place is not None else None
             case ast.Compare(
+                left=ast.Name() | ast.Attribute() as left,
+                ops=[ast.Is() | ast.IsNot() as operator],
+                comparators=[ast.Name() | ast.Attribute() as right],
+            ):
+                place, other = self._asked(left), self._asked(right)
+                if place is None or other is None:
+                    return None
+                return Test(place, "same", isinstance(operator, ast.Is), other)
+            case ast.Compare(
                 left=ast.Constant(value=str(name)),
                 ops=[ast.In() | ast.NotIn() as operator],
                 comparators=[ast.Call(func=ast.Name(id="locals" | "vars" | "dir" | "globals"))],
@@ -93,6 +115,17 @@ class Conditions(Places):
             case ast.Call(func=ast.Name(id="bool"), args=[asked]):
                 return self._question(asked)
         return None
+
+    def note_flag(self, flag: str, value: ast.expr) -> None:
+        """Note what a flag tells of a place: ``owned = nc is None``, ``owned = not nc``."""
+        positive = True
+        while isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.Not):
+            value, positive = value.operand, not positive
+        if isinstance(value, ast.Compare) or (isinstance(value, ast.Name) and not positive):
+            test = self._question(value)
+            if test is not None and test.question in ("truthy", "none"):
+                absent = (test.question == "none") is test.answer
+                self.flags.setdefault(test.place, {})[flag] = absent is positive
 
     def _asked(self, node: ast.expr) -> Place | None:
         path = dotted(node)

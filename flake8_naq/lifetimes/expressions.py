@@ -138,8 +138,9 @@ class Expressions(Conditions):
             self.go(off)
             if place is not None:
                 stops = isinstance(node.op, ast.Or)
-                self.ask(off, Test(place, "truthy", stops))
-                self.ask(on, Test(place, "truthy", not stops))
+                asked = Test(place, "truthy", answer=True)
+                self.tell(off, asked, stops)
+                self.tell(on, asked, not stops)
             off.successors.append(after)
             self.start(on)
         self.start(after)

@@ -130,11 +130,12 @@ class Test:
     """The path goes on only where the question about `place` has this answer.
 
     A loop over a container asks ``iterated``: a turn sets the mark (`answer` False), and what is
-    in the container only comes out of the loop with the mark set.
+    in the container only comes out of the loop with the mark set. ``same`` asks whether the place
+    that the mark names holds the same.
     """
 
     place: Place
-    question: Literal["truthy", "none", "connected", "closed", "bound", "iterated"]
+    question: Literal["truthy", "none", "connected", "closed", "bound", "iterated", "same"]
     answer: bool
     mark: str = ""
 

@@ -21,7 +21,7 @@ from flake8_naq.lifetimes.graph import (
     Wrap,
 )
 from flake8_naq.lifetimes.vocabulary import CLOSING_METHODS
-from flake8_naq.names import Scope, dotted
+from flake8_naq.names import Scope, defaults_of, dotted
 
 
 class Places(Builder):
@@ -40,6 +40,8 @@ class Places(Builder):
         derivations: The handle that a temporary was made for.
         tasks: Places that hold the task which opens a connection.
         coroutines: Names of acquiring calls that wait to be awaited: ``opening = nats.connect()``.
+        flags: By place, the flags that tell whether it is None, and what they say if it is.
+        optional: The parameters that are None unless somebody gives them.
         closers: Names of a connection's closing method: ``close = nc.close``.
         depth: How deep the current expression is nested.
     """
@@ -58,6 +60,8 @@ class Places(Builder):
         self.derivations: dict[Place, Derived] = {}
         self.tasks: set[Place] = set()
         self.coroutines: dict[Place, ast.Call] = {}
+        self.flags: dict[Place, dict[Place, bool]] = {}
+        self.optional = _optional_parameters(scope.node)
         self.closers: dict[Place, Place] = {}
         self.depth = 0
 
@@ -84,7 +88,7 @@ class Places(Builder):
             case ast.Name():
                 self.bind_place(target.id, source, value, element)
                 outlives = target.id in self.scope.declared
-                if source and (isinstance(self.scope.node, ast.Module) or outlives):
+                if source and (isinstance(self.scope.node, (ast.Module, ast.ClassDef)) or outlives):
                     self.emit(Leave(target.id, "stored", target, target.id))
             case ast.Attribute():
                 path = dotted(target)
@@ -141,6 +145,9 @@ class Places(Builder):
         """Give one place what `source` holds; None is nothing of interest."""
         self.parts.pop(place, None)
         self.tasks.discard(place)
+        self.flags.pop(place, None)
+        for told in self.flags.values():
+            told.pop(place, None)
         self.coroutines.pop(place, None)
         self.closers.pop(place, None)
         owner, _, method = (source or "").rpartition(".")
@@ -210,6 +217,16 @@ def parameters_of(node: ast.AST) -> set[str]:
     named = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
     named += [argument for argument in (arguments.vararg, arguments.kwarg) if argument is not None]
     return {argument.arg for argument in named}
+
+
+def _optional_parameters(node: ast.AST) -> set[str]:
+    if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return set()
+    return {
+        argument.arg
+        for argument, default in defaults_of(node.args)
+        if isinstance(default, ast.Constant) and default.value is None
+    }
 
 
 def _fact(value: ast.expr | None) -> str | None:

@@ -109,6 +109,8 @@ class Statements(ContextManagers):
         place = self.value(value)
         for target in targets:
             self.bind(target, place, value)
+        if len(targets) == 1 and isinstance(targets[0], ast.Name):
+            self.note_flag(targets[0].id, value)
         if place is not None and place.startswith("%"):
             self.emit(Forget(place))
 

@@ -324,6 +324,10 @@ class Stepper:
                 self._known.learn(step.mark, TRUE)
                 return True
             return self.holders.get(place) not in _UNWRAPPED or step.mark in self._known.facts
+        if step.question == "same":
+            kinds = {self.holders.get(place), self.holders.get(step.mark)}
+            # A connection just opened is not one that was there before.
+            return CONNECTION not in kinds or (len(kinds) == 1) is answer
         if place in self.holders:
             held = _answer_about_held(step.question, self.status)
             if place not in self.unsure or held is None:

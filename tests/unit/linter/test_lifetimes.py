@@ -239,6 +239,120 @@ CLEAN = {
             finally:
                 await nc.close()
         """,
+    "a flag that asks whether it was given": """
+        async def f(url, nc=None):
+            own = nc is None
+            if nc is None:
+                nc = await nats.connect(url)
+            try:
+                await nc.flush()
+            finally:
+                if own:
+                    await nc.close()
+        """,
+    "a flag set beside it": """
+        async def f(url, nc=None):
+            own = False
+            if not nc:
+                nc, own = await nats.connect(url), True
+            try:
+                await nc.flush()
+            finally:
+                if own:
+                    await nc.close()
+        """,
+    "the given one or another": """
+        async def f(url, given=None):
+            nc = given or await nats.connect(url)
+            try:
+                await nc.flush()
+            finally:
+                if given is None:
+                    await nc.close()
+        """,
+    "closed unless it is the given one": """
+        async def f(url, given=None):
+            nc = given if given is not None else await nats.connect(url)
+            try:
+                await nc.flush()
+            finally:
+                if nc is not given:
+                    await nc.close()
+        """,
+    "shielded": """
+        async def f(url):
+            nc = await asyncio.shield(nats.connect(url))
+            try:
+                await nc.flush()
+            finally:
+                await nc.close()
+        """,
+    "a loop for each call": """
+        def f(url):
+            nc = asyncio.run(nats.connect(url))
+            try:
+                print(nc.stats)
+            finally:
+                asyncio.run(nc.close())
+        """,
+    "a class body that closes what it opened": """
+        class Settings:
+            loop = asyncio.new_event_loop()
+            nc = loop.run_until_complete(nats.connect("x"))
+            loop.run_until_complete(nc.close())
+        """,
+    "in a decorator": """
+        def with_connection(function):
+            async def wrapper(*args):
+                nc = await nats.connect()
+                try:
+                    return await function(nc, *args)
+                finally:
+                    await nc.close()
+
+            return wrapper
+        """,
+    "an exception group": """
+        async def f(url):
+            nc = await nats.connect(url)
+            try:
+                await nc.flush()
+            except* OSError:
+                raise
+            finally:
+                await nc.close()
+        """,
+    "a close in each end of a try": """
+        async def f(url):
+            nc = await nats.connect(url)
+            try:
+                await nc.flush()
+            except BaseException:
+                await nc.close()
+                raise
+            else:
+                await nc.close()
+        """,
+    "whichever way it is at the end": """
+        async def f(url):
+            nc = await nats.connect(url)
+            try:
+                await nc.flush()
+            finally:
+                if nc.is_connected:
+                    await nc.drain()
+                elif not nc.is_closed:
+                    await nc.close()
+        """,
+    "comprehensions between": """
+        async def f(url, names):
+            nc = await nats.connect(url)
+            try:
+                [await nc.publish(name, b"") for name in names]
+                {name: await nc.request(name, b"") async for name in names}
+            finally:
+                await nc.close()
+        """,
     "an and, as a statement": """
         async def f(url):
             nc = None
@@ -456,6 +570,52 @@ LEAKING = {
                 await nc.close()
         """,
     ),
+    "an early raise": (
+        "raises",
+        """
+        async def f(url, x):
+            nc = await nats.connect(url)
+            if not x:
+                raise ValueError(x)
+            await nc.close()
+        """,
+    ),
+    "an arm of a match without a close": (
+        "ends",
+        """
+        async def f(url, x):
+            nc = await nats.connect(url)
+            match x:
+                case 1:
+                    await nc.close()
+                case 2:
+                    pass
+        """,
+    ),
+    "closed where one kind of exception goes": (
+        "raises",
+        """
+        async def f(url):
+            nc = await nats.connect(url)
+            try:
+                await nc.flush()
+            except OSError:
+                await nc.close()
+            else:
+                await nc.close()
+        """,
+    ),
+    "a flag that asks the opposite": (
+        "ends",
+        """
+        async def f(url, nc=None):
+            given = nc is None
+            if nc is None:
+                nc = await nats.connect(url)
+            if not given:
+                await nc.close()
+        """,
+    ),
     "a close that nobody awaits": (
         "ends",
         """
@@ -614,6 +774,26 @@ OWNED = {
             @app.get("/")
             async def handler():
                 await nc.publish("a", b"")
+        """,
+    "an attribute of a class": """
+        class Settings:
+            nc = asyncio.run(nats.connect("x"))
+        """,
+    "a list that is returned": """
+        async def f(urls):
+            return [await nats.connect(url) for url in urls]
+        """,
+    "a task that goes on": """
+        async def f(url, serve):
+            nc = await nats.connect(url)
+            asyncio.create_task(serve(nc))
+        """,
+    "an exit stack is given it": """
+        async def f(url):
+            async with contextlib.AsyncExitStack() as stack:
+                nc = await nats.connect(url)
+                stack.push_async_callback(nc.drain)
+                await nc.flush()
         """,
     "a future that somebody waits for": """
         async def f(url, waiting):

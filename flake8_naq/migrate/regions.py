@@ -16,6 +16,31 @@ from flake8_naq.migrate.plans import RefusedError
 from flake8_naq.migrate.source import Source
 from flake8_naq.names import Scope, own_nodes
 
+_COLLECTING = (
+    ast.ListComp,
+    ast.SetComp,
+    ast.DictComp,
+    ast.GeneratorExp,
+    ast.Starred,
+    ast.List,
+    ast.Set,
+    ast.Dict,
+)
+
+# Calls that never return, as they are usually written.
+_LEAVING = frozenset(
+    [
+        "sys.exit",
+        "exit",
+        "quit",
+        "os._exit",
+        "pytest.skip",
+        "pytest.fail",
+        "pytest.exit",
+        "self.fail",
+        "self.skipTest",
+    ]
+)
 Shape = Literal["before-try", "inside-try", "straight", "never"]
 
 
@@ -111,6 +136,7 @@ def find_region(module: Module, site: Site) -> Region:
     scope = module.analysis.names.scopes[site.scope]
     if not isinstance(scope.node, ast.AsyncFunctionDef):
         raise RefusedError("it is not opened in an `async def`")
+    _refuse_gathered(module, site)
     handle = _bound_name(site)
     closers = Closers(module.analysis.names, module.vocabulary, scope, module.handles(site))
     named = module.mentions(scope, handle)
@@ -203,7 +229,7 @@ def _leaves(statement: ast.stmt) -> bool:
         case ast.Return() | ast.Raise() | ast.Continue() | ast.Break():
             return True
         case ast.Expr(value=ast.Call(func=function)):
-            return ast.unparse(function) in ("sys.exit", "exit", "quit", "os._exit")
+            return ast.unparse(function) in _LEAVING
     return False
 
 
@@ -229,6 +255,20 @@ def _outermost(
         if not later:
             return end
         end = later[-1]
+
+
+def _refuse_gathered(module: Module, site: Site) -> None:
+    """A statement that opens several connections at once binds more than a connection."""
+    node: ast.AST = site.call
+    while node is not site.statement:
+        node = module.parents[node]
+        if isinstance(node, _COLLECTING) or (
+            isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "gather"
+        ):
+            raise RefusedError(
+                f"several connections are opened at once on line {site.call.lineno}: "
+                "open one connection and use it for all"
+            )
 
 
 def _bound_name(site: Site) -> str:

@@ -58,7 +58,7 @@ class Writer:
         region, guard = self.region, self.region.guard
         assert guard is not None
         right = Shift(self.base, self.unit, right=True)
-        after = last_line(region.anchor) + 1
+        after = self._below()
         self.edits.shift(after, guard.lineno - 1, right)
         self._write_header(self.base)
         if self._finally_goes() and not guard.handlers:
@@ -149,7 +149,7 @@ class Writer:
         block = self.module.blocks.place(region.anchor).block
         first, last = block.index(region.anchor), block.index(region.end)
         body = block[first + 1 : last + 1]
-        after = last_line(region.anchor) + 1
+        after = self._below()
         self._write_header(self.base)
         end = last_line(region.end)
         self.edits.shift(after, end, Shift(self.base, self.unit, right=True))
@@ -180,14 +180,21 @@ class Writer:
             self.edits.replace(first, last, lines)
             return
         if self.header.lines:  # `async with nc:` below the connecting call
-            below = last_line(region.anchor) + 1
-            self.edits.insert(below, [indentation + self.header.lines[0]])
+            self.edits.insert(self._below(), [indentation + self.header.lines[0]])
             if moved is not None:
                 self.edits.shift(first, last, moved)
             return
         self._rewrite_in_place(statement, indentation)
         if moved is not None:
             self.edits.shift(first, last, moved)
+
+    def _below(self) -> int:
+        """The line below the acquisition; blank lines after a ``try`` of its own stay there."""
+        region = self.region
+        number = last_line(region.anchor) + 1
+        while region.anchor is not region.acquire and not self.source.lines[number - 1].strip():
+            number += 1
+        return number
 
     def _rewrite_in_place(self, statement: ast.stmt, indentation: str) -> None:
         """``nc = await f(...)`` becomes ``async with await f(...) as nc:``, the rest as it stands."""
@@ -340,7 +347,7 @@ class Writer:
     def _close_gap(self, number: int) -> None:
         """Take out blank lines right below the header."""
         while number <= len(self.source.lines):
-            if number in self.edits.inserted and number != last_line(self.region.anchor) + 1:
+            if number in self.edits.inserted and number != self._below():
                 return
             line = self.source.lines[number - 1]
             gone = self.edits.replaced.get(number) == []

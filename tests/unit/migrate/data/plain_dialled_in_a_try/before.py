@@ -1,6 +1,7 @@
 import sys
 
 import nats
+import pytest
 from nats.aio.client import Client as NATS
 
 
@@ -24,4 +25,17 @@ async def request(url: str) -> bytes:
 async def probe(url: str) -> None:
     """Nothing but a connection."""
     nc = await nats.connect(url)
+    await nc.close()
+
+
+async def test_publish(url: str) -> None:
+    try:
+        nc = await nats.connect(url, connect_timeout=1)
+        js = nc.jetstream()
+    except Exception:
+        pytest.skip("no server")
+
+    # Whatever is left of the last run.
+    await js.purge_stream("orders")
+    await js.publish("orders", b"1")
     await nc.close()

@@ -88,7 +88,7 @@ def _fix_one(constructor: Constructor, held: dict[str, Outcome], options: Option
         for path, patches in changes.items():
             source = sources[path]
             before = flakes(source.tree, path)
-            text = mend_imports(patches.apply(), path, before, patches.imports)
+            text = mend_imports(source, patches.apply(), path, before, patches.imports)
             prove(source, Source(text), path, before, patches.dropped)
             prove_findings(
                 lint(source.tree, path, options.settings),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -15,6 +16,7 @@ from flake8_naq.lifetimes.vocabulary import NAQ_CONNECT, Vocabulary
 from flake8_naq.linter import findings_of
 from flake8_naq.migrate.edits import Edits
 from flake8_naq.migrate.imports import flakes, mend_imports
+from flake8_naq.migrate.joining import join_connections
 from flake8_naq.migrate.plans import RefusedError, Rewrite, Target
 from flake8_naq.migrate.regions import Module
 from flake8_naq.migrate.rewrite import plan_rewrite
@@ -171,7 +173,7 @@ def _attempt(original: Source, filename: str, options: Options, skip: dict[_Key,
             chosen += now
             text = _apply(source, [candidate.rewrite for candidate in now])
             needed = [item for candidate in now for item in candidate.rewrite.imports]
-            source = Source(mend_imports(text, filename, before, needed))
+            source = Source(mend_imports(original, text, filename, before, needed))
             for candidate in now:
                 _report(result, candidate)
         if chosen:
@@ -180,12 +182,39 @@ def _attempt(original: Source, filename: str, options: Options, skip: dict[_Key,
             fixed = [candidate.site.qualname for candidate in chosen]
             prove(original, source, filename, before, dropped)
             prove_findings(first, turn.findings, fixed)
+            if options.unsafe:
+                source = _join(result, original, source, filename, options, first, fixed)
             result.text = source.text
     except (ProofError, RefusedError, SourceError) as error:
         qualname = getattr(error, "qualname", None)
         suspects = [c for c in chosen if qualname is None or c.site.qualname == qualname]
         raise _FailedError(str(error), [c.key for c in suspects or chosen]) from error
     return result
+
+
+def _join(
+    result: Result,
+    original: Source,
+    source: Source,
+    filename: str,
+    options: Options,
+    first: list[Finding],
+    fixed: list[str],
+) -> Source:
+    """Join the connections of functions in which all were rewritten, and say so."""
+    manual: dict[str, list[Finding]] = {}
+    for finding in sorted(first, key=lambda finding: (finding.line, finding.column)):
+        if finding.rule in MANUAL:
+            manual.setdefault(finding.qualname, []).append(finding)
+    counts = Counter(fixed)
+    whole = {name: count for name, count in counts.items() if count == len(manual[name])}
+    joined = join_connections(original, source, filename, options.settings, whole)
+    for qualname, pairs in joined.pairs.items():
+        for gone, stays in pairs:
+            finding, other = manual[qualname][gone], manual[qualname][stays]
+            text = f"it no longer has a connection of its own, but that of line {other.line}"
+            result.reports.append(Report(finding.line, finding.code, qualname, "unsafe", text))
+    return joined.source
 
 
 @dataclass(slots=True)

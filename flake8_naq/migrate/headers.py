@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from flake8_naq.lifetimes.vocabulary import CLIENT_CLASSES
@@ -11,7 +13,7 @@ from flake8_naq.migrate.closing import Close
 from flake8_naq.migrate.derivations import Step
 from flake8_naq.migrate.managers import Header, Manager
 from flake8_naq.migrate.plans import Import, RefusedError, Target
-from flake8_naq.migrate.regions import Module, Region
+from flake8_naq.migrate.regions import Module, Region, find_region
 from flake8_naq.names import Scope, own_nodes
 
 
@@ -86,7 +88,10 @@ class Headers:
         return [Step(statement, False) for statement in block[index + 1 : last]]
 
     def _uses(self, removed: list[Close]) -> dict[str, list[Mention]]:
-        """Mentions by variable, those of acquisition, closes and ``= None`` left out."""
+        """Mentions by variable, those of acquisition, closes and ``= None`` left out.
+
+        A variable that another region binds anew is that one's, there.
+        """
         region = self.region
         apart: set[ast.AST] = set()
         names = {region.handle}
@@ -99,6 +104,8 @@ class Headers:
         apart.update(node for node in ast.walk(target) if isinstance(node, ast.Name))
         for close in removed:
             apart.update(ast.walk(close.statement))
+        for other in self._regions_of_the_same_name():
+            apart.update(self._bound_anew(other, names))
         return {
             name: [
                 mention
@@ -107,6 +114,47 @@ class Headers:
             ]
             for name in names
         }
+
+    def _regions_of_the_same_name(self) -> list[Region]:
+        """Other regions of the function, apart from this one, whose connection has the same name."""
+        region, module = self.region, self.module
+        found: list[Region] = []
+        for site in module.analysis.sites:
+            if site.scope is not region.site.scope or site.handle != region.handle:
+                continue
+            if site is region.site:
+                continue
+            with suppress(RefusedError):
+                other = find_region(module, site)
+                before = last_line(other.end) < region.acquire.lineno
+                after = last_line(region.end) < other.acquire.lineno
+                # Where a failed dial leaves the name unbound, the `finally` would see ours.
+                cleared = other.shape != "inside-try" or any(
+                    before or init.lineno > last_line(region.end) for init in other.inits
+                )
+                if (before or after) and cleared:
+                    found.append(other)
+        return found
+
+    def _bound_anew(self, other: Region, names: set[str]) -> Iterator[ast.AST]:
+        """The mentions of variables that a region itself binds before it uses them."""
+        guard = other.guard
+        blocks = [other.siblings(self.module), guard.body if guard is not None else []]
+        last = last_line(other.end)
+        if guard is not None and other.shape == "inside-try":
+            last = last_line(guard.body[-1])
+        closing = {node for close in other.closes for node in ast.walk(close.statement)}
+        for name in names:
+            inside = [
+                mention
+                for mention in self.module.mentions(other.scope, name)
+                if other.acquire.lineno <= mention.line <= last or mention.node in closing
+            ]
+            if not inside or not isinstance(inside[0].node.ctx, ast.Store):
+                continue
+            statement = self.module.parents[inside[0].node]
+            if any(statement in block for block in blocks):
+                yield from (mention.node for mention in inside)
 
     def _refuse_outside(self, uses: list[Mention]) -> None:
         region = self.region

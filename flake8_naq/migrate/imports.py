@@ -39,10 +39,13 @@ def exports(filename: str) -> bool:
     return Path(filename).name == "__init__.py"
 
 
-def mend_imports(text: str, filename: str, before: list[Message], needed: Iterable[Import]) -> str:
+def mend_imports(
+    original: Source, text: str, filename: str, before: list[Message], needed: Iterable[Import]
+) -> str:
     """Add the names that a rewrite needs and take out the imports that it left unused.
 
     Args:
+        original: The module before the run: what it spreads over lines on purpose stays so.
         text: The rewritten module.
         filename: Its path: what a package's ``__init__`` imports is for others to use.
         before: What pyflakes said of the module as it was.
@@ -70,8 +73,14 @@ def mend_imports(text: str, filename: str, before: list[Message], needed: Iterab
     for statement, block, local in _unused(source.tree, statements, filename, before):
         change_of(statement, block).losses.add(local)
     lines = list(source.lines)
+    spread = {
+        _module(node)
+        for node in ast.walk(original.tree)
+        if isinstance(node, ast.ImportFrom) and _magic_comma(original, node)
+    }
     for change in changes.values():
-        _apply(source, change, [wanted for wanted, place in additions if place is change], lines)
+        added = [wanted for wanted, place in additions if place is change]
+        _apply(source, change, added, spread, lines)
     for (module, names), place in _grouped(additions):
         _add_statement(source, module, names, place, lines)
     return "".join(lines)
@@ -187,7 +196,9 @@ def _flake_name(alias: ast.alias, statement: ast.ImportFrom | ast.Import) -> str
 # -- one statement
 
 
-def _apply(source: Source, change: _Change, added: list[Import], lines: list[str]) -> None:
+def _apply(
+    source: Source, change: _Change, added: list[Import], spread: set[str], lines: list[str]
+) -> None:
     """Rewrite an import statement's lines, or take them out."""
     statement = change.statement
     if not change.gains and not change.losses:
@@ -215,7 +226,7 @@ def _apply(source: Source, change: _Change, added: list[Import], lines: list[str
     elif isinstance(statement, ast.Import):
         new = [f"{indentation}import {', '.join(names)}{trailing}"]
     else:
-        new = _from_import(source, statement, names, indentation, trailing)
+        new = _from_import(statement, names, indentation, trailing, spread)
     text = "".join(line + newline for line in new)
     lines[first - 1] = text
     for number in range(first + 1, last + 1):
@@ -238,13 +249,11 @@ def _drop_blank_after(change: _Change, lines: list[str], first: int, last: int) 
 
 
 def _from_import(
-    source: Source, statement: ast.ImportFrom, names: list[str], indentation: str, trailing: str
+    statement: ast.ImportFrom, names: list[str], indentation: str, trailing: str, spread: set[str]
 ) -> list[str]:
     head = f"{indentation}from {_module(statement)} import "
     one = head + ", ".join(names) + trailing
-    was_exploded = (statement.end_lineno or statement.lineno) > statement.lineno
-    magic = was_exploded and _magic_comma(source, statement)
-    if len(names) == 1 or (len(one) <= LINE_LENGTH and not magic):
+    if len(names) == 1 or (len(one) <= LINE_LENGTH and _module(statement) not in spread):
         return [one]
     unit = "\t" if indentation.startswith("\t") else "    "
     return [
@@ -255,6 +264,7 @@ def _from_import(
 
 
 def _magic_comma(source: Source, statement: ast.ImportFrom) -> bool:
+    """Whether a comma after the last name asks for a line for each."""
     last = statement.end_lineno or statement.lineno
     text = "".join(source.lines[statement.lineno - 1 : last])
     return bool(re.search(r",\s*\)\s*(#.*)?\s*\Z", text))

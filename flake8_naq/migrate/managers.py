@@ -103,7 +103,8 @@ class Manager:
                 return self._kv_store(config, name, [kv], {handle}, sharing)
         exclusive = drains or not all(map(sharing.connection_or_derives, mine))
         call = self._call("nats_connection", config, exclusive=exclusive)
-        return Header([f"async with {call} as {handle}:"], imports=self._imports("nats_connection"))
+        bound = f" as {handle}" if mine else ""
+        return Header([f"async with {call}{bound}:"], imports=self._imports("nats_connection"))
 
     # -- what the acquiring call says
 

@@ -65,9 +65,13 @@ class Module:
 
     def mentions(self, scope: Scope, name: str) -> list[Mention]:
         """Every mention of a variable in a function, in source order."""
+        return self.all_mentions(scope).get(name, [])
+
+    def all_mentions(self, scope: Scope) -> dict[str, list[Mention]]:
+        """The same of all its variables, by name."""
         if scope.node not in self._mentions:
             self._mentions[scope.node] = mentions(scope)
-        return self._mentions[scope.node].get(name, [])
+        return self._mentions[scope.node]
 
     def handles(self, site: Site) -> set[str]:
         """The names of all connections that the site's function acquires."""
@@ -182,12 +186,14 @@ def find_region(module: Module, site: Site) -> Region:
         and any(id(statement) in statements for statement in place.owner.finalbody)
     ):
         return region("inside-try", place.owner, place.owner)
+    rebound = _rebinding(site, named)
     for statement in block[index + 1 :]:
-        if isinstance(statement, ast.Try) and any(
-            id(inner) in statements for inner in statement.finalbody
+        if (
+            isinstance(statement, ast.Try)
+            and statement.lineno < rebound
+            and any(id(inner) in statements for inner in statement.finalbody)
         ):
             return region("before-try", statement, statement)
-    rebound = _rebinding(site, named)
     straight = [
         statement
         for statement in block[index + 1 :]

@@ -55,7 +55,7 @@ class Writer:
     # -- shapes
 
     def _before_try(self) -> None:
-        region, guard = self.region, self.region.guard
+        guard = self.region.guard
         assert guard is not None
         right = Shift(self.base, self.unit, right=True)
         after = self._below()

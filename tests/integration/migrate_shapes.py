@@ -106,6 +106,21 @@ async def work(url):
     await close_nats_connection(nc1)
     await close_nats_connection(nc2)
 """,
+    "one name for two connections": HELPED
+    + """\
+async def work(url):
+    nc = await get_nats_connection(url)
+    js = await get_jetstream_context(nc)
+    kv = await js.key_value("bucket")
+    entry = await kv.get("old")
+    await close_nats_connection(nc)
+    nc = await get_nats_connection(url)
+    try:
+        js = await get_jetstream_context(nc)
+        await js.publish("stream.h", entry.value)
+    finally:
+        await close_nats_connection(nc)
+""",
     "a callback": HELPED
     + """\
 async def work(url):
@@ -237,5 +252,63 @@ async def work(url):
 
 async def names():
     yield "old"
+""",
+}
+
+# What only `--unsafe-fixes` does: one connection in the place of several.
+JOINED = {
+    "two buckets": SHAPES["two buckets on two connections"],
+    "one after the other": SHAPES["one name for two connections"],
+    "one inside the other": HELPED
+    + """\
+async def work(url):
+    nc = await get_nats_connection(url)
+    try:
+        await nc.publish("stream.i", b"1")
+        await nc.flush()
+        inner = await get_nats_connection(url)
+        try:
+            js = await get_jetstream_context(inner)
+            ack = await js.publish("stream.j", b"2")
+        except Error as error:
+            seen.append(repr(error))
+            raise
+        finally:
+            await close_nats_connection(inner)
+        return ack.seq
+    finally:
+        await close_nats_connection(nc)
+""",
+    "one on each turn": HELPED
+    + """\
+async def work(url):
+    nc = await get_nats_connection(url)
+    for key in ("a", "b"):
+        inner = await get_nats_connection(url)
+        try:
+            js = await get_jetstream_context(inner)
+            kv = await js.key_value("bucket")
+            await kv.put(key, b"1")
+        finally:
+            await close_nats_connection(inner)
+    await nc.publish("stream.k", b"1")
+    await nc.flush()
+    await close_nats_connection(nc)
+""",
+    "plain, listening and speaking": PLAIN
+    + """\
+async def work(url):
+    listener = await nats.connect(url)
+    speaker = await nats.connect(url)
+    try:
+        subscription = await listener.subscribe("words")
+        await listener.flush()
+        await speaker.publish("words", b"1")
+        await speaker.flush()
+        message = await subscription.next_msg(timeout=2)
+        return message.data
+    finally:
+        await speaker.close()
+        await listener.close()
 """,
 }

@@ -22,7 +22,7 @@ import pytest
 
 from flake8_naq.migrate.fixer import Options, fix_text
 from naq.server import NatsServer, run_nats_server
-from tests.integration.migrate_shapes import SHAPES
+from tests.integration.migrate_shapes import JOINED, SHAPES
 
 KEYS = ("a", "b", "copy", "matched", "n0", "n1", "old", "other")
 HELPERS = Path(__file__).parents[2] / "docs" / "phases" / "scheduler" / "before" / "connection.py"
@@ -148,15 +148,18 @@ def _settle(server: NatsServer, expected: int) -> int:
     return count
 
 
-def migrated(text: str) -> str:
-    result = fix_text(text, "work.py", Options())
+def migrated(text: str, *, joined: bool) -> str:
+    result = fix_text(text, "work.py", Options(unsafe=joined))
     assert [report.text for report in result.reports if report.kind == "refused"] == []
+    assert not joined or result.text.count("async with") == 1
     return result.text
 
 
 def cases() -> Iterator[Any]:
-    for name, before in SHAPES.items():
-        after = migrated(before)
+    shapes = [(name, before, False) for name, before in SHAPES.items()]
+    shapes += [(f"joined: {name}", before, True) for name, before in JOINED.items()]
+    for name, before, joined in shapes:
+        after = migrated(before, joined=joined)
         yield pytest.param(before, after, "", "", id=name)
         # Connecting and binding may have gone into the context manager. A close or drain of nats-py
         # that is itself cancelled leaves its socket open, whoever calls it.

@@ -105,6 +105,45 @@ def modules(draw: st.DrawFn) -> str:
     return newline.join(lines)
 
 
+@st.composite
+def several(draw: st.DrawFn) -> str:
+    """A function with two connections to one URL, the one inside the other or below it."""
+    unit = draw(st.sampled_from(["    ", "  ", "\t"]))
+    opening, closing = draw(st.sampled_from(FLAVOURS[:3]))
+    names = draw(st.sampled_from([("nc", "nc2"), ("nc", "nc")]))
+    parts = []
+    for name in names:
+        pieces = draw(st.lists(st.sampled_from(PIECES[:-3]), max_size=3))
+        form = FORMS[draw(st.sampled_from(["finally", "straight", "commented", "handled inside"]))]
+        body = "\n".join(["await nc.flush()", *pieces])
+        code = (
+            form.replace("GAP", "")
+            .replace("BODY", indent(body, 1))
+            .replace("STRAIGHT", body)
+            .replace("OPEN", opening)
+            .replace("CLOSE", closing)
+        )
+        parts.append(
+            code.replace("nc.", f"{name}.")
+            .replace("nc =", f"{name} =")
+            .replace("(nc)", f"({name})")
+        )
+    outer, inner = parts
+    marker = f"await {names[0]}.flush()"
+    if names[0] != names[1] and draw(st.booleans()):
+        line = next(line for line in outer.split("\n") if line.strip() == marker)
+        levels = len(line) - len(line.lstrip("\t"))
+        code = outer.replace(line, f"{line}\n{indent(inner, levels)}", 1)
+    else:
+        between = draw(st.sampled_from(["", "between = 1", "# between", "await pause()"]))
+        code = f"{outer}\n{between}\n{inner}"
+    lines = []
+    for line in f"{HELPED}\n\nasync def f(url):\n{indent(code, 1)}\n".split("\n"):
+        bare = line.lstrip("\t")
+        lines.append(line if "three" in line else unit * (len(line) - len(bare)) + bare)
+    return draw(st.sampled_from(["\n", "\r\n"])).join(lines)
+
+
 def constants(text: str) -> Counter[str]:
     return Counter(
         repr(node.value)
@@ -134,6 +173,17 @@ def test_whatever_the_function_nothing_is_lost_and_a_second_run_is_idle(text: st
     }
     assert new <= ends
     assert result.text.endswith("\n") == text.endswith("\n")
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(several())
+def test_nothing_is_lost_where_connections_are_joined(text: str) -> None:
+    result = fix_text(text, "module.py", Options(unsafe=True))
+    assert [report.text for report in result.reports if report.kind == "refused"] == []
+    assert constants(result.text) == constants(text)
+    assert comments(result.text) == comments(text)
+    assert "await pause()" in text or result.text.count("async with") == 1
+    assert fix_text(result.text, "module.py", Options(unsafe=True)).text == result.text
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])

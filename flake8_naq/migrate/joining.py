@@ -1,0 +1,277 @@
+"""Joins connections of one function: an unsafe fix on top of the blocks that a run has made."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from dataclasses import dataclass, field
+
+from flake8_naq.lifetimes import analyse
+from flake8_naq.lifetimes.vocabulary import Vocabulary
+from flake8_naq.linter import findings_of
+from flake8_naq.migrate.blocks import constants, last_line
+from flake8_naq.migrate.edits import Edits, Shift
+from flake8_naq.migrate.imports import flakes, mend_imports
+from flake8_naq.migrate.joins import JETSTREAM, KV_STORE, Block, Join, blocks, find_join
+from flake8_naq.migrate.plans import Import, RefusedError
+from flake8_naq.migrate.regions import Module
+from flake8_naq.migrate.source import Source, SourceError
+from flake8_naq.migrate.verify import ProofError, prove, prove_findings
+from flake8_naq.settings import Settings
+
+
+@dataclass(slots=True)
+class Joined:
+    """What became of a module.
+
+    Attributes:
+        source: The module, connections joined.
+        pairs: For each function the connections that were joined: the number of the one that goes
+            and of the one that stays, in source order.
+    """
+
+    source: Source
+    pairs: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+
+
+def join_connections(
+    original: Source, source: Source, filename: str, settings: Settings, counts: dict[str, int]
+) -> Joined:
+    """Join what one connection can serve, step by step, each proven by itself.
+
+    Args:
+        original: The module before the run: the blocks that it has already are left alone.
+        source: The module with the blocks that the run has made.
+        filename: Its path.
+        settings: The linter's settings.
+        counts: For each function, by its qualified name, how many blocks the run has made in it.
+    """
+    result = Joined(source)
+    before = _by_function(_module(original, settings))
+    for qualname, number in counts.items():
+        if number < 2:
+            continue
+        old = Counter(_header(block) for block in before.get(qualname, []))
+        numbers = list(range(number))
+        while True:
+            module = _module(result.source, settings)
+            found = [
+                block for block in _by_function(module).get(qualname, []) if not old[_header(block)]
+            ]
+            join = find_join(module, found) if len(found) == len(numbers) else None
+            if join is None:
+                break
+            try:
+                result.source = _step(original, module, join, filename, settings)
+            except (ProofError, RefusedError, SourceError):
+                break
+            gone = numbers.pop(found.index(join.joined))
+            stays = numbers[found.index(join.kept)]
+            result.pairs.setdefault(qualname, []).append((gone, stays))
+    return result
+
+
+def _module(source: Source, settings: Settings) -> Module:
+    return Module(source, analyse(source.tree, settings), Vocabulary(settings))
+
+
+def _by_function(module: Module) -> dict[str, list[Block]]:
+    """The blocks of each function; of several functions of one name, none."""
+    found: dict[str, list[Block]] = {}
+    twice: set[str] = set()
+    for scope in module.analysis.names.scopes.values():
+        if isinstance(scope.node, ast.AsyncFunctionDef):
+            if scope.qualname in found:
+                twice.add(scope.qualname)
+            found[scope.qualname] = blocks(module, scope)
+    return {name: held for name, held in found.items() if name not in twice}
+
+
+def _header(block: Block) -> str:
+    return ", ".join(map(ast.dump, block.node.items))
+
+
+def _step(
+    original: Source, module: Module, join: Join, filename: str, settings: Settings
+) -> Source:
+    """Make one join and prove it.
+
+    Raises:
+        ProofError: Something would be lost, or is wrong that was right.
+        RefusedError: It is written in a way that is not understood.
+        SourceError: The result would not be Python.
+    """
+    source = module.source
+    writer = _Writer(module, join)
+    text = writer.write()
+    before = flakes(source.tree, filename)
+    after = Source(mend_imports(original, text, filename, before, _imports(module, join)))
+    prove(source, after, filename, before, writer.dropped())
+    prove_findings(
+        findings_of(module.analysis, filename, settings),
+        findings_of(analyse(after.tree, settings), filename, settings),
+        [],
+    )
+    return after
+
+
+def _imports(module: Module, join: Join) -> list[Import]:
+    """The import of `nats_jetstream`, where it takes the place of another manager."""
+    scope, function = join.kept.scope, _called(join.kept)
+    if join.js is None or not isinstance(function, ast.Name):
+        return []
+    names = module.analysis.names
+    home = (names.resolve(function, scope) or "").rpartition(".")[0]
+    known = names.resolve(ast.Name(JETSTREAM, ast.Load()), scope)
+    if known == f"{home}.{JETSTREAM}":
+        return []
+    if known != JETSTREAM:
+        raise RefusedError(f"`{JETSTREAM}` means something else in this file")
+    return [Import(JETSTREAM, home or ".", function.id, scope.qualname)]
+
+
+def _called(block: Block) -> ast.expr:
+    assert block.call is not None
+    return block.call.func
+
+
+class _Writer:
+    """Makes the edits of one join."""
+
+    def __init__(self, module: Module, join: Join) -> None:
+        self.source = module.source
+        self.module = module
+        self.join = join
+        self.edits = Edits(module.source)
+
+    def write(self) -> str:
+        """The text with the two joined.
+
+        Raises:
+            RefusedError: It is written in a way that is not understood.
+        """
+        kept, joined = self.join.kept.node, self.join.joined.node
+        outer, inner = self._indentations(kept)
+        own, body = self._indentations(joined)
+        self._rename()
+        if self.join.js is not None:
+            self._new_header(outer, inner)
+        elif self.join.conn is not None:
+            self._name_connection(self.join.conn)
+        end = self._header_end(joined)
+        if self.join.nested:
+            unit = body.removeprefix(own)
+            last = self._last_line(joined, body)
+            self.edits.shift(end + 1, last, Shift(body, unit, right=False))
+            self._old_header(joined, end, own)
+        else:
+            if (own, body) != (outer, inner):
+                raise RefusedError("the two are not indented alike")
+            unit = inner.removeprefix(outer)
+            first = self._last_line(kept, inner) + 1
+            self.edits.shift(first, joined.lineno - 1, Shift(outer, unit, right=True))
+            self._old_header(joined, end, inner)
+        return self.edits.apply()
+
+    def dropped(self) -> list[str]:
+        """The constants that went with the joined block's header."""
+        nodes = list(self.join.joined.config)
+        if self.join.joined.bucket is not None and not self._binds():
+            nodes.append(self.join.joined.bucket)
+        return [constant for node in nodes for constant in constants(node)]
+
+    def _indentations(self, node: ast.AsyncWith) -> tuple[str, str]:
+        return self.source.indentation(node.lineno), self.source.indentation(node.body[0].lineno)
+
+    def _last_line(self, node: ast.AsyncWith, body: str) -> int:
+        """The last line of a block, with the comments that stand at the end of its body."""
+        source, last = self.source, last_line(node)
+        number = last + 1
+        while number <= len(source.lines):
+            indentation, line = source.indentation(number), source.lines[number - 1].strip()
+            if line.startswith("#") and indentation.startswith(body):
+                last = number
+            elif line:
+                break
+            number += 1
+        return last
+
+    def _header_end(self, node: ast.AsyncWith) -> int:
+        item = node.items[0]
+        number = last_line(item.optional_vars or item.context_expr)
+        comment = self.source.comments.get(number)
+        line = self.source.lines[number - 1]
+        code = line[: comment[0]] if comment else line
+        if not code.rstrip().endswith(":"):
+            raise RefusedError(f"line {number} is written in a way that is not understood")
+        return number
+
+    def _new_header(self, outer: str, inner: str) -> None:
+        """The block that stays gets JetStream; what it had besides is asked of that."""
+        kept, source = self.join.kept, self.source
+        function = _called(kept)
+        before = f"{source.segment(function.value)}." if isinstance(function, ast.Attribute) else ""
+        config = ", ".join(
+            source.segment(value) for value in kept.config if isinstance(value, ast.expr)
+        )
+        line = f"{outer}async with {before}{JETSTREAM}({config}) as ({self.join.conn}, {self.join.js}):"
+        number = kept.node.lineno
+        lines = [line + self._trailing(number)]
+        if kept.kind == KV_STORE:
+            lines.append(inner + self._binding(kept))
+        self.edits.replace(number, number, lines)
+
+    def _name_connection(self, name: str) -> None:
+        """The block that stays binds its connection to a name."""
+        number = self._header_end(self.join.kept.node)
+        line = self.source.lines[number - 1]
+        comment = self.source.comments.get(number)
+        at = line.rindex(":", 0, comment[0] if comment else len(line))
+        self.edits.changed[number] = f"{line[:at].rstrip()} as {name}{line[at:]}"
+
+    def _old_header(self, node: ast.AsyncWith, end: int, indentation: str) -> None:
+        """What is left of a joined block's header: its comments, and the binding of its bucket."""
+        comments = self.source.comments
+        if self.join.joined.kind == KV_STORE and self._binds():
+            self.edits.replace(
+                end, end, [indentation + self._binding(self.join.joined) + self._trailing(end)]
+            )
+            return
+        lines = [
+            indentation + comments[number][1]
+            for number in range(node.lineno, end + 1)
+            if number in comments
+        ]
+        self.edits.replace(node.lineno, end, lines)
+
+    def _binds(self) -> bool:
+        """Whether the joined block's bucket is another than that of the block that stays."""
+        return self.join.js is not None or self.join.kept.kind == JETSTREAM
+
+    def _binding(self, block: Block) -> str:
+        bucket, js = block.bucket, self.join.js or self.join.kept.target[1]
+        assert bucket is not None
+        return f"{block.target[2]} = await {js}.key_value({self.source.segment(bucket)})"
+
+    def _trailing(self, number: int) -> str:
+        comment = self.source.comments.get(number)
+        return f"  {comment[1]}" if comment else ""
+
+    def _rename(self) -> None:
+        """Call what the joined block had by the names of the block that stays."""
+        scope, joined = self.join.joined.scope, self.join.joined
+        places = [
+            (mention.node.lineno, mention.node, new)
+            for old, new in self.join.renamed.items()
+            for mention in self.module.mentions(scope, old)
+            if joined.holds(mention.line)
+        ]
+        # From right to left, so that columns stay what they are.
+        for number, node, new in sorted(
+            places, key=lambda place: (place[0], place[1].col_offset), reverse=True
+        ):
+            line = self.edits.changed.get(number, self.source.lines[number - 1])
+            at = self.source.column(number, node.col_offset)
+            if line[at : at + len(node.id)] != node.id:
+                raise RefusedError(f"line {number} is written in a way that is not understood")
+            self.edits.changed[number] = line[:at] + new + line[at + len(node.id) :]

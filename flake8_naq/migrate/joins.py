@@ -1,0 +1,281 @@
+"""Which blocks of a function hold connections that one connection could stand for."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from flake8_naq.migrate.blocks import Mention, last_line
+from flake8_naq.migrate.derivations import Derivations
+from flake8_naq.migrate.regions import Module
+from flake8_naq.migrate.sharing import Sharing
+from flake8_naq.names import Scope, own_nodes
+
+CONNECT = "nats.connect"
+JETSTREAM, KV_STORE = "nats_jetstream", "nats_kv_store"
+
+# What tells one client from another, and would be another's after a join.
+_OWN = frozenset(
+    [
+        "client_id",
+        "connected_url",
+        "discovered_servers",
+        "is_connected",
+        "is_reconnecting",
+        "last_error",
+        "servers",
+        "stats",
+    ]
+)
+_PLAIN_VALUES = (
+    ast.Name,
+    ast.Attribute,
+    ast.Constant,
+    ast.List,
+    ast.Tuple,
+    ast.JoinedStr,
+    ast.FormattedValue,
+    ast.expr_context,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """An ``async with``, and the connection that it holds.
+
+    Attributes:
+        node: The block.
+        scope: The function that it is in.
+        kind: `nats.connect`, or the name of naq's manager; empty for one that is not to be joined.
+        call: The call that gives the connection.
+        target: The names it binds, outside in: connection, JetStream, bucket; None for one it has not.
+        config: What it connects to: arguments without the bucket.
+        bucket: The bucket's name.
+    """
+
+    node: ast.AsyncWith
+    scope: Scope
+    kind: str = ""
+    call: ast.Call | None = None
+    target: tuple[str | None, str | None, str | None] = (None, None, None)
+    config: Sequence[ast.expr | ast.keyword] = ()
+    bucket: ast.expr | None = None
+
+    @property
+    def first(self) -> int:
+        """The line its body starts on."""
+        return self.node.body[0].lineno
+
+    def holds(self, line: int) -> bool:
+        """Whether a line is one of its body's."""
+        return self.first <= line <= last_line(self.node)
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Two blocks that become one.
+
+    Attributes:
+        kept: The block that stays.
+        joined: The block whose body goes on with the connection of the other.
+        nested: Whether it stands inside the block that stays, not below it.
+        conn: The connection's name in a new header of the block that stays; None leaves the header.
+        js: The name of its JetStream there; None when it has none.
+        renamed: Names of the joined block, and what they are called from now on.
+    """
+
+    kept: Block
+    joined: Block
+    nested: bool
+    conn: str | None = None
+    js: str | None = None
+    renamed: dict[str, str] = field(default_factory=dict)
+
+
+def blocks(module: Module, scope: Scope) -> list[Block]:
+    """The ``async with`` statements of a function, in source order."""
+    found = [
+        _block(module, scope, node)
+        for node in own_nodes(scope.node)
+        if isinstance(node, ast.AsyncWith)
+    ]
+    return sorted(found, key=lambda block: block.node.lineno)
+
+
+def find_join(module: Module, found: Sequence[Block]) -> Join | None:
+    """The first two of a function's blocks that one connection can serve.
+
+    Args:
+        module: The module.
+        found: The blocks that may be joined, in source order.
+    """
+    able = [block for block in found if block.kind]
+    for number, joined in enumerate(able):
+        # The nearest block around it or above it first.
+        for kept in reversed(able[:number]):
+            join = _Pair(module, kept, joined, found).join()
+            if join is not None:
+                return join
+    return None
+
+
+def _block(module: Module, scope: Scope, node: ast.AsyncWith) -> Block:
+    value, bound = node.items[0].context_expr, node.items[0].optional_vars
+    names = module.analysis.names
+    if len(node.items) == 1 and node.body[0].lineno > node.lineno:
+        match value, bound:
+            case ast.Await(value=ast.Call(func=function) as call), (None | ast.Name()) as name if (
+                names.resolve(function, scope) == CONNECT and not _stands_apart(call)
+            ):
+                conn = name.id if name is not None else None
+                config: list[ast.expr | ast.keyword] = [*call.args, *call.keywords]
+                return Block(node, scope, CONNECT, call, (conn, None, None), config)
+            case ast.Call(func=function, keywords=[]) as call, _:
+                manager = (names.resolve(function, scope) or "").rpartition(".")[2]
+                return _managed(node, scope, manager, call)
+    return Block(node, scope)
+
+
+def _managed(node: ast.AsyncWith, scope: Scope, manager: str, call: ast.Call) -> Block:
+    match manager, node.items[0].optional_vars, call.args:
+        case "nats_connection", None, config:
+            return Block(node, scope, manager, call, config=config)
+        case "nats_connection", ast.Name(id=conn), config:
+            return Block(node, scope, manager, call, (conn, None, None), config)
+        case "nats_jetstream", ast.Tuple(elts=[ast.Name(id=conn), ast.Name(id=js)]), config:
+            return Block(node, scope, manager, call, (conn, js, None), config)
+        case "nats_kv_store", ast.Name(id=kv), [bucket, *config]:
+            return Block(node, scope, manager, call, (None, None, kv), config, bucket)
+    return Block(node, scope)
+
+
+def _stands_apart(call: ast.Call) -> bool:
+    """Whether an option of the call is only right for a client that has its own connection."""
+    words = [word.arg for word in call.keywords]
+    return any(word is None or word == "no_echo" or word.endswith("_cb") for word in words)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    module: Module
+    kept: Block
+    joined: Block
+    found: Sequence[Block]
+
+    def join(self) -> Join | None:
+        """The join of the two, None when it cannot be proven to serve."""
+        kept, joined = self.kept, self.joined
+        nested = kept.holds(joined.node.lineno)
+        if (kept.kind == CONNECT) != (joined.kind == CONNECT) or not self._same_config():
+            return None
+        if not nested and not self._follows():
+            return None
+        if kept.kind == CONNECT and not (self._shareable(kept) and self._shareable(joined)):
+            return None
+        if kept.kind == joined.kind and _dumps([kept.bucket]) == _dumps([joined.bucket]):
+            # A block that does not name its connection takes the other's name.
+            conn = joined.target[0] if kept.target[0] is None else None
+            return self._finish(Join(kept, joined, nested, conn), kept.target)
+        conn = kept.target[0] or joined.target[0] or self._free("conn", "nc")
+        js = kept.target[1] or joined.target[1] or self._free("js", "jetstream")
+        if conn is None or js is None:
+            return None
+        if kept.kind == JETSTREAM:
+            return self._finish(Join(kept, joined, nested), (conn, js, None))
+        if not all(_one_line(block.node) for block in (kept, joined)):
+            return None
+        return self._finish(Join(kept, joined, nested, conn, js), (conn, js, None))
+
+    def _finish(self, join: Join, target: tuple[str | None, str | None, str | None]) -> Join | None:
+        """Name what the joined block has after what the block that stays has."""
+        for own, other in zip(join.joined.target, target, strict=True):
+            if own is None:
+                continue
+            if not self._only_inside(own, join):
+                return None
+            if other is not None and own != other:
+                join.renamed[own] = other
+        return join
+
+    def _only_inside(self, name: str, join: Join) -> bool:
+        """Whether a name of the joined block means that block's connection wherever it is used."""
+        others = [block for block in self.found if block is not join.joined]
+        for mention in self.module.mentions(join.joined.scope, name):
+            line = mention.line
+            if join.joined.node.lineno <= line <= last_line(join.joined.node):
+                continue
+            elsewhere = [
+                block
+                for block in others
+                if name in block.target and block.node.lineno <= line <= last_line(block.node)
+            ]
+            # Bound by a block around, a name means another connection after this block than before it.
+            if not elsewhere or any(block.holds(join.joined.node.lineno) for block in elsewhere):
+                return False
+        return True
+
+    def _same_config(self) -> bool:
+        kept, joined = self.kept, self.joined
+        if _dumps(kept.config) != _dumps(joined.config):
+            return False
+        nodes = [node for value in kept.config for node in ast.walk(value)]
+        if not all(isinstance(node, (*_PLAIN_VALUES, ast.keyword)) for node in nodes):
+            return False
+        read = {ast.unparse(node) for node in nodes if isinstance(node, (ast.Name, ast.Attribute))}
+        return not any(
+            isinstance(node, (ast.Name, ast.Attribute))
+            and not isinstance(node.ctx, ast.Load)
+            and ast.unparse(node) in read
+            and node.lineno > kept.node.lineno
+            for node in ast.walk(kept.scope.node)
+        )
+
+    def _follows(self) -> bool:
+        """Whether the one comes after the other, with nothing in between that takes time."""
+        place = self.module.blocks.place(self.joined.node)
+        if self.kept.node not in place.block:
+            return False
+        index = place.block.index(self.kept.node)
+        between = place.block[index + 1 : place.index]
+        waits = (ast.Await, ast.AsyncFor, ast.AsyncWith, ast.Yield, ast.YieldFrom)
+        return not any(isinstance(node, waits) for stmt in between for node in ast.walk(stmt))
+
+    def _shareable(self, block: Block) -> bool:
+        """Whether nothing is asked of a client that would be another's after a join."""
+        conn = block.target[0]
+        if conn is None:
+            return True
+        module, scope = self.module, block.scope
+        derivations = Derivations(scope, module.analysis.names, module.vocabulary, module.source)
+        sharing = Sharing(conn, derivations, module.parents, module.all_mentions(scope))
+        return all(
+            sharing.connection_or_derives(mention) and not self._is_own(mention)
+            for mention in module.mentions(scope, conn)
+            if block.holds(mention.line)
+        )
+
+    def _is_own(self, mention: Mention) -> bool:
+        parent = self.module.parents[mention.node]
+        return isinstance(parent, ast.Attribute) and parent.attr in _OWN
+
+    def _free(self, *names: str) -> str | None:
+        """The first name that the function does not use."""
+        scope = self.kept.scope
+        assert isinstance(scope.node, ast.AsyncFunctionDef)
+        used = {argument.arg for argument in _arguments(scope.node.args)}
+        used.update(self.module.all_mentions(scope))
+        return next((name for name in names if name not in used), None)
+
+
+def _arguments(arguments: ast.arguments) -> Iterator[ast.arg]:
+    yield from (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)
+    yield from filter(None, (arguments.vararg, arguments.kwarg))
+
+
+def _dumps(values: Iterable[ast.AST | None]) -> list[str]:
+    return [ast.dump(value) if value is not None else "" for value in values]
+
+
+def _one_line(node: ast.AsyncWith) -> bool:
+    return last_line(node.items[0].optional_vars or node.items[0].context_expr) == node.lineno

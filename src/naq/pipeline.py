@@ -8,19 +8,18 @@ id, or a value under a key.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import nats.errors
 import orjson
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.aio.subscription import Subscription
 from nats.js.api import Header
 from nats.js.errors import APIError, NoStreamResponseError
+
+from naq.connection.inbox import Inbox
 
 PERIOD: Final = 0.25
 """Seconds between two looks at what is still unacknowledged."""
@@ -37,7 +36,7 @@ class _Pending:
     no_stream: bool = False
 
 
-class PublishPipeline:
+class PublishPipeline(Inbox):
     """Publishes to streams without a wait for each acknowledgement.
 
     Args:
@@ -47,23 +46,11 @@ class PublishPipeline:
     """
 
     def __init__(self, conn: Client, *, timeout: float = 2.0, give_up: float | None = None) -> None:
-        self._conn = conn
+        super().__init__(conn)
         self._timeout = timeout
         self._give_up = float("inf") if give_up is None else give_up
-        self._loop = asyncio.get_running_loop()
         self._pending: dict[str, _Pending] = {}
         self._count = 0
-        self._prefix = ""
-        self._subscription: Subscription | None = None
-        self._ticker: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> Self:
-        self._prefix = self._conn.new_inbox() + "."
-        self._subscription = await self._conn.subscribe(
-            self._prefix + "*", cb=self._acknowledged, pending_bytes_limit=0, pending_msgs_limit=0
-        )
-        self._ticker = self._loop.create_task(self._repeat())
-        return self
 
     async def __aexit__(
         self,
@@ -71,17 +58,13 @@ class PublishPipeline:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        assert self._ticker is not None
-        assert self._subscription is not None
-        self._ticker.cancel()
         for entry in self._pending.values():
             entry.future.cancel()
         self._pending.clear()
-        with suppress(nats.errors.Error):  # the connection may be gone, and the inbox with it
-            await self._subscription.unsubscribe()
+        await super().__aexit__(kind, error, traceback)
 
     async def publish(
-        self, subject: str, payload: bytes, headers: Mapping[str, str] | None = None
+        self, subject: str, payload: bytes, headers: dict[str, str] | None = None
     ) -> asyncio.Future[bool]:
         """Send a message and return the future of its acknowledgement.
 
@@ -97,12 +80,7 @@ class PublishPipeline:
         now = self._loop.time()
         future: asyncio.Future[bool] = self._loop.create_future()
         entry = _Pending(
-            subject,
-            payload,
-            dict(headers) if headers else None,
-            future,
-            now + self._timeout,
-            now + self._give_up,
+            subject, payload, headers, future, now + self._timeout, now + self._give_up
         )
         self._pending[key] = entry
         try:
@@ -113,14 +91,14 @@ class PublishPipeline:
         return future
 
     async def _send(self, key: str, entry: _Pending) -> None:
-        # Without a connection the message waits here for the next look at what is pending.
-        with suppress(nats.errors.OutboundBufferLimitError):
-            await self._conn.publish(
-                entry.subject, entry.payload, reply=self._prefix + key, headers=entry.headers
-            )
+        reply = f"{self._inbox}.{key}"
+        try:
+            await self._conn.publish(entry.subject, entry.payload, reply, entry.headers)
+        except nats.errors.OutboundBufferLimitError:
+            entry.resend_at = 0.0  # as soon as there is a connection again
 
-    async def _acknowledged(self, msg: Msg) -> None:
-        key = msg.subject[len(self._prefix) :]
+    def _received(self, msg: Msg) -> None:
+        key = msg.subject[len(self._inbox) + 1 :]
         entry = self._pending.get(key)
         if entry is None:
             return
@@ -137,7 +115,7 @@ class PublishPipeline:
         else:
             entry.future.set_result(not answer.get("duplicate", False))
 
-    async def _repeat(self) -> None:
+    async def _look_on(self) -> None:
         while True:
             await asyncio.sleep(PERIOD)
             now = self._loop.time()

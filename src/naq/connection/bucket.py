@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -25,7 +24,6 @@ from naq.config import Config
 from naq.connection.dial import where
 from naq.connection.leases import Lease, LeasedClient, connect
 from naq.connection.metrics import count_failure
-from naq.connection.pool import standing_connection
 from naq.connection.shared import SharedConnection
 from naq.exceptions import NaqConnectionClosedError, NaqJetStreamError, NaqTimeoutError
 
@@ -113,7 +111,7 @@ class LeasedKeyValue(Lease, KeyValue):
         self._shared = None
 
     async def __aenter__(self) -> Self:
-        shared = standing_connection(self._config) or await connect(self._config)
+        shared = await connect(self._config)
         bound = shared.buckets.get(self._bucket)
         if bound is None:
             try:
@@ -145,18 +143,12 @@ class LeasedKeyValue(Lease, KeyValue):
         """Put a value and return its revision."""
         if validate_keys and not _is_key_valid(key):
             raise InvalidKeyError(key)
-        js = self._js
         try:
-            # What JetStreamContext.publish does, of whose answer the revision alone is wanted.
-            answer = await js._nc.request(f"{self._pre}{key}", value, timeout=js._timeout)
-        except nats.errors.NoRespondersError as error:
+            ack = await self._js.publish(f"{self._pre}{key}", value)
+        except NoStreamResponseError as error:
             await self._say_if_gone(error)
-            raise NoStreamResponseError from error
-        said = json.loads(answer.data)
-        if "error" in said:
-            APIError.from_error(said["error"])
-        revision: int = said["seq"]
-        return revision
+            raise
+        return ack.seq
 
     async def _checked(self, operation: Awaitable[T]) -> T:
         try:

@@ -1,16 +1,27 @@
-"""nats-py's client, mended where a shared connection can't bear its ways."""
+"""nats-py's client, mended where a shared connection can't bear its ways, or its prices."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 from itertools import count
-from typing import Any
+from typing import Any, Final
 
 import nats.errors
 from nats.aio.client import DEFAULT_PENDING_SIZE, Client
 from nats.aio.msg import Msg
 
+from naq.connection.inbox import open_inbox
+
 _tokens = map(str, count())
+
+# What can be written as it is: ASCII without a space.
+_SUBJECT: Final = re.compile(r"[!-~]+")
+_HEADER_NAME: Final = re.compile(r"[!-9;-~]+")
+_HEADER_VALUE: Final = re.compile(r"[!-~]+")
+
+_ENOUGH_UNDER_WAY: Final = 65536
+"""Bytes in asyncio's write buffer above which the flusher, which waits for room, has to write."""
 
 
 def _expire(answer: asyncio.Future[Msg]) -> None:
@@ -22,6 +33,8 @@ class NaqClient(Client):
     """A client that fails at once in an outage, survives a cancelled flush, and can be dropped."""
 
     tls_required = False
+    _reply_prefix = ""
+    _write_is_due = False
 
     def _connect_command(self) -> bytes:
         # nats-py leaves the choice of TLS to the server, and sends credentials either way.
@@ -69,22 +82,117 @@ class NaqClient(Client):
         # random name does, and a timer is enough of a timeout.
         if self.is_draining_pubs:
             raise nats.errors.ConnectionDrainingError
-        if not self._resp_sub_prefix:
+        if not self._reply_prefix:
             await self._init_request_sub()
-        assert self._resp_sub_prefix
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Msg] = loop.create_future()
         token = next(_tokens)
         self._resp_map[token] = answer
         timer = None if timeout is None else loop.call_later(timeout, _expire, answer)
         try:
-            reply = self._resp_sub_prefix.decode() + token
-            await self.publish(subject, payload, reply=reply, headers=headers)
+            reply = self._reply_prefix + token
+            if not self._put(subject, payload, reply, headers):
+                await super().publish(subject, payload, reply, headers)
+            elif len(self._resp_map) > 1 or self._write_is_due:
+                self._write_soon()
+            else:
+                self._write()  # there is nothing to wait for
             return await answer
         finally:
             if timer is not None:
                 timer.cancel()
             self._resp_map.pop(token, None)
+
+    async def _init_request_sub(self) -> None:
+        self._resp_map: dict[str, asyncio.Future[Msg]] = {}
+        inbox, _ = await open_inbox(self, self._answered)
+        self._reply_prefix = f"{inbox}."
+
+    def _answered(self, msg: Msg) -> None:
+        answer = self._resp_map.get(msg.subject[len(self._reply_prefix) :])
+        if answer is not None and not answer.done():
+            answer.set_result(msg)
+
+    async def publish(
+        self,
+        subject: str,
+        payload: bytes = b"",
+        reply: str = "",
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        """Publish a message."""
+        if self._put(subject, payload, reply, headers):
+            self._write_soon()
+        else:
+            await super().publish(subject, payload, reply, headers)
+
+    def _put(
+        self, subject: str, payload: bytes, reply: str, headers: dict[str, str] | None
+    ) -> bool:
+        """Put a message among those to be written, or leave to nats-py what needs a closer look."""
+        size = len(payload)
+        if (
+            self._status != Client.CONNECTED
+            or self.is_closed
+            or size > self._max_payload
+            or self._pending_data_size + size > self._max_pending_size
+            or not _SUBJECT.fullmatch(subject)
+            or (reply and not _SUBJECT.fullmatch(reply))
+        ):
+            return False
+        if headers is None:
+            command = f"PUB {subject} {reply} {size}\r\n".encode() + payload + b"\r\n"
+        else:
+            head = "NATS/1.0\r\n"
+            for name, value in headers.items():
+                if not (_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value)):
+                    return False
+                head += name + ": " + value + "\r\n"  # nats-py's names are of an enumeration
+            length = len(head) + 2
+            command = (
+                f"HPUB {subject} {reply} {length} {length + size}\r\n{head}\r\n".encode()
+                + payload
+                + b"\r\n"
+            )
+        self._pending.append(command)
+        self._pending_data_size += len(command)
+        self.stats["out_msgs"] += 1
+        self.stats["out_bytes"] += size
+        return True
+
+    async def _flush_pending(self, force_flush: bool = False) -> Any:
+        if force_flush or self._status != Client.CONNECTED:
+            return await super()._flush_pending(force_flush)
+        self._write_soon()
+        return None
+
+    def _write_soon(self) -> None:
+        """Write in the next turn of the loop, together with what else is published until then.
+
+        nats-py wakes a task for that, with a future for each time.
+        """
+        if not self._write_is_due:
+            self._write_is_due = True
+            asyncio.get_running_loop().call_soon(self._write)
+
+    def _write(self) -> None:
+        self._write_is_due = False
+        if not self._pending or self._status != Client.CONNECTED:
+            return
+        assert self._transport
+        assert self._flush_queue
+        writer = getattr(self._transport, "_io_writer", None)
+        if (
+            writer is not None
+            and not writer.transport.is_closing()
+            and writer.transport.get_write_buffer_size() < _ENOUGH_UNDER_WAY
+        ):
+            pending, self._pending = self._pending, []
+            self._pending_data_size = 0
+            self._transport.writelines(pending)
+        elif self._flush_queue.empty():
+            # nats-py's flusher waits for room, and deals with a connection that is lost.
+            self._flush_queue.put_nowait(asyncio.get_running_loop().create_future())
 
     def abandon(self) -> None:
         """End everything at once, saying nothing to the server. Idempotent.

@@ -25,8 +25,9 @@ from nats.js import JetStreamContext
 
 from naq.config import Config
 from naq.connection.client import NaqClient
+from naq.connection.jetstream import NaqJetStream
 from naq.connection.metrics import count_failure, in_monitored_call
-from naq.connection.pool import shared_connection, standing_connection
+from naq.connection.pool import shared_connection
 from naq.connection.shared import SharedConnection
 
 
@@ -102,7 +103,7 @@ class LeasedClient(Lease, NaqClient):
 
     async def __aenter__(self) -> Self:
         if self._shared is None and not self._ended:
-            shared = standing_connection(self._config) or await connect(self._config)
+            shared = await connect(self._config)
             self._begin(shared)
             self.__dict__ = shared.client.__dict__
         return self
@@ -203,16 +204,16 @@ class LeasedClient(Lease, NaqClient):
         await self.close()
 
 
-class LeasedJetStream(JetStreamContext):
+class LeasedJetStream(NaqJetStream):
     """One lease's view of the JetStream context of a shared client."""
 
     __slots__ = ("_nc", "_shared")
 
     _nc: LeasedClient
-    _shared: JetStreamContext
+    _shared: NaqJetStream
 
     @classmethod
-    def of(cls, shared: JetStreamContext, client: LeasedClient) -> LeasedJetStream:
+    def of(cls, shared: NaqJetStream, client: LeasedClient) -> LeasedJetStream:
         """Return a new view of a JetStream context that works on a leased client."""
         view = cls.__new__(cls)
         view.__dict__ = shared.__dict__

@@ -7,12 +7,12 @@ import logging
 from collections.abc import Callable
 
 import nats.errors
-from nats.js import JetStreamContext
 from nats.js.kv import KeyValue
 
 from naq.config import Config
 from naq.connection.client import NaqClient
 from naq.connection.dial import dial, where
+from naq.connection.jetstream import NaqJetStream
 from naq.connection.metrics import Uses
 from naq.exceptions import NaqTimeoutError
 
@@ -29,7 +29,7 @@ class SharedConnection:
     """
 
     client: NaqClient
-    jetstream: JetStreamContext
+    jetstream: NaqJetStream
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class SharedConnection:
         self.client = await dial(
             self.config, disconnected_cb=self._disconnected, reconnected_cb=self._reconnected
         )
-        self.jetstream = JetStreamContext(self.client, timeout=self.config.request_timeout)
+        self.jetstream = NaqJetStream(self.client, timeout=self.config.request_timeout)
         self._connected.set()
         logger.debug("connected to the %s", where(self.config))
 

@@ -11,14 +11,14 @@ import asyncio
 import json
 from collections.abc import Callable
 from contextlib import suppress
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import nats.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.aio.subscription import Subscription
 from nats.js.api import Header
+
+from naq.connection.inbox import Inbox
 
 EXPIRES: Final = 30.0
 """Seconds for which a request for messages stands at the server."""
@@ -27,8 +27,10 @@ HEARTBEAT: Final = 5.0
 """Seconds after which the server says that a request still stands."""
 
 
-class Puller:
+class Puller(Inbox):
     """A standing request for the messages of a consumer.
+
+    At the end the inbox goes, and without interest in it the server drops the request.
 
     Args:
         conn: the connection, for as long as the puller is entered.
@@ -46,37 +48,17 @@ class Puller:
         deliver: Callable[[Msg], None],
         room: Callable[[], int],
     ) -> None:
-        self._conn = conn
+        super().__init__(conn)
         self.consumer = consumer
         self._request = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
         self._deliver = deliver
         self._room = room
-        self._loop = asyncio.get_running_loop()
         self._asked = 0
         self._turn = 0
-        self._inbox = ""
         self._heard_at = 0.0
-        self._subscription: Subscription | None = None
+        self._none_stands = asyncio.Event()
+        self._none_stands.set()
         self.consumer_lost = False
-
-    async def __aenter__(self) -> Self:
-        self._inbox = self._conn.new_inbox()
-        self._subscription = await self._conn.subscribe(
-            self._inbox + ".*", cb=self._received, pending_bytes_limit=0, pending_msgs_limit=0
-        )
-        await self.ask()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        assert self._subscription is not None
-        # Without interest in the inbox the server drops the standing requests.
-        with suppress(nats.errors.Error):
-            await self._subscription.unsubscribe()
 
     async def ask(self) -> None:
         """Ask for as many messages as there is room for, unless enough are under way."""
@@ -114,20 +96,27 @@ class Puller:
         self.consumer_lost = False
         await self.ask()
 
-    async def _received(self, msg: Msg) -> None:
+    async def _look_on(self) -> None:
+        while True:
+            await self._none_stands.wait()
+            self._none_stands.clear()
+            with suppress(nats.errors.Error):  # without a connection `look_after` asks later
+                await self.ask()
+
+    def _received(self, msg: Msg) -> None:
         self._heard_at = self._loop.time()
         status = msg.headers.get(Header.STATUS) if msg.headers and not msg.data else None
         if status is None:
             if self._asked:
                 self._asked -= 1
             self._deliver(msg)
-        elif status == "100":
-            return
-        elif msg.subject.endswith(f".{self._turn}"):
+            if not self._asked:
+                self._none_stands.set()
+        elif status != "100" and msg.subject.endswith(f".{self._turn}"):
             # A request has ended: expired (408), or its consumer or server is in trouble.
             left = (msg.headers or {}).get("Nats-Pending-Messages")
             self._asked = max(self._asked - int(left), 0) if left else 0
-            if status != "408":
-                self.consumer_lost = True
-                return  # asked again by `look_after`
-        await self.ask()
+            if status == "408":
+                self._none_stands.set()
+            else:
+                self.consumer_lost = True  # asked again by `look_after`

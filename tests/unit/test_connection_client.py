@@ -1,0 +1,100 @@
+"""The client's own way to publish: what it writes, and what it leaves to nats-py."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable
+
+import nats.errors
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from nats.aio.client import DEFAULT_PENDING_SIZE, Client
+from nats.js.api import Header
+
+from naq.config import Config
+from naq.connection import close_all_connections, nats_connection
+from naq.connection.client import NaqClient
+from naq.server import NatsServer
+
+subjects = st.text(alphabet="ab.*>é \r\n\x7f", max_size=5)
+names = st.text(alphabet="aB-: \té\r\n", max_size=4) | st.sampled_from(Header)
+headers = st.none() | st.dictionaries(names, st.text(alphabet="ab: \té\r\n", max_size=4))
+
+
+def without_a_socket(client: Client) -> Client:
+    """Have a client keep what it would write."""
+    client._status = Client.CONNECTED
+    client._max_payload = 6
+    client._max_pending_size = 1_000_000
+    return client
+
+
+@given(subjects, st.binary(max_size=8), subjects, headers)
+def test_what_it_writes_is_what_nats_py_writes(
+    subject: str, payload: bytes, reply: str, headers: dict[str, str] | None
+) -> None:
+    theirs, ours = without_a_socket(Client()), without_a_socket(NaqClient())
+    try:
+        asyncio.run(theirs.publish(subject, payload, reply, headers))
+        refused = False
+    except (nats.errors.Error, UnicodeError):
+        refused = True
+    written = isinstance(ours, NaqClient) and ours._put(subject, payload, reply, headers)
+    assert not (refused and written)
+    if written:
+        assert ours._pending == theirs._pending
+        assert ours._pending_data_size == theirs._pending_data_size
+        assert ours.stats == theirs.stats
+
+
+def test_the_usual_message_is_not_left_to_nats_py() -> None:
+    client = without_a_socket(NaqClient())
+    assert isinstance(client, NaqClient)
+    assert client._put("naq.jobs.default.a=2Eb", b"data", "_INBOX.a.1", {"Nats-Msg-Id": "a.b"})
+    assert client._put("$KV.bucket.key", b"", "", None)
+
+
+async def test_a_server_that_reads_nothing_holds_publishers_up_and_loses_nothing(
+    nats_server: NatsServer,
+) -> None:
+    count, size = 400, 64_000
+    async with nats_connection(Config(servers=(nats_server.url,))) as conn:
+        subscription = await conn.subscribe("load", pending_bytes_limit=0)
+        await conn.flush()
+        os.kill(nats_server.pid, signal.SIGSTOP)
+
+        async def publish() -> None:
+            for number in range(count):
+                await conn.publish("load", b"%d" % number + b" " * size)
+
+        try:
+            publishing = asyncio.create_task(publish())
+            await asyncio.sleep(0.5)
+            assert not publishing.done()
+            assert conn.pending_data_size < DEFAULT_PENDING_SIZE + 2 * size
+        finally:
+            os.kill(nats_server.pid, signal.SIGCONT)
+        await publishing
+        numbers = [int((await subscription.next_msg(timeout=10)).data) for _ in range(count)]
+    assert numbers == list(range(count))
+    await close_all_connections()
+
+
+async def test_an_outage_with_a_write_due_ends_the_same_way(
+    nats_server: NatsServer, eventually: Callable[[Callable[[], bool]], Awaitable[None]]
+) -> None:
+    async with nats_connection(nats_server.url) as conn:
+        await conn.publish("nobody", b"listens")
+        nats_server.kill()
+        await eventually(lambda: not conn.is_connected)
+        with pytest.raises(nats.errors.OutboundBufferLimitError):
+            await conn.publish("nobody", b"listens")
+        nats_server.start()
+        await eventually(lambda: conn.is_connected)
+        answers = await conn.subscribe("echo")
+        await conn.publish("echo", b"back")
+        assert (await answers.next_msg(timeout=5)).data == b"back"
+    await close_all_connections()

@@ -324,13 +324,11 @@ def lookup_chain(scope: Scope) -> Iterator[Scope]:
 
 def dotted(expression: ast.AST | None) -> str | None:
     """The text of a name or a chain of attributes on a name, ``self.nc``; else None."""
-    trail: list[str] = []
-    while isinstance(expression, ast.Attribute):
-        trail.append(expression.attr)
+    text = ""
+    while expression.__class__ is ast.Attribute:
+        text = f".{expression.attr}{text}"
         expression = expression.value
-    if not isinstance(expression, ast.Name):
-        return None
-    return ".".join([expression.id, *reversed(trail)])
+    return expression.id + text if expression.__class__ is ast.Name else None
 
 
 def defaults_of(arguments: ast.arguments) -> Iterator[tuple[ast.arg, ast.expr | None]]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
 
 import nats.errors
+from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.errors import BadRequestError, BucketNotFoundError
 from nats.js.kv import KeyValue
@@ -178,3 +180,20 @@ async def watching(
 def stored_at(entry: KeyValue.Entry) -> datetime:
     """Return when the server stored an entry that came by a watch."""
     return cast(datetime, entry.created)  # nats-py's annotation says int
+
+
+async def server_time(conn: Client, bucket: str) -> datetime:
+    """Return the time by the clock that a bucket's entries are stored by, which is the server's.
+
+    A server before 2.10 does not tell: then it is the time by this machine's clock.
+
+    Args:
+        conn: a connection.
+        bucket: the bucket.
+
+    Raises:
+        nats.errors.Error: the server does not answer.
+    """
+    answer = await conn.request(f"$JS.API.STREAM.INFO.KV_{bucket}", timeout=5)
+    told = json.loads(answer.data).get("ts")
+    return datetime.now(UTC) if told is None else datetime.fromisoformat(told)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from nats.aio.client import Client
@@ -13,7 +13,7 @@ from nats.js import JetStreamContext
 from nats.js.errors import KeyNotFoundError
 from nats.js.kv import KeyValue
 
-from naq.buckets import JOB_RESULTS, entries, in_bucket, stored_at
+from naq.buckets import JOB_RESULTS, entries, in_bucket, server_time, stored_at
 from naq.config import Config, as_config
 from naq.connection import nats_connection, nats_jetstream, nats_kv_store
 from naq.exceptions import JobFailedError, ResultTimeoutError
@@ -159,9 +159,9 @@ class Results:
         Args:
             max_age_hours: the age in hours up to which a result stays.
         """
-        limit = datetime.now(UTC) - timedelta(hours=max_age_hours)
-        async with nats_jetstream(self.config) as (_, js):
+        async with nats_jetstream(self.config) as (conn, js):
             stored = await entries(await js.key_value(JOB_RESULTS), meta_only=True)
+            limit = await server_time(conn, JOB_RESULTS) - timedelta(hours=max_age_hours)
             return await _remove_up_to(
                 js, [entry for entry in stored.values() if stored_at(entry) < limit]
             )

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime, timedelta, tzinfo
+from typing import Self
 
 import pytest
 
 from naq.buckets import BUCKETS, JOB_RESULTS, ensure_buckets, entries, watching
 from naq.config import Config
 from naq.connection import nats_jetstream, nats_kv_store
+from naq.models import WORKER_STATUS
 from naq.results import Results
 from naq.server import NatsServer
+from naq.worker.status import WorkerStatusManager
 
 
 async def test_buckets_are_made_once(nats_server: NatsServer) -> None:
@@ -26,6 +30,25 @@ async def test_a_bucket_that_was_made_otherwise_is_left_as_it_is(nats_server: Na
         await ensure_buckets(nats_server.url)
         status = await (await js.key_value(JOB_RESULTS)).status()
         assert (status.ttl, status.history) == (60, 5)
+
+
+class _Ahead(datetime):
+    """The clock of a machine that is an hour ahead of the server."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> Self:
+        return super().now(tz) + timedelta(hours=1)
+
+
+async def test_a_clock_that_is_wrong_makes_nothing_old(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("naq.buckets", "naq.results", "naq.worker.status"):
+        monkeypatch.setattr(f"{module}.datetime", _Ahead)
+    await WorkerStatusManager(config).update_worker_status("w1", WORKER_STATUS.IDLE)
+    await Results(config).store_result("j1", 1)
+    assert [w.stale for w in await WorkerStatusManager(config).list_workers()] == [False]
+    assert await Results(config).cleanup_old_results(max_age_hours=0.5) == 0
 
 
 @pytest.fixture

@@ -10,13 +10,13 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from nats.js.errors import KeyNotFoundError
 
 from naq import buckets
-from naq.buckets import entries, stored_at
+from naq.buckets import entries, server_time, stored_at
 from naq.config import Config, as_config
 from naq.connection import nats_jetstream, nats_kv_store
 from naq.exceptions import SerializationError
@@ -110,9 +110,9 @@ class WorkerStatusManager:
                 configuration's ``worker_stale_after`` when None.
         """
         patience = self.config.worker_stale_after if stale_after is None else stale_after
-        limit = datetime.now(UTC) - timedelta(seconds=patience)
-        async with nats_jetstream(self.config) as (_, js):
+        async with nats_jetstream(self.config) as (conn, js):
             stored = await entries(await js.key_value(buckets.WORKER_STATUS))
+            now = await server_time(conn, buckets.WORKER_STATUS)
             told = await entries(await js.key_value(buckets.WORKER_DETAILS))
         workers = []
         for worker_id in sorted(stored):
@@ -123,7 +123,7 @@ class WorkerStatusManager:
                     worker_id,
                     _status(stored[worker_id].value),
                     last_seen=last_seen,
-                    stale=last_seen < limit,
+                    stale=(now - last_seen).total_seconds() > patience,
                     details=json.loads(details or b"{}"),
                 )
             )

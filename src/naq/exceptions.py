@@ -112,3 +112,25 @@ class JobBlockedError(JobError):
 
 class JobCrashedError(JobError):
     """The process that ran the job died of it."""
+
+
+def told(error: BaseException) -> str:
+    """Return an exception in words for a person, where nats-py's own text says little.
+
+    Args:
+        error: any exception; one of naq's own is its message.
+    """
+    if isinstance(error, NaqError):
+        return str(error)
+    if isinstance(error, nats.js.errors.APIError) and error.description:
+        return f"the server refuses: {error.description}"
+    if isinstance(error, nats.js.errors.InvalidKeyError):
+        return "an id has letters, digits and -/_=. only, with no dot at an end"
+    if isinstance(error, nats.js.errors.NoStreamResponseError):
+        return "no stream answers: JetStream is out of order, or a stream is missing"
+    if isinstance(error, TimeoutError):
+        return "the server does not answer in time"
+    if isinstance(error, nats.errors.OutboundBufferLimitError):
+        return "the connection to the server is lost"
+    said = str(error).removeprefix("nats: ").strip("'")
+    return said or type(error).__name__

@@ -14,14 +14,26 @@ JOB_STREAM: Final = "naq_jobs"
 JOB_SUBJECTS: Final = "naq.jobs"
 DEFAULT_QUEUE: Final = "default"
 
+LONGEST_KEY: Final = 500
+LONGEST_TOKEN: Final = 250
+"""Characters: a server takes a consumer's name of 255, and a line of 4096 with all its subjects."""
+
 _KEY = re.compile(r"[-/_=A-Za-z0-9]+(\.[-/_=A-Za-z0-9]+)*")
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+")
 _QUOTED = re.compile(r"=([0-9A-F]{2})")
 
 
 def is_key(text: str) -> bool:
-    """Whether a bucket takes the text as a key."""
-    return _KEY.fullmatch(text) is not None
+    """Whether a bucket takes the text as a key, and subjects have room for it."""
+    return len(text) <= LONGEST_KEY and _KEY.fullmatch(text) is not None
+
+
+def is_queue_name(text: str) -> bool:
+    """Whether a queue may have the text as its name: any that is not empty, nor far too long."""
+    try:
+        return len(token(text)) <= LONGEST_TOKEN
+    except ValueError:  # empty, or half a character, which UTF-8 can't write
+        return False
 
 
 def token(name: str) -> str:

@@ -145,8 +145,10 @@ class NatsServer:
                     continue  # half written
                 return
             time.sleep(0.002)
-        tail = self.log.read_text(encoding="utf-8", errors="replace")[-2000:]
-        raise ServerStartError(f"nats-server did not start; its log ends with:\n{tail}")
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        last = next((line for line in reversed(lines) if "[FTL]" in line or "[ERR]" in line), "")
+        said = last.partition("] ")[2].partition("] ")[2] or (lines[-1] if lines else "no word")
+        raise ServerStartError(f"nats-server did not start: {said}")
 
     def _end(self, number: signal.Signals) -> None:
         if self._process is None:

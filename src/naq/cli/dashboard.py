@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
+from contextlib import suppress
 from typing import Annotated
 
 import typer
 
-from naq.cli.output import Url, config_of, fail, say
+from naq.cli.output import AsJson, Url, as_json, config_of, fail, say
+from naq.exceptions import NaqError
 
 
 def dashboard(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", "-p", help="Port.")] = 8222,
+    port: Annotated[
+        int, typer.Option("--port", "-p", min=0, max=65535, help="Port; 0 for a free one.")
+    ] = 8222,
     token: Annotated[
         str | None,
         typer.Option(envvar="NAQ_DASHBOARD_TOKEN", help="What a browser has to bring, as ?token=."),
     ] = None,
     url: Url = None,
+    json_: AsJson = False,
 ) -> None:
     """Show queues, workers, schedules and failed jobs in a browser."""
     if not is_loopback(host) and not token:
@@ -28,13 +34,24 @@ def dashboard(
         from naq.dashboard.app import create_app
     except ModuleNotFoundError as error:
         fail(f"the dashboard needs {error.name}: pip install 'naq[dashboard]'")
-        return
     # A name that another page made point here is not one of these.
     hosts = frozenset({"localhost", "127.0.0.1", "::1", host}) if is_loopback(host) else frozenset()
-    app = create_app(config_of(url), token=token, hosts=hosts)
-    shown = f"[{host}]" if ":" in host else host
-    say(f"Dashboard at http://{shown}:{port}/. Ctrl-C ends it.")
-    uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False)
+    try:
+        app = create_app(config_of(url), token=token, hosts=hosts)
+        listening = socket.create_server(
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET
+        )
+    except NaqError as error:
+        fail(str(error))
+    except OSError as error:
+        fail(f"cannot listen on {host}, port {port}: {error.strerror}")
+    with listening:
+        shown = f"[{host}]" if ":" in host else host
+        address = f"http://{shown}:{listening.getsockname()[1]}/"
+        as_json({"url": address}) if json_ else say(f"Dashboard at {address}. Ctrl-C ends it.")
+        config = uvicorn.Config(app, log_level="warning", access_log=False)
+        with suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run(sockets=[listening])
 
 
 def is_loopback(host: str) -> bool:

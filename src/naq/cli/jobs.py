@@ -137,13 +137,16 @@ async def job_status(job_id: JobId, url: Url = None, json_: AsJson = False) -> N
 @command
 async def job_result(
     job_id: JobId,
-    timeout: Annotated[float, typer.Option(help="Seconds to wait for it.")] = 0.0,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for it, however long.")] = False,
+    timeout: Annotated[float, typer.Option(min=0, help="Seconds to wait for it.")] = 0.0,
     url: Url = None,
     json_: AsJson = False,
 ) -> None:
     """Print the result of a job. It is unpickled here, unless its job was JSON."""
     await ensure_buckets(config_of(url), (JOB_RESULTS,))
-    value = await Results(config_of(url)).fetch_job_result(job_id, timeout=timeout)
+    value = await Results(config_of(url)).fetch_job_result(
+        job_id, timeout=None if wait and not timeout else timeout
+    )
     as_json({"job_id": job_id, "result": value}) if json_ else say(repr(value))
 
 
@@ -242,7 +245,8 @@ async def schedule_add(
     if cron is None and every is None:
         if first is None:
             fail("give --cron, --every or --at")
-            return
+        if repeat is not None:
+            fail("--repeat needs --cron or --every")
         await where.enqueue_at(first, made)
     else:
         await where.schedule(

@@ -1,24 +1,35 @@
-"""What the command line prints: tables for people, JSON for programs, errors in one line."""
+"""What the command line prints: tables for people, JSON for programs, errors in one line.
+
+Exit codes: 0 when all went well; 1 when the answer is no (a job has failed, there is no such
+schedule, a setting is bad); 2 when the command line itself can't be understood; 3 when there is
+no server, or it does not answer; 130 after Ctrl-C.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import functools
 import json
+import logging
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, ParamSpec, TypeVar
+from typing import Annotated, Any, Final, NoReturn, ParamSpec, TypeVar
 
 import nats.errors
 import nats.js.errors
 import typer
 from rich.console import Console
+from rich.logging import RichHandler
 from rich.markup import escape
 from rich.table import Table
 
-from naq.config import Config, get_config
-from naq.exceptions import NaqError
+from naq.config import Config, as_config, get_config
+from naq.connection.dial import where
+from naq.exceptions import NaqConnectionError, NaqError, told
+
+REFUSED: Final = 1
+NO_SERVER: Final = 3
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -49,22 +60,52 @@ def command(function: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, Non
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             asyncio.run(function(*args, **kwargs))
-        except NaqError as error:
-            fail(str(error))
-        except nats.js.errors.APIError as error:
-            fail(f"the server refuses: {error.description}")
+        except NaqConnectionError as error:
+            fail(str(error), NO_SERVER)
+        except (NaqError, nats.js.errors.Error) as error:
+            fail(told(error))
         except (nats.errors.Error, TimeoutError) as error:
-            fail(f"the server does not answer: {type(error).__name__}")
+            url: Any = kwargs.get("url")
+            fail(f"{where(as_config(url))}: {told(error)}", NO_SERVER)
         except KeyboardInterrupt:
             raise typer.Exit(130) from None
 
     return run
 
 
-def fail(message: str) -> None:
-    """Say what went wrong on standard error, and end with exit code 1."""
+def fail(message: str, code: int = REFUSED) -> NoReturn:
+    """Say what went wrong on standard error, and end with an exit code."""
     errors.print(f"[red]naq:[/red] {escape(message)}", soft_wrap=True, highlight=False)
-    raise typer.Exit(1)
+    raise typer.Exit(code)
+
+
+class _JsonFormatter(logging.Formatter):
+    """Writes each record as JSON on one line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        said = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            said["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(said, ensure_ascii=False)
+
+
+def log(*, verbose: bool, json_: bool) -> None:
+    """Log to standard error: for people, as JSON, or, where no terminal is, as plain lines."""
+    handler: logging.Handler = logging.StreamHandler()
+    if json_:
+        handler.setFormatter(_JsonFormatter())
+    elif errors.is_terminal:
+        handler = RichHandler(console=errors, show_path=False, markup=False)
+        handler.setFormatter(logging.Formatter("%(message)s"))
+    else:
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, handlers=[handler])
+    logging.getLogger("asyncio").setLevel(logging.INFO)
 
 
 def as_json(value: Any) -> None:

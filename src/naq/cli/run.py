@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.logging import RichHandler
 
 from naq.buckets import WORKER_DETAILS, WORKER_STATUS, ensure_buckets
 from naq.cli.output import (
@@ -26,8 +25,8 @@ from naq.cli.output import (
     command,
     config_of,
     console,
-    errors,
     fail,
+    log,
     say,
     table,
 )
@@ -40,18 +39,14 @@ from naq.streams import ACK_WAIT
 from naq.worker.core import Worker
 from naq.worker.status import WorkerStatusManager
 
+MAX_SPAN = 100 * 365 * 86400.0
+"""Seconds: what lies further back than that is before the first event anyway."""
+
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")]
-
-
-def _log(verbose: bool) -> None:
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.INFO,
-        format="%(message)s",
-        handlers=[RichHandler(console=errors, show_path=False, markup=False)],
-    )
-    logging.getLogger("asyncio").setLevel(logging.INFO)
+JsonLog = Annotated[bool, typer.Option("--json", help="Log JSON, one object a line.")]
+Port = typer.Option("--port", "-p", min=0, max=65535, help="Port; 0 for a free one.")
 
 
 def _bytes(text: str | None) -> int | None:
@@ -89,9 +84,10 @@ def worker(
     events: Annotated[bool, typer.Option(help="Publish events.")] = True,
     url: Url = None,
     verbose: Verbose = False,
+    json_: JsonLog = False,
 ) -> None:
     """Run jobs until SIGTERM or SIGINT; a second signal does not wait for those that run."""
-    _log(verbose)
+    log(verbose=verbose, json_=json_)
     if not sys.flags.safe_path and "" not in sys.path:
         # As `python -m` does: the jobs' modules are those of the folder that one stands in.
         sys.path.insert(0, str(Path.cwd()))
@@ -130,12 +126,12 @@ def _leave_stuck_threads(made: Worker) -> None:
         os._exit(0)
 
 
-def scheduler(url: Url = None, verbose: Verbose = False) -> None:
+def scheduler(url: Url = None, verbose: Verbose = False, json_: JsonLog = False) -> None:
     """Put scheduled jobs into their queues when they are due, until SIGTERM or SIGINT.
 
     Several may run: one of them leads, and the others take over when it is gone.
     """
-    _log(verbose)
+    log(verbose=verbose, json_=json_)
 
     @command
     async def run() -> None:
@@ -150,7 +146,7 @@ def scheduler(url: Url = None, verbose: Verbose = False) -> None:
 
 
 def server(
-    port: Annotated[int, typer.Option("--port", "-p", help="Port; 0 for a free one.")] = 4222,
+    port: Annotated[int, Port] = 4222,
     store: Annotated[
         Path | None, typer.Option(help="Folder for what is stored. By default it is temporary.")
     ] = None,
@@ -172,6 +168,8 @@ def server(
                 kept.stop()
     except (ServerNotFoundError, ServerStartError) as error:
         fail(str(error))
+    except OSError as error:
+        fail(f"{error.filename or store}: {error.strerror}")
 
 
 def _serve(running: NatsServer, json_: bool) -> None:
@@ -222,7 +220,7 @@ async def workers(
 events = typer.Typer(no_args_is_help=True, help="Events: watch, history, stats.")
 
 Pattern = Annotated[str, typer.Argument(help="Types, with NATS's wildcards: job.* or job.failed.")]
-Span = Annotated[float, typer.Option("--since", help="Seconds into the past.")]
+Span = Annotated[float, typer.Option("--since", min=1e-6, help="Seconds into the past.")]
 
 
 @events.command("watch")
@@ -238,12 +236,14 @@ async def events_watch(pattern: Pattern = ">", url: Url = None, json_: AsJson = 
 async def events_history(
     pattern: Pattern = ">",
     since: Span = 3600.0,
-    limit: Annotated[int, typer.Option("--limit", "-n", help="How many of the latest.")] = 100,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=0, help="How many of the latest.")
+    ] = 100,
     url: Url = None,
     json_: AsJson = False,
 ) -> None:
     """Print past events, the oldest first."""
-    start = datetime.now(UTC) - timedelta(seconds=since)
+    start = datetime.now(UTC) - timedelta(seconds=min(since, MAX_SPAN))
     for event in await EventManager(config_of(url)).history(pattern, since=start, limit=limit):
         _show(event, json_)
 

@@ -16,16 +16,15 @@ from nats.js.errors import (
     InvalidKeyError,
     KeyNotFoundError,
     NoStreamResponseError,
-    ServiceUnavailableError,
 )
 from nats.js.kv import KeyValue, _is_key_valid
 
 from naq.config import Config
 from naq.connection.dial import where
-from naq.connection.leases import Lease, LeasedClient, connect
+from naq.connection.leases import Lease, LeasedClient, connect, jetstream_explained
 from naq.connection.metrics import count_failure
 from naq.connection.shared import SharedConnection
-from naq.exceptions import NaqConnectionClosedError, NaqJetStreamError, NaqTimeoutError
+from naq.exceptions import NaqConnectionClosedError, NaqTimeoutError
 
 _STREAM_NOT_FOUND = 10059
 """nats-server's error code."""
@@ -74,13 +73,11 @@ async def bind_once(shared: SharedConnection, bucket: str) -> KeyValue:
 @contextmanager
 def _explained(bucket: str, config: Config) -> Iterator[None]:
     try:
-        yield
+        with jetstream_explained(config):
+            yield
     except BucketNotFoundError as error:
         error.description = f"there is no bucket {bucket!r}"
         raise
-    except ServiceUnavailableError as error:
-        reason = error.description or "it is not switched on"
-        raise NaqJetStreamError(f"no JetStream on the {where(config)}: {reason}") from error
     except TimeoutError as error:
         raise NaqTimeoutError(
             f"JetStream on the {where(config)} did not answer within {config.connect_timeout:g} s"

@@ -6,6 +6,7 @@ import asyncio
 import importlib.util
 import logging
 import math
+import os
 import random
 import socket
 import ssl
@@ -201,7 +202,9 @@ def _explain(error: Exception, server: str, config: Config) -> NaqConnectionErro
     if isinstance(error, socket.gaierror):
         return NaqNoServersError(f"no {place}: the host's name is unknown")
     if isinstance(error, OSError):
-        return NaqNoServersError(f"no {place}: {error.strerror or error}")
+        # asyncio's own text names the address once more, in Python's words.
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        return NaqNoServersError(f"no {place}: {reason}")
     said = str(error).removeprefix("nats: ").strip("'")
     if "authorization violation" in said.lower():
         return NaqAuthorizationError(f"the {place} refuses these credentials")

@@ -7,8 +7,8 @@ dictionary. What belongs to the lease alone lives in slots.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from time import perf_counter
 from types import TracebackType
 from typing import Any, Self
@@ -21,14 +21,17 @@ from nats.aio.subscription import (
     DEFAULT_SUB_PENDING_MSGS_LIMIT,
     Subscription,
 )
-from nats.js import JetStreamContext
+from nats.js import JetStreamContext, JetStreamManager
+from nats.js.errors import ServiceUnavailableError
 
 from naq.config import Config
 from naq.connection.client import NaqClient
+from naq.connection.dial import where
 from naq.connection.jetstream import NaqJetStream
 from naq.connection.metrics import count_failure, in_monitored_call
 from naq.connection.pool import shared_connection
 from naq.connection.shared import SharedConnection
+from naq.exceptions import NaqJetStreamError
 
 
 async def connect(config: Config) -> SharedConnection:
@@ -204,6 +207,24 @@ class LeasedClient(Lease, NaqClient):
         await self.close()
 
 
+@contextmanager
+def jetstream_explained(config: Config) -> Iterator[None]:
+    """Name the server on which there is no JetStream.
+
+    Raises:
+        NaqJetStreamError: in place of nats-py's error, which says next to nothing.
+    """
+    try:
+        yield
+    except ServiceUnavailableError as error:
+        if isinstance(error, NaqJetStreamError):
+            raise
+        said = f"JetStream on the {where(config)} is out of order: {error.description}"
+        if not error.description:
+            said = f"no JetStream on the {where(config)}: it is not switched on"
+        raise NaqJetStreamError(said) from error
+
+
 class LeasedJetStream(NaqJetStream):
     """One lease's view of the JetStream context of a shared client."""
 
@@ -220,6 +241,16 @@ class LeasedJetStream(NaqJetStream):
         view._nc = client
         view._shared = shared
         return view
+
+    async def _api_request(
+        self, req_subject: str, req: bytes = b"", timeout: float = 5
+    ) -> dict[str, Any]:
+        with jetstream_explained(self._nc._config):
+            return await super()._api_request(req_subject, req, timeout)
+
+    @property
+    def _jsm(self) -> JetStreamManager:
+        return self
 
     async def _init_async_reply(self) -> None:
         # Acknowledgements may come after the lease that published has ended.

@@ -29,7 +29,7 @@ from naq.models.retry import (
     strategy_from_json,
     strategy_to_json,
 )
-from naq.names import DEFAULT_QUEUE, is_key
+from naq.names import DEFAULT_QUEUE, LONGEST_KEY, is_key, is_queue_name
 from naq.serializers import CLOUDPICKLE, JSON, Serializer, get_serializer
 
 FORMAT: Final = 1
@@ -139,8 +139,7 @@ class Job:
             job_id = os.urandom(16).hex()
         else:
             _check_id(job_id)
-        if not queue:
-            raise JobError("a queue needs a name")
+        check_queue_name(queue)
         self.job_id = job_id
         self.queue = queue
         self.timeout = timeout
@@ -148,6 +147,8 @@ class Job:
         self.retry_on = exception_names(retry_on) if retry_on else ()
         self.ignore_on = exception_names(ignore_on) if ignore_on else ()
         self.depends_on = _ids(depends_on) if depends_on else ()
+        if job_id in self.depends_on:
+            raise JobError(f"job {job_id!r} depends on itself")
         self.isolated = isolated
         self.keep_result = keep_result
         self.serializer = (
@@ -385,13 +386,33 @@ def import_function(name: str) -> Callable[..., Any]:
     return function
 
 
+def check_queue_name(name: str) -> None:
+    """Refuse what can't be the name of a queue.
+
+    Raises:
+        JobError: it is empty, too long, or no text.
+    """
+    if not name:
+        raise JobError("a queue needs a name")
+    if not is_queue_name(name):
+        raise JobError(
+            f"queue {name[:40]!r}: the name is too long, or no text that UTF-8 can write"
+        )
+
+
 def _check_id(job_id: str) -> None:
     if not is_key(job_id):
-        raise JobError(f"job id {job_id!r}: use letters, digits and -/_=. with no dot at an end")
+        raise JobError(
+            f"job id {job_id[:40]!r}: use letters, digits and -/_=. with no dot at an end, "
+            f"{LONGEST_KEY} of them at most"
+        )
 
 
 def _ids(jobs: Job | str | Iterable[Job | str]) -> tuple[str, ...]:
     if isinstance(jobs, Job | str):
         jobs = (jobs,)
     ids = (job.job_id if isinstance(job, Job) else job for job in jobs)
-    return tuple(dict.fromkeys(ids))
+    unique = tuple(dict.fromkeys(ids))
+    for job_id in unique:
+        _check_id(job_id)
+    return unique

@@ -16,11 +16,11 @@ from naq.buckets import entries
 from naq.config import Config, as_config
 from naq.connection import nats_jetstream
 from naq.exceptions import JobError, ScheduleError
-from naq.models.job import Job
+from naq.models.job import Job, check_queue_name
 from naq.models.schedule import MissedRuns
 from naq.names import DEFAULT_QUEUE, JOB_STREAM, queue_of, queue_subject
 from naq.queue.publish import publish_job, publish_jobs
-from naq.queue.scheduled import schedule_for, store_schedule
+from naq.queue.scheduled import schedule_for, span, store_schedule
 from naq.queue.waiting import park
 from naq.streams import ACK_WAIT, ensure_consumer, ensure_stream, job_stream
 
@@ -70,7 +70,7 @@ class Queue:
         nats_url: deprecated: a URL, by its older name.
 
     Raises:
-        JobError: the name is empty.
+        JobError: the name is empty or too long.
     """
 
     def __init__(
@@ -80,8 +80,7 @@ class Queue:
         *,
         nats_url: str | None = None,
     ) -> None:
-        if not name:
-            raise JobError("a queue needs a name")
+        check_queue_name(name)
         self.name = name
         self.config = as_config(config, nats_url)
 
@@ -168,12 +167,13 @@ class Queue:
             kwargs: the call's keyword arguments, and settings of the job.
 
         Raises:
+            ScheduleError: the delay makes no sense.
             JobError: a setting makes no sense.
             SerializationError: the call cannot be written.
             NaqConnectionError: there is no connection to be had.
         """
-        wait = delay if isinstance(delay, timedelta) else timedelta(seconds=delay)
-        return await self.enqueue_at(datetime.now(UTC) + wait, function, *args, **kwargs)
+        when = datetime.now(UTC) + span(delay)
+        return await self.enqueue_at(when, function, *args, **kwargs)
 
     async def schedule(
         self,
@@ -258,19 +258,17 @@ class Queue:
 
         Jobs that a worker has in hand are finished by it. Scheduled and waiting jobs stay.
         """
-        async with nats_jetstream(self.config) as (conn, _):
-            # nats-py's purge_stream keeps the count to itself.
-            answer = await conn.request(
-                f"$JS.API.STREAM.PURGE.{JOB_STREAM}",
-                json.dumps({"filter": queue_subject(self.name)}).encode(),
-                timeout=self.config.request_timeout,
-            )
-        said = json.loads(answer.data)
-        if "error" in said:
-            if said["error"]["code"] == 404:
+        async with nats_jetstream(self.config) as (_, js):
+            try:
+                # nats-py's purge_stream keeps the count to itself.
+                answer = await js._api_request(
+                    f"$JS.API.STREAM.PURGE.{JOB_STREAM}",
+                    json.dumps({"filter": queue_subject(self.name)}).encode(),
+                    timeout=self.config.request_timeout,
+                )
+            except NotFoundError:
                 return 0
-            raise JobError(f"queue {self.name!r} was not purged: {said['error']['description']}")
-        return int(said["purged"])
+        return int(answer["purged"])
 
     async def waiting_jobs(self) -> list[Job]:
         """Return the jobs of this queue that wait for others, oldest first."""

@@ -13,7 +13,7 @@ from nats.js import JetStreamContext
 from nats.js.api import Header, PubAck
 from nats.js.errors import APIError, NoStreamResponseError
 
-from naq.exceptions import JobError
+from naq.exceptions import JobError, NaqJetStreamError
 from naq.models.job import Job
 from naq.names import job_subject
 from naq.pipeline import PublishPipeline
@@ -49,6 +49,7 @@ async def publish_job(
     Raises:
         JobError: the job is larger than the server takes, or the stream refuses it.
         SerializationError: the job's serializer cannot write the call.
+        NaqJetStreamError: the server has no JetStream, or it is out of order.
         nats.errors.TimeoutError: the server does not answer.
     """
     subject = job_subject(job.queue, job.job_id)
@@ -60,6 +61,8 @@ async def publish_job(
         except NoStreamResponseError:
             await ensure_stream(js, job_stream(replicas))
             ack = await _publish_patiently(js, subject, data, headers)
+    except NaqJetStreamError:
+        raise
     except APIError as error:
         if error.err_code == _STILL_QUEUED:
             return False

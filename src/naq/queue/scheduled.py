@@ -21,6 +21,22 @@ from naq.models.recurrence import first_run
 from naq.models.schedule import MissedRuns, Schedule, ScheduleStatus
 
 
+def span(seconds: float | timedelta) -> timedelta:
+    """Return a time in seconds as a timedelta.
+
+    Raises:
+        ScheduleError: it is no number, or so long that no calendar has its end.
+    """
+    if isinstance(seconds, timedelta):
+        return seconds
+    try:
+        wait = timedelta(seconds=seconds)
+        datetime.now(UTC) + wait
+    except (ValueError, OverflowError):
+        raise ScheduleError(f"{seconds!r} seconds make no sense") from None
+    return wait
+
+
 def schedule_for(
     job: Job,
     *,
@@ -46,8 +62,8 @@ def schedule_for(
         ScheduleError: a value is out of range, or the expression or the zone can't be read.
         SerializationError: the job's serializer cannot write the call.
     """
-    if isinstance(interval, timedelta):
-        interval = interval.total_seconds()
+    if interval is not None:
+        interval = span(interval).total_seconds()
     if run_at is None and interval is not None and interval > 0:
         run_at = datetime.now(UTC) + timedelta(seconds=interval)
     schedule = Schedule(
@@ -151,8 +167,8 @@ async def modify_scheduled_job(
             f"schedule {job_id!r}: cannot change {', '.join(sorted(unknown))} "
             f"(only {', '.join(sorted(known))})"
         )
-    if isinstance(changes.get("interval"), timedelta):
-        changes["interval"] = changes["interval"].total_seconds()
+    if changes.get("interval") is not None:
+        changes["interval"] = span(changes["interval"]).total_seconds()
     if changes.get("cron") is not None:
         # The scheduler works out the next run by the new expression.
         changes = {"interval": None, "run_at": None} | changes

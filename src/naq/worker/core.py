@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import signal
 import socket
 import threading
@@ -20,10 +21,10 @@ from nats.aio.msg import Msg
 from naq import __version__, buckets
 from naq.config import Config, as_config
 from naq.connection import nats_jetstream, nats_kv_store
-from naq.exceptions import JobError, NaqConnectionError
-from naq.models.job import JOB_STATUS, Job
+from naq.exceptions import JobError, NaqConnectionError, told
+from naq.models.job import JOB_STATUS, Job, check_queue_name
 from naq.models.outcome import CREATED
-from naq.names import DEFAULT_QUEUE, kv_subject
+from naq.names import DEFAULT_QUEUE, is_key, kv_subject
 from naq.serializers import get_serializer
 from naq.streams import ACK_WAIT
 from naq.worker.context import JobContext
@@ -45,7 +46,8 @@ class Worker:
         config: a configuration, a URL, or None for the process's configuration.
         concurrency: how many jobs run at once. Async functions run in the event loop, others in
             threads.
-        worker_id: the worker's name; a unique one by default.
+        worker_id: the worker's name, a unique one by default. Letters, digits and ``-/_=.`` only,
+            as in a key of a bucket.
         prefetch: how many jobs wait in the worker beside those that run. By default as many as
             are done in a twentieth of a second, so none when jobs take long.
         ack_wait: seconds of silence after which the server gives a worker's jobs to another one.
@@ -82,15 +84,21 @@ class Worker:
         nats_url: str | None = None,
     ) -> None:
         self.queues = (queues,) if isinstance(queues, str) else tuple(dict.fromkeys(queues))
-        if not self.queues or not all(self.queues):
+        if not self.queues:
             raise JobError("a worker needs the name of a queue")
+        for queue in self.queues:
+            check_queue_name(queue)
+        if worker_id is not None and not is_key(worker_id):
+            raise JobError(
+                f"worker id {worker_id[:40]!r}: use letters, digits and -/_=. with no dot at an end"
+            )
         if concurrency < 1:
             raise JobError(f"concurrency must be 1 or more, not {concurrency}")
         if ack_wait <= 0:
             raise JobError(f"ack_wait must be a positive number of seconds, not {ack_wait!r}")
         self.config = as_config(config, nats_url)
         self.concurrency = concurrency
-        self.worker_id = worker_id or f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self.worker_id = worker_id or f"{_host()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self.prefetch = prefetch
         self.ack_wait = ack_wait
         self.shutdown_timeout = shutdown_timeout
@@ -130,22 +138,28 @@ class Worker:
         A lost connection is waited for: the first one must come about.
 
         Raises:
-            NaqConnectionError: the server cannot be reached at the start.
+            NaqConnectionError: at the start; the server cannot be reached, or has no JetStream.
+            nats.js.errors.APIError: at the start; the server refuses to make naq's own streams
+                or buckets.
         """
         executor = Executor(self.concurrency, self.memory_limit, self.serializers)
-        connected = False
+        session: Session | None = None
+        has_begun = False
         try:
             with self._signals():
                 while not self.told_to_stop.is_set():
                     try:
                         async with nats_jetstream(self.config) as (conn, js):
-                            connected = True
-                            await Session(self, conn, js, executor).run()
+                            session = Session(self, conn, js, executor)
+                            await session.run()
                             return
-                    except (NaqConnectionError, nats.errors.Error, ExceptionGroup) as error:
-                        if not connected or not _is_about_the_connection(error):
-                            raise
-                        logger.warning("the connection is gone, a new one is made: %s", error)
+                    except (NaqConnectionError, nats.errors.Error, ExceptionGroup) as raised:
+                        has_begun = has_begun or (session is not None and session.has_begun)
+                        errors = _leaves(raised)
+                        if not has_begun or not all(map(_is_about_the_server, errors)):
+                            raise errors[0] from errors[0].__cause__
+                        said = "; ".join(dict.fromkeys(map(told, errors)))
+                        logger.warning("no work is done, and all is tried anew: %s", said)
                     with suppress(TimeoutError):
                         async with asyncio.timeout(RETRY_CONNECT_AFTER):
                             await self.told_to_stop.wait()
@@ -220,8 +234,17 @@ def _forget(_progress: bytes) -> None:
     """Take the progress of a job that nobody watches."""
 
 
-def _is_about_the_connection(error: Exception) -> bool:
-    kinds = (NaqConnectionError, nats.errors.Error)
+def _host() -> str:
+    """Return the machine's name as a part of a key."""
+    return re.sub(r"[^-_A-Za-z0-9.]+|\.+$|^\.+|\.(?=\.)", "-", socket.gethostname())[:100]
+
+
+def _leaves(error: Exception) -> list[Exception]:
+    """Return the exceptions that a task group has collected, or the one that is none of it."""
     if isinstance(error, ExceptionGroup):
-        return error.subgroup(lambda inner: not isinstance(inner, (*kinds, ExceptionGroup))) is None
-    return isinstance(error, kinds)
+        return [leaf for inner in error.exceptions for leaf in _leaves(inner)]
+    return [error]
+
+
+def _is_about_the_server(error: Exception) -> bool:
+    return isinstance(error, (NaqConnectionError, nats.errors.Error))

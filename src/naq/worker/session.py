@@ -16,7 +16,7 @@ from nats.js import JetStreamContext
 from nats.js.errors import APIError, KeyNotFoundError
 
 from naq import buckets
-from naq.exceptions import JobCrashedError, SerializationError
+from naq.exceptions import JobCrashedError, SerializationError, told
 from naq.models.job import JOB_STATUS, Job
 from naq.models.record import JobRecord
 from naq.models.status import WORKER_STATUS
@@ -89,6 +89,7 @@ class Session:
         self._pullers: dict[str, Puller] = {}
         self._said: WORKER_STATUS | None = None
         self._said_at = 0.0
+        self.has_begun = False
 
     async def run(self) -> None:
         """Work until the worker is told to stop.
@@ -129,6 +130,7 @@ class Session:
                         self._pullers[queue] = await pulling.enter_async_context(puller)
                     await self._learn_where_doubt_ends()
                     await self._announce()
+                    self.has_begun = True
                     await self._until_told_to_stop()
                 await self._say_status(WORKER_STATUS.STOPPING)
                 await self._wind_down(runners)
@@ -200,7 +202,7 @@ class Session:
                 try:
                     await self._look_up(batch)
                 except (nats.errors.Error, TimeoutError, APIError) as error:
-                    logger.warning("cannot look up results: %s", error or type(error).__name__)
+                    logger.warning("cannot look up results: %s", told(error))
                     self._doubtful.extendleft(reversed(batch))
                     await asyncio.sleep(1)
 

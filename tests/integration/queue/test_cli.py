@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sysconfig
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from naq.cli.main import app
-from naq.server import NatsServer
+from naq.server import NatsServer, run_nats_server
 
 NAQ = Path(sysconfig.get_path("scripts")) / "naq"
 
@@ -35,9 +36,9 @@ class Cli:
     def json(self, *words: str) -> Any:
         return json.loads(self.text(*words, "--json"))
 
-    def error(self, *words: str) -> str:
+    def error(self, *words: str, code: int = 1) -> str:
         result = self.run(*words)
-        assert result.exit_code == 1
+        assert result.exit_code == code, result.output
         assert result.stderr.count("\n") == 1
         assert result.stdout == ""
         return result.stderr
@@ -171,15 +172,127 @@ def test_a_thread_that_never_ends_does_not_keep_the_worker(cli: Cli) -> None:
         ("failed", "list"),
         ("workers",),
         ("events", "stats"),
+        ("events", "watch"),
+        ("job", "result", "x", "--wait"),
+        ("schedule", "list"),
     ],
 )
 def test_a_server_that_is_not_there_is_one_line(words: tuple[str, ...]) -> None:
-    assert "127.0.0.1:1" in Cli("nats://127.0.0.1:1").error(*words)
+    said = Cli("nats://127.0.0.1:1").error(*words, code=3)
+    assert said == "naq: no NATS server at 127.0.0.1:1: Connection refused\n"
 
 
-def test_bad_settings_are_one_line(cli: Cli) -> None:
-    assert "package.module:function" in cli.error("enqueue", "sqrt")
-    assert "no serializer 'yaml'" in cli.error("enqueue", "math:sqrt", "--serializer", "yaml")
+@pytest.fixture(scope="module")
+def without_jetstream() -> Iterator[Cli]:
+    with run_nats_server(jetstream=False) as server:
+        yield Cli(server.url)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("enqueue", "math:sqrt", "4"),
+        ("enqueue", "math:sqrt", "4", "--after", "x"),
+        ("enqueue", "math:sqrt", "4", "--in", "5"),
+        ("job", "status", "x"),
+        ("job", "result", "x"),
+        ("job", "cancel", "x"),
+        ("queue", "list"),
+        ("queue", "purge", "x"),
+        ("schedule", "list"),
+        ("failed", "list"),
+        ("failed", "purge"),
+        ("workers",),
+        ("events", "watch"),
+        ("events", "history"),
+        ("events", "stats"),
+    ],
+    ids=" ".join,
+)
+def test_a_server_without_jetstream_is_one_line(
+    words: tuple[str, ...], without_jetstream: Cli
+) -> None:
+    assert "no JetStream on the NATS server at 127" in without_jetstream.error(*words, code=3)
+
+
+@pytest.mark.parametrize("command", ["worker", "scheduler"])
+@pytest.mark.parametrize("served", [True, False])
+def test_what_runs_on_ends_when_it_cannot_begin(
+    command: str, served: bool, without_jetstream: Cli
+) -> None:
+    url = without_jetstream.url if served else "nats://127.0.0.1:1"
+    done = subprocess.run(
+        [NAQ, command, "--url", url], timeout=10, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 3
+    assert f"no {'JetStream on the NATS' if served else 'NATS'} server" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("enqueue sqrt", "package.module:function"),
+        ("enqueue math:sqrt --serializer yaml", "no serializer 'yaml'"),
+        ("enqueue math:sqrt --id .x", "job id '.x': use letters"),
+        ("enqueue math:sqrt --after .x", "job id '.x': use letters"),
+        ("enqueue math:sqrt --id x --after x", "depends on itself"),
+        (f"enqueue math:sqrt --queue {'q' * 251}", "too long"),
+        ("enqueue math:sqrt --in nan", "nan seconds make no sense"),
+        ("enqueue math:sqrt --in 1e300", "1e+300 seconds make no sense"),
+        ("schedule add math:sqrt", "give --cron, --every or --at"),
+        ("schedule add math:sqrt --every 1e300", "1e+300 seconds make no sense"),
+        ("schedule add math:sqrt --at 2040-01-01 --repeat 2", "--repeat needs"),
+        ("schedule add math:sqrt --cron 61", "no cron expression"),
+        ("job result .x", "an id has letters"),
+        ("failed show .x", "an id has letters"),
+        ("worker --id .x", "worker id '.x': use letters"),
+        ("worker --ack-wait 0", "ack_wait must be"),
+        ("dashboard --url http://x", "servers must be like nats://host"),
+        ("dashboard --host 0.0.0.0", "give a --token"),
+        ("dashboard --host 203.0.113.1 --token x", "cannot listen on 203.0.113.1"),
+        ("server --store /dev/null/x", "Not a directory"),
+    ],
+)
+def test_bad_settings_are_one_line(words: str, said: str, cli: Cli) -> None:
+    given = words.split()
+    if given[0] != "server" and "--url" not in given:
+        given += ["--url", cli.url]
+    result = CliRunner().invoke(app, given)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.count("\n") == 1
+    assert said in result.stderr
+
+
+def test_a_port_that_is_taken_is_one_line(nats_server: NatsServer) -> None:
+    for command in ("server", "dashboard"):
+        result = CliRunner().invoke(app, [command, "--port", str(nats_server.port)])
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert "already in use" in result.stderr
+
+
+@pytest.mark.parametrize("words", [("events", "history"), ("workers",)])
+@pytest.mark.parametrize("number", ["1e300", "1e10"])
+def test_a_very_long_time_is_the_whole_past(words: tuple[str, ...], number: str, cli: Cli) -> None:
+    option = "--since" if words[0] == "events" else "--stale-after"
+    cli.text("workers")
+    cli.text(*words, option, number)
+
+
+def test_the_log_of_a_worker_may_be_json(cli: Cli) -> None:
+    command = [NAQ, "worker", "--burst", "--json", "--url", cli.url]
+    done = subprocess.run(command, check=True, timeout=30, capture_output=True, text=True)
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [line["level"] for line in lines] == ["info", "info"]
+    assert "takes jobs from default" in lines[0]["message"]
+
+
+def test_a_result_can_be_waited_for(cli: Cli) -> None:
+    job_id = cli.text("enqueue", "math:sqrt", "4").strip()
+    command = [NAQ, "job", "result", job_id, "--wait", "--url", cli.url]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as waiting:
+        cli.work()
+        assert waiting.communicate(timeout=10) == ("2.0\n", None)
 
 
 def test_naq_server_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:

@@ -14,13 +14,15 @@ from typing import Any
 import pytest
 
 from naq.config import Config
-from naq.connection import nats_jetstream, nats_kv_store
-from naq.exceptions import JobError, JobFailedError
+from naq.connection import close_all_connections, nats_jetstream, nats_kv_store
+from naq.exceptions import JobError, JobFailedError, NaqJetStreamError
 from naq.models import JOB_STATUS, Job
 from naq.models.failed import FailedJob
+from naq.names import LONGEST_KEY, LONGEST_TOKEN
 from naq.queue import Queue, queue_sizes
 from naq.queue.control import get_job
 from naq.results import Results
+from naq.server import run_nats_server
 from naq.streams import job_stream
 from naq.worker import Worker
 from naq.worker.context import current_job
@@ -532,3 +534,19 @@ async def test_jobs_with_settings_that_make_no_sense_are_refused_at_once(url: st
         await Queue(config=url).enqueue(Job(add), 1)
     with pytest.raises(JobError, match="concurrency"):
         Worker(config=Config(servers=(url,)), concurrency=0)
+    with pytest.raises(JobError, match="worker id 'my worker'"):
+        Worker(config=Config(servers=(url,)), worker_id="my worker")
+
+
+async def test_the_longest_names_work(url: str) -> None:
+    queue, job_id = "q" * LONGEST_TOKEN, "x/" * (LONGEST_KEY // 2)
+    await Queue(queue, url).enqueue(remember, "x", job_id=job_id)
+    await work(url, queue)
+    assert calls == ["x"]
+
+
+async def test_a_worker_that_may_not_begin_says_why_once() -> None:
+    with run_nats_server(jetstream=False) as server:
+        with pytest.raises(NaqJetStreamError, match="no JetStream on the NATS server at 127"):
+            await work(server.url)
+        await close_all_connections()

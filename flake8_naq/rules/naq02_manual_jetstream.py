@@ -1,23 +1,14 @@
 """Rule 02: a connection and its JetStream managed by hand."""
 
-from collections.abc import Iterator
-
-from flake8_naq.lifetimes import ModuleAnalysis
-from flake8_naq.patterns import pattern_of
+from flake8_naq.lifetimes import Site
 from flake8_naq.rules.cures import cure, named
-from flake8_naq.rules.rule import Example, Problem, Rule
+from flake8_naq.rules.manual import reports
+from flake8_naq.rules.rule import Example, Rule
 
 
-def check(analysis: ModuleAnalysis) -> Iterator[Problem]:
-    """Report every connection whose highest pattern this is."""
-    for site in analysis.sites:
-        if pattern_of(site) == "02":
-            yield Problem(
-                site.call,
-                f"{named(site)} and its JetStream are managed by hand: use {cure(site)}",
-                site.qualname,
-                site,
-            )
+def message(site: Site) -> str:
+    """What is said of a connection with its JetStream."""
+    return f"{named(site)} and its JetStream are managed by hand: use {cure(site)}"
 
 
 RULE = Rule(
@@ -68,5 +59,5 @@ async def publish(config, subject, data):
         ),
     ),
     fix="safe",
-    check=check,
+    check=reports("02", message),
 )

@@ -1,23 +1,14 @@
 """Rule 03: a connection opened by hand for one key-value bucket."""
 
-from collections.abc import Iterator
-
-from flake8_naq.lifetimes import ModuleAnalysis
-from flake8_naq.patterns import pattern_of
+from flake8_naq.lifetimes import Site
 from flake8_naq.rules.cures import cure, named
-from flake8_naq.rules.rule import Example, Problem, Rule
+from flake8_naq.rules.manual import reports
+from flake8_naq.rules.rule import Example, Rule
 
 
-def check(analysis: ModuleAnalysis) -> Iterator[Problem]:
-    """Report every connection whose highest pattern this is."""
-    for site in analysis.sites:
-        if pattern_of(site) == "03":
-            yield Problem(
-                site.call,
-                f"{named(site)} is managed by hand for one bucket: use {cure(site)}",
-                site.qualname,
-                site,
-            )
+def message(site: Site) -> str:
+    """What is said of a connection for one bucket."""
+    return f"{named(site)} is managed by hand for one bucket: use {cure(site)}"
 
 
 RULE = Rule(
@@ -130,5 +121,5 @@ async def remember(config, key, value):
         ),
     ),
     fix="safe",
-    check=check,
+    check=reports("03", message),
 )

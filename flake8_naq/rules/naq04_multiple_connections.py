@@ -1,25 +1,17 @@
 """Rule 04: more connections than the work needs."""
 
-from collections.abc import Iterator
-
-from flake8_naq.lifetimes import ModuleAnalysis
-from flake8_naq.patterns import pattern_of
+from flake8_naq.lifetimes import Site
 from flake8_naq.rules.cures import cure, lines_of, named
-from flake8_naq.rules.rule import Example, Problem, Rule
+from flake8_naq.rules.manual import reports
+from flake8_naq.rules.rule import Example, Rule
 
 
-def check(analysis: ModuleAnalysis) -> Iterator[Problem]:
-    """Report every connection whose highest pattern this is."""
-    for site in analysis.sites:
-        if pattern_of(site) == "04":
-            yield Problem(
-                site.call,
-                f"{named(site)} is opened like {lines_of(site.shared_with)}: "
-                f"open one connection for {'all' if site.shared_with[1:] else 'both'}, "
-                f"with {cure(site)}",
-                site.qualname,
-                site,
-            )
+def message(site: Site) -> str:
+    """What is said of a connection whose work another could do."""
+    return (
+        f"{named(site)} is opened like {lines_of(site.shared_with)}: "
+        f"open one connection for {'all' if site.shared_with[1:] else 'both'}, with {cure(site)}"
+    )
 
 
 RULE = Rule(
@@ -101,5 +93,5 @@ async def bridge(here, there):
 """,
         ),
     ),
-    check=check,
+    check=reports("04", message),
 )

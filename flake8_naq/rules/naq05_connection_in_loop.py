@@ -1,25 +1,18 @@
 """Rule 05: a connection on each turn of a loop."""
 
-from collections.abc import Iterator
-
-from flake8_naq.lifetimes import ModuleAnalysis
-from flake8_naq.patterns import pattern_of
+from flake8_naq.lifetimes import Site
 from flake8_naq.rules.cures import cure, named
-from flake8_naq.rules.rule import Example, Problem, Rule
+from flake8_naq.rules.manual import reports
+from flake8_naq.rules.rule import Example, Rule
 
 
-def check(analysis: ModuleAnalysis) -> Iterator[Problem]:
-    """Report every connection whose highest pattern this is."""
-    for site in analysis.sites:
-        if pattern_of(site) != "05":
-            continue
-        what = f"{named(site)} is kept in a container"
-        if site.in_loop is not None:
-            line = getattr(site.in_loop, "lineno", site.call.lineno)
-            what = f"{named(site)} is opened on each turn of the loop on line {line}"
-        yield Problem(
-            site.call, f"{what}: open one outside of it, with {cure(site)}", site.qualname, site
-        )
+def message(site: Site) -> str:
+    """What is said of one connection of many."""
+    what = f"{named(site)} is kept in a container"
+    if site.in_loop is not None:
+        line = getattr(site.in_loop, "lineno", site.call.lineno)
+        what = f"{named(site)} is opened on each turn of the loop on line {line}"
+    return f"{what}: open one outside of it, with {cure(site)}"
 
 
 RULE = Rule(
@@ -121,5 +114,5 @@ async def load(urls):
 """,
         ),
     ),
-    check=check,
+    check=reports("05", message),
 )

@@ -1,0 +1,27 @@
+"""What rules 01 to 05 have in common: a connection is reported under its highest pattern."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from flake8_naq.lifetimes import ModuleAnalysis, Site
+from flake8_naq.patterns import Pattern, pattern_of
+from flake8_naq.rules.rule import Problem
+
+
+def reports(
+    pattern: Pattern, message: Callable[[Site], str]
+) -> Callable[[ModuleAnalysis], Iterator[Problem]]:
+    """The check of one of these rules.
+
+    Args:
+        pattern: The rule's number.
+        message: What it says of a connection.
+    """
+
+    def check(analysis: ModuleAnalysis) -> Iterator[Problem]:
+        for site in analysis.sites:
+            if pattern_of(site) == pattern:
+                yield Problem(site.call, message(site), site.qualname, site)
+
+    return check

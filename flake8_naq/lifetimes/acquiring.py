@@ -46,11 +46,12 @@ class Acquiring(Expressions):
         return any(self.opens(argument) for argument in node.args[:1])
 
     def put_off(self, target: ast.expr, value: ast.expr) -> bool:
-        """Whether `target` is a name that is given an acquiring call without awaiting it."""
-        if not (isinstance(target, ast.Name) and isinstance(value, ast.Call)):
+        """Whether `target` is a name that is given acquiring calls without awaiting them."""
+        call = value.elt if isinstance(value, (ast.ListComp, ast.GeneratorExp)) else value
+        if not (isinstance(target, ast.Name) and isinstance(call, ast.Call)):
             return False
-        name = self.context.names.resolve(value.func, self.scope)
-        own = self.context.names.own_function(value.func, self.scope)
+        name = self.context.names.resolve(call.func, self.scope)
+        own = self.context.names.own_function(call.func, self.scope)
         if not self.acquires(name, own, awaited=True) or self.acquires(name, own, awaited=False):
             return False
         self.bind_place(target.id, None, None, element=False)

@@ -22,7 +22,9 @@ def expected_to_fail(node: ast.Try | ast.TryStar) -> ast.stmt | None:
 def _fails(statement: ast.stmt) -> bool:
     """Whether a statement makes a test fail: ``pytest.fail()``, ``self.fail()``, ``assert False``."""
     match statement:
-        case ast.Expr(value=ast.Call(func=ast.Attribute(attr="fail"))):
+        case ast.Expr(
+            value=ast.Call(func=ast.Attribute(value=ast.Name(id="self" | "pytest"), attr="fail"))
+        ):
             return True
         case ast.Assert(test=ast.Constant(value=False)):
             return True

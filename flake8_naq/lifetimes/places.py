@@ -59,7 +59,7 @@ class Places(Builder):
         self.acquired: dict[Place, Site] = {}
         self.derivations: dict[Place, Derived] = {}
         self.tasks: set[Place] = set()
-        self.coroutines: dict[Place, ast.Call] = {}
+        self.coroutines: dict[Place, ast.expr] = {}
         self.flags: dict[Place, dict[Place, bool]] = {}
         self.optional = _optional_parameters(scope.node)
         self.closers: dict[Place, Place] = {}

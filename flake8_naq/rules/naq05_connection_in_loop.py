@@ -70,6 +70,21 @@ async def load(url):
 """,
             {7: "05"},
         ),
+        Example(
+            "calls that are collected before they are awaited",
+            """\
+import asyncio
+
+import nats
+
+
+async def load(urls):
+    opening = [nats.connect(url) for url in urls]
+    connections = await asyncio.gather(*opening)
+    await asyncio.gather(*(nc.close() for nc in connections))
+""",
+            {7: "05"},
+        ),
     ),
     good=(
         Example(
@@ -95,22 +110,6 @@ async def connect_all(urls):
     for url in urls:
         connections[url] = await nats.connect(url)
     return connections
-""",
-        ),
-    ),
-    misses=(
-        Example(
-            "calls that are collected before they are awaited",
-            """\
-import asyncio
-
-import nats
-
-
-async def load(urls):
-    opening = [nats.connect(url) for url in urls]
-    connections = await asyncio.gather(*opening)
-    await asyncio.gather(*(nc.close() for nc in connections))
 """,
         ),
     ),

@@ -30,9 +30,10 @@ def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("paths", nargs="*", metavar="PATH", help="files, folders, or - for stdin")
     parser.add_argument(
         "--format",
-        choices=("text", "markdown", "json", "sarif"),
+        choices=("text", "markdown", "html", "json", "sarif"),
         default="text",
-        help="a table for people, Markdown for a pull request, JSON, or SARIF 2.1.0",
+        help="a table for people, Markdown for a pull request, one page of HTML, JSON, or "
+        "SARIF 2.1.0",
     )
     add_options(parser)
     parser.set_defaults(run=run)
@@ -58,6 +59,10 @@ def run(arguments: argparse.Namespace) -> int:
         table.show(screen, inventory, inspection.files)
     elif arguments.format == "markdown":
         print(markdown.text(inventory, inspection.files), end="")
+    elif arguments.format == "html":
+        from flake8_naq.report import html
+
+        print(html.text(inventory, inspection.files), end="")
     else:
         made = results.log() if results else document.document(inventory, inspection.files)
         print(json.dumps(made, indent=2, ensure_ascii=False))

@@ -11,6 +11,9 @@ from pathlib import Path
 
 from flake8_naq.paths import STDIN
 
+# What `ast.parse` raises of a text that it cannot take.
+NOT_PYTHON = (SyntaxError, ValueError, RecursionError, MemoryError)
+
 
 class ReadError(Exception):
     """A file cannot be read as Python. One line that names the file."""
@@ -41,12 +44,16 @@ class Module:
         """
         try:
             return ast.parse(self.text)
-        except SyntaxError as error:
-            python = f"Python {sys.version_info.major}.{sys.version_info.minor}"
-            line = error.lineno or 1
-            raise ReadError(f"{self.path}:{line}: not valid {python}: {error.msg}") from error
-        except (ValueError, RecursionError, MemoryError) as error:
-            raise ReadError(f"{self.path}: {error or 'too deeply nested'}") from error
+        except NOT_PYTHON as error:
+            line = f":{error.lineno or 1}" if isinstance(error, SyntaxError) else ""
+            raise ReadError(f"{self.path}{line}: {why_not_python(error)}") from error
+
+
+def why_not_python(error: Exception) -> str:
+    """What is wrong with a text that does not parse, and for which Python."""
+    if isinstance(error, SyntaxError):
+        return f"not valid Python {sys.version_info.major}.{sys.version_info.minor}: {error.msg}"
+    return str(error) or "too deeply nested"
 
 
 def read_module(file: str, stdin_display_name: str = "stdin") -> Module:

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from flake8_naq.modules import NOT_PYTHON, why_not_python
+
 # Python ends a line here and nowhere else; `str.splitlines` also does at form feeds and the like.
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _LEADING = re.compile(r"[ \t\f]*")
@@ -67,12 +69,10 @@ class Source:
         self.lines: list[str] = _LINE.findall(text)
         try:
             self.tree = ast.parse(text)
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        except NOT_PYTHON as error:
             line = getattr(error, "lineno", None)
             where = f" (line {line})" if line else ""
-            raise SourceError(
-                f"not valid Python: {getattr(error, 'msg', None) or error}{where}"
-            ) from error
+            raise SourceError(f"{why_not_python(error)}{where}") from error
 
     @cached_property
     def newline(self) -> str:

@@ -185,7 +185,7 @@ def test_a_file_that_git_ignores_is_passed_over_unless_named(file: Path) -> None
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"def f(:\n    nats\n", "not valid Python"),
+        (b"def f(:\n    nats\n", "not valid Python 3."),
         (b"nats = '\xff'\n", "cannot be decoded"),
     ],
 )

@@ -59,15 +59,22 @@ def captured_by(node: Nested, context: Context, scope: Scope) -> Closure:
 
 def join_closures(closures: dict[str, Closure]) -> None:
     """Let a nested function that uses another one use what that one uses, a few levels deep."""
-    for _ in range(_DEEPEST_CHAIN if len(closures) > 1 else 0):
-        changed = False
-        for closure in closures.values():
-            for used in [closures[name] for name in closure.names if name in closures]:
-                for name in used.names.keys() - closure.names.keys():
-                    closure.names[name] = used.names[name]
-                    changed = True
-        if not changed:
+    calling = [
+        (closure, [closures[name] for name in closure.names if name in closures])
+        for closure in closures.values()
+    ]
+    for _ in range(_DEEPEST_CHAIN):
+        gained = [
+            (closure, name, places)
+            for closure, called in calling
+            for other in called
+            for name, places in other.names.items()
+            if name not in closure.names and name not in closures
+        ]
+        if not gained:
             return
+        for closure, name, places in gained:
+            closure.names[name] = places
 
 
 def _closed_by(call: ast.Call, context: Context, scope: Scope) -> str | None:

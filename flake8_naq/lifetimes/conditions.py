@@ -10,6 +10,8 @@ from flake8_naq.names import dotted
 
 # Beyond this depth of nesting an expression is not looked into.
 DEEPEST = 60
+# So many flags of one place are kept.
+_MOST_FLAGS = 4
 
 
 class Conditions(Places):
@@ -125,7 +127,10 @@ class Conditions(Places):
             test = self._question(value)
             if test is not None and test.question in ("truthy", "none"):
                 absent = (test.question == "none") is test.answer
-                self.flags.setdefault(test.place, {})[flag] = absent is positive
+                told = self.flags.setdefault(test.place, {})
+                if len(told) < _MOST_FLAGS:
+                    told[flag] = absent is positive
+                    self.flagged[flag] = test.place
 
     def _asked(self, node: ast.expr) -> Place | None:
         path = dotted(node)

@@ -41,6 +41,7 @@ class Places(Builder):
         tasks: Places that hold the task which opens a connection.
         coroutines: Names of acquiring calls that wait to be awaited: ``opening = nats.connect()``.
         flags: By place, the flags that tell whether it is None, and what they say if it is.
+        flagged: By flag, the place that it tells of.
         optional: The parameters that are None unless somebody gives them.
         closers: Names of a connection's closing method: ``close = nc.close``.
         depth: How deep the current expression is nested.
@@ -61,6 +62,7 @@ class Places(Builder):
         self.tasks: set[Place] = set()
         self.coroutines: dict[Place, ast.expr] = {}
         self.flags: dict[Place, dict[Place, bool]] = {}
+        self.flagged: dict[Place, Place] = {}
         self.optional = _optional_parameters(scope.node)
         self.closers: dict[Place, Place] = {}
         self.depth = 0
@@ -146,8 +148,7 @@ class Places(Builder):
         self.parts.pop(place, None)
         self.tasks.discard(place)
         self.flags.pop(place, None)
-        for told in self.flags.values():
-            told.pop(place, None)
+        self.flags.get(self.flagged.pop(place, ""), {}).pop(place, None)
         self.coroutines.pop(place, None)
         self.closers.pop(place, None)
         owner, _, method = (source or "").rpartition(".")

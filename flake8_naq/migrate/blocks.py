@@ -96,7 +96,17 @@ def mentions(scope: Scope) -> dict[str, list[Mention]]:
 
 def parents(root: ast.AST) -> dict[ast.AST, ast.AST]:
     """Every node's parent below a node."""
-    return {child: node for node in ast.walk(root) for child in ast.iter_child_nodes(node)}
+    found: dict[ast.AST, ast.AST] = {}
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        for field in node._fields:
+            value = getattr(node, field, None)
+            for child in value if isinstance(value, list) else (value,):
+                if isinstance(child, ast.AST):
+                    found[child] = node
+                    stack.append(child)
+    return found
 
 
 def constants(tree: ast.AST) -> Iterator[str]:

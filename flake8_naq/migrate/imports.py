@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from flake8_naq.migrate.source import Source
 from flake8_naq.names import Names, lookup_chain, own_nodes
 
 LINE_LENGTH = 88
+_WORD = re.compile(r"\w+")
 _CONSTANT = re.compile(r"[A-Z0-9_]+\Z")
 
 
@@ -70,8 +72,9 @@ def mend_imports(
             elif wanted.name not in _locals(home):
                 gains = change_of(home, block).gains
                 gains += [wanted.name] if wanted.name not in gains else []
-    for statement, block, local in _unused(source.tree, statements, filename, before):
-        change_of(statement, block).losses.add(local)
+    if _may_be_unused(source, statements):
+        for statement, block, local in _unused(source.tree, statements, filename, before):
+            change_of(statement, block).losses.add(local)
     lines = list(source.lines)
     spread = {
         _module(node)
@@ -83,7 +86,25 @@ def mend_imports(
         _apply(source, change, added, spread, lines)
     for (module, names), place in _grouped(additions):
         _add_statement(source, module, names, place, lines)
-    return "".join(lines)
+    mended = "".join(lines)
+    lost = {local for change in changes.values() for local in change.losses}
+    imported = [local for statement, _ in statements for local in _locals(statement)]
+    if any(imported.count(local) > 1 for local in lost):
+        # Of several imports of a name pyflakes judges the last: now the one before it is that.
+        return mend_imports(original, mended, filename, before, ())
+    return mended
+
+
+def _may_be_unused(
+    source: Source, statements: list[tuple[ast.ImportFrom | ast.Import, list[ast.stmt]]]
+) -> bool:
+    """Whether some imported name occurs nowhere but in an import, as far as words tell."""
+    words = Counter(_WORD.findall(source.text))
+    for statement, _ in statements:
+        last = statement.end_lineno or statement.lineno
+        for line in source.lines[statement.lineno - 1 : last]:
+            words.subtract(_WORD.findall(line))
+    return any(words[local] < 1 for statement, _ in statements for local in _locals(statement))
 
 
 def _same_module(block: list[ast.stmt], wanted: Import, source: Source) -> ast.ImportFrom | None:

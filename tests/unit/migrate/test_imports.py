@@ -112,6 +112,11 @@ async def ping(url):
     )
 
 
+def test_a_name_that_is_imported_several_times_goes_everywhere() -> None:
+    imports = "from naq.connection import close_nats_connection, get_nats_connection\n"
+    assert imports_after(imports + imports) == "from naq.connection import nats_connection\n"
+
+
 def test_a_name_that_means_something_else_here_is_refused() -> None:
     text = (
         "from naq.connection import close_nats_connection, get_nats_connection\n\n\n"

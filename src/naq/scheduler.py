@@ -6,18 +6,30 @@ import asyncio
 import logging
 import time
 import uuid
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import nats.errors
 from nats.js import JetStreamContext
-from nats.js.errors import APIError, KeyNotFoundError, KeyWrongLastSequenceError
+from nats.js.errors import (
+    APIError,
+    BucketNotFoundError,
+    KeyNotFoundError,
+    KeyWrongLastSequenceError,
+)
 from nats.js.kv import KeyValue
 
 from naq.buckets import SCHEDULED_JOBS, ensure_buckets, entries, watching
 from naq.config import Config, as_config
 from naq.connection import nats_jetstream, nats_kv_store
-from naq.exceptions import JobError, NaqConnectionError, ScheduleError, SerializationError
+from naq.exceptions import (
+    JobError,
+    NaqConnectionError,
+    ScheduleError,
+    SerializationError,
+    told,
+)
 from naq.leadership import Leadership
 from naq.models import Job, Schedule, ScheduleStatus
 from naq.models.recurrence import first_run, split_due
@@ -94,8 +106,7 @@ class Scheduler:
         Raises:
             NaqConnectionError: at the start; there is no connection to be had.
         """
-        await self._leadership.prepare()
-        await ensure_buckets(self.config, (SCHEDULED_JOBS,))
+        await self._prepare()
         try:
             while not self._stopping.is_set():
                 try:
@@ -103,14 +114,23 @@ class Scheduler:
                         await self._lead()
                     if self._leadership.leads:
                         continue
+                except BucketNotFoundError as error:
+                    # The servers have lost their stores, or somebody has deleted it.
+                    logger.warning("%s: it is made anew", error.description)
+                    with suppress(*_TROUBLE):
+                        await self._prepare()
                 except _TROUBLE as error:
-                    logger.warning("the scheduler waits for the server: %s", error)
+                    logger.warning("the scheduler waits for the server: %s", told(error))
                 await self._wait(self._stopping, self._leadership.pause)
         finally:
             try:
                 await self._leadership.resign()
             except _TROUBLE as error:
                 logger.debug("the lead expires by itself: %s", error)
+
+    async def _prepare(self) -> None:
+        await self._leadership.prepare()
+        await ensure_buckets(self.config, (SCHEDULED_JOBS,))
 
     async def _lead(self) -> None:
         """Trigger what is due until the lead is lost, or the view of the schedules is old."""

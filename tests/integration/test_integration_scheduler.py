@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import shutil
 import signal
 import subprocess
 import sys
@@ -305,6 +306,22 @@ async def test_schedulers_go_on_after_a_restart_of_the_server(
         nats_server.start()
         await store(config, schedule("after", run_at=soon()))
         assert await until_enqueued(config, 2) == ["before", "after"]
+
+
+async def test_schedulers_go_on_with_a_server_that_has_forgotten_everything(
+    config: Config, nats_server: NatsServer, eventually: Eventually
+) -> None:
+    scheduler = Scheduler(config)
+    async with running(scheduler):
+        await eventually(lambda: scheduler.is_leader)
+        nats_server.kill()
+        await asyncio.sleep(0.05)
+        shutil.rmtree(nats_server.directory / "store")
+        nats_server.start()
+        async with nats_jetstream(config) as (_, js):
+            await ensure_stream(js, job_stream())
+        await Queue(config=config).enqueue_in(0.1, "os:getpid", job_id="after")
+        assert await until_enqueued(config, 1) == ["after"]
 
 
 async def test_one_of_many_candidates_leads(config: Config) -> None:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from datetime import datetime
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple
 
 import nats.errors
+from nats.aio.client import Client
+from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, DeliverPolicy
 
 from naq.config import Config, as_config
 from naq.connection import nats_jetstream
-from naq.exceptions import SerializationError
+from naq.exceptions import NaqConnectionError, SerializationError, told
 from naq.models.event import Event
 from naq.streams import EVENT_STREAM, ensure_stream, event_stream
+
+logger = logging.getLogger("naq.events")
 
 _LISTEN = 1.0
 """Seconds of silence after which a subscription is asked again; it ends with its connection."""
@@ -37,22 +44,30 @@ class EventSubscriber:
     ) -> AsyncGenerator[Event]:
         """Yield events as they come, for ever.
 
+        An outage of the servers is waited out; what happened meanwhile is told after it.
+
         Args:
             pattern: the types, with NATS's wildcards: ``job.*``, ``job.failed``, ``>``.
             since: begin with the stored events from this time on; None begins now.
 
         Raises:
-            NaqConnectionError: there is no connection to be had.
+            NaqConnectionError: at the start; there is no connection to be had.
         """
-        async with self._subscription(pattern, since, new=since is None) as (_, subscription):
-            while True:
-                try:
-                    msg = await subscription.next_msg(timeout=_LISTEN)
-                except (nats.errors.TimeoutError, TimeoutError):
-                    continue
-                event = _read(msg.data)
-                if event is not None:
-                    yield event
+        seen: _Place | None = None
+        while True:
+            try:
+                async with self._subscription(pattern, since, seen) as subscribed:
+                    seen = subscribed.after
+                    async for msg in subscribed.messages():
+                        seen = seen._replace(sequence=msg.metadata.sequence.stream)
+                        event = _read(msg.data)
+                        if event is not None:
+                            yield event
+            except (NaqConnectionError, nats.errors.Error) as error:
+                if seen is None:
+                    raise
+                logger.debug("the watch of events waits for the server: %s", told(error))
+                await asyncio.sleep(_LISTEN)
 
     async def history(
         self, pattern: str = ">", *, since: datetime | None = None, limit: int | None = None
@@ -68,10 +83,12 @@ class EventSubscriber:
             NaqConnectionError: there is no connection to be had.
         """
         events: list[Event] = []
-        async with self._subscription(pattern, since) as (left, subscription):
+        start = since or datetime.fromtimestamp(0, UTC)
+        async with self._subscription(pattern, start) as subscribed:
+            left = await subscribed.left()
             while left > 0:
                 async with asyncio.timeout(self.config.request_timeout):
-                    msg = await subscription.next_msg(timeout=self.config.request_timeout)
+                    msg = await subscribed.subscription.next_msg(self.config.request_timeout)
                 left -= 1
                 event = _read(msg.data)
                 if event is not None:
@@ -80,27 +97,79 @@ class EventSubscriber:
 
     @asynccontextmanager
     async def _subscription(
-        self, pattern: str, since: datetime | None, *, new: bool = False
-    ) -> AsyncGenerator[tuple[int, JetStreamContext.PushSubscription]]:
-        policy = DeliverPolicy.NEW if new else DeliverPolicy.ALL
-        if since is not None:
-            policy = DeliverPolicy.BY_START_TIME
-        async with nats_jetstream(self.config) as (_, js):
+        self, pattern: str, since: datetime | None, seen: _Place | None = None
+    ) -> AsyncGenerator[_Subscribed]:
+        """Subscribe to what comes after a place, or else from a time on, or now."""
+        async with nats_jetstream(self.config) as (conn, js):
             await ensure_stream(js, event_stream(self.config.replicas))
+            info = await js.stream_info(EVENT_STREAM)
+            if seen is None:
+                seen = _Place(info.created, 0 if since else info.state.last_seq)
+            elif seen.stream != info.created:
+                seen = _Place(info.created, 0)  # the stream has been made anew
+            if seen.sequence:
+                since = None
             subscription = await js.subscribe(
                 f"events.{pattern}",
                 stream=EVENT_STREAM,
                 ordered_consumer=True,
-                config=ConsumerConfig(deliver_policy=policy, opt_start_time=since),
+                config=ConsumerConfig(
+                    deliver_policy=DeliverPolicy.BY_START_TIME
+                    if since
+                    else DeliverPolicy.BY_START_SEQUENCE,
+                    opt_start_time=since,
+                    opt_start_seq=None if since else seen.sequence + 1,
+                ),
                 pending_msgs_limit=0,
                 pending_bytes_limit=0,
             )
             try:
-                info = await subscription.consumer_info()
-                delivered = info.delivered.consumer_seq if info.delivered else 0
-                yield (info.num_pending or 0) + delivered, subscription
+                yield _Subscribed(conn, subscription, seen)
             finally:
-                await subscription.unsubscribe()
+                with suppress(nats.errors.Error):  # without a connection it has ended anyway
+                    await subscription.unsubscribe()
+
+
+class _Place(NamedTuple):
+    """A place in the stream of events: when the stream was made, and the number of an event."""
+
+    stream: object
+    sequence: int
+
+
+@dataclass(frozen=True)
+class _Subscribed:
+    """A subscription to the stream of events.
+
+    Args:
+        conn: the connection.
+        subscription: the subscription.
+        after: the place after which it begins.
+    """
+
+    conn: Client
+    subscription: JetStreamContext.PushSubscription
+    after: _Place
+
+    async def left(self) -> int:
+        """Return how many stored events are to come."""
+        info = await self.subscription.consumer_info()
+        return (info.num_pending or 0) + (info.delivered.consumer_seq if info.delivered else 0)
+
+    async def messages(self) -> AsyncGenerator[Msg]:
+        """Yield messages until the connection has been lost and has come back.
+
+        What nats-py subscribes to by itself then may begin anew, and comes late.
+        """
+        outages, seen = self.conn.stats["reconnects"], self.after.sequence
+        while self.conn.stats["reconnects"] == outages:
+            try:
+                msg = await self.subscription.next_msg(timeout=_LISTEN)
+            except (nats.errors.TimeoutError, TimeoutError):
+                continue
+            if msg.metadata.sequence.stream > seen:
+                seen = msg.metadata.sequence.stream
+                yield msg
 
 
 def _read(data: bytes) -> Event | None:

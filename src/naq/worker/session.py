@@ -17,6 +17,7 @@ from nats.js.errors import APIError, KeyNotFoundError
 
 from naq import buckets
 from naq.exceptions import JobCrashedError, SerializationError, told
+from naq.models.event import Event
 from naq.models.job import JOB_STATUS, Job
 from naq.models.record import JobRecord
 from naq.models.status import WORKER_STATUS
@@ -89,6 +90,7 @@ class Session:
         self._pullers: dict[str, Puller] = {}
         self._said: WORKER_STATUS | None = None
         self._said_at = 0.0
+        self._details = worker.details()
         self.has_begun = False
 
     async def run(self) -> None:
@@ -307,6 +309,8 @@ class Session:
         for queue, puller in list(self._pullers.items()):
             if puller.consumer_lost:
                 await self._prepare()
+                await self._tell_details()
+                await self._say_status(self._status())
                 await ensure_consumer(self._js, queue, self._worker.ack_wait)
             await puller.look_after(reconnected=reconnects != self._reconnects)
         self._reconnects = reconnects
@@ -331,11 +335,13 @@ class Session:
         )
 
     async def _announce(self) -> None:
-        details = self._worker.details()
-        manager = WorkerStatusManager(self._worker.config)
-        await manager.update_worker_details(self._worker.worker_id, details)
+        await self._tell_details()
         await self._say_status(self._status())
-        self._settler.worker_event("worker.started", details)
+        self._settler.worker_event("worker.started", self._details)
+
+    async def _tell_details(self) -> None:
+        manager = WorkerStatusManager(self._worker.config)
+        await manager.update_worker_details(self._worker.worker_id, self._details)
 
     async def _sign_off(self) -> None:
         worker = self._worker
@@ -343,9 +349,12 @@ class Session:
         with suppress(nats.errors.Error, APIError, TimeoutError):
             await self._send_progress()
             await WorkerStatusManager(worker.config).remove_worker(worker.worker_id)
-            self._settler.worker_event("worker.stopped", counts)
             await self._settler.flush()
             await self._conn.flush(FLUSH_TIMEOUT)
+            if worker.events:
+                # When the last event is acknowledged, those before it are stored, too.
+                last = Event("worker.stopped", {"worker": worker.worker_id, **counts})
+                await self._js.publish(last.subject, last.serialize())
 
     # Stopping
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import shutil
 import threading
 from datetime import UTC, datetime, timedelta
 
@@ -13,6 +14,8 @@ import naq
 from naq.exceptions import JobError, SerializationError
 from naq.models.event import Event
 from naq.progress import Progress
+from naq.server import NatsServer
+from naq.streams import ensure_stream, event_stream
 
 
 async def climb() -> None:
@@ -33,10 +36,16 @@ async def work(url: str, *, events: bool = True) -> None:
 async def test_a_jobs_life_is_on_the_stream_of_events(url: str) -> None:
     job = await naq.enqueue(math.sqrt, 4, config=url)
     await work(url)
-    events = await naq.EventManager(url).history("job.*")
+    events = await ends(url)
     assert [event.type for event in events] == ["job.completed"]
     assert events[0].data["job_id"] == job.job_id
     assert events[0].data["duration"] >= 0
+
+
+async def ends(url: str) -> list[Event]:
+    """Return the events of jobs but those of a start, of which a slow machine tells."""
+    events = await naq.EventManager(url).history("job.*")
+    return [event for event in events if event.type != "job.started"]
 
 
 async def test_a_job_that_takes_a_while_tells_that_it_has_started(url: str) -> None:
@@ -61,7 +70,7 @@ async def test_a_worker_may_keep_silent(url: str) -> None:
 async def test_a_failure_is_told_with_its_reason(url: str) -> None:
     await naq.enqueue(math.sqrt, -1, config=url, max_retries=1)
     await work(url)
-    events = await naq.EventManager(url).history("job.*")
+    events = await ends(url)
     assert [event.type for event in events] == ["job.retrying", "job.failed"]
     assert "ValueError" in events[1].data["error"]
 
@@ -94,6 +103,41 @@ async def test_events_can_be_watched_as_they_come(url: str) -> None:
     async with asyncio.timeout(10):
         await watching
     assert [event.data["number"] for event in seen] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("forgotten", [False, True], ids=["kept", "forgotten"])
+async def test_a_watch_of_events_goes_on_after_a_restart_of_the_server(
+    url: str, nats_server: NatsServer, forgotten: bool
+) -> None:
+    manager = naq.EventManager(url)
+    await manager.publish_event("mine", {"number": 0})
+    seen: list[int] = []
+
+    async def watch() -> None:
+        async for event in manager.watch("mine"):
+            number = event.data["number"]
+            seen.append(number)
+
+    watching = asyncio.create_task(watch())
+    await asyncio.sleep(0.3)  # it begins, and nothing comes
+    nats_server.kill()
+    await asyncio.sleep(0.05)
+    if forgotten:
+        shutil.rmtree(nats_server.directory / "store")
+    nats_server.start()
+    await ensure_event_stream(url)
+    for number in range(1, 4):
+        await naq.EventManager(url).publish_event("mine", {"number": number})
+    async with asyncio.timeout(10):
+        while len(seen) < 3:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    watching.cancel()
+    assert seen == [1, 2, 3]
+
+
+async def ensure_event_stream(url: str) -> None:
+    async with naq.nats_jetstream(url) as (_, js):
+        await ensure_stream(js, event_stream())
 
 
 async def test_stats_count_what_happened(url: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import signal
 import socket
 import subprocess
@@ -27,6 +28,7 @@ from naq.results import Results
 from naq.server import NatsServer
 from naq.worker import Worker
 from naq.worker.context import current_job
+from naq.worker.status import WorkerStatusManager
 
 OUTAGE = (NaqConnectionError, nats.errors.Error, APIError, NoStreamResponseError, TimeoutError)
 
@@ -102,6 +104,27 @@ async def test_nothing_is_lost_or_done_twice_when_the_server_is_killed(
     assert len(acknowledged) == 1500
     assert run_again_although_stored == []
     await naq.close_all_connections()
+
+
+async def test_a_worker_goes_on_with_a_server_that_has_forgotten_everything(
+    url: str, nats_server: NatsServer
+) -> None:
+    await Queue(config=url).enqueue("math:sqrt", 4, job_id="before")
+    worker = Worker(config=url)
+    working = asyncio.create_task(worker.run())
+    await Results(url).fetch_job_result("before", timeout=10)
+    nats_server.kill()
+    await asyncio.sleep(0.05)
+    shutil.rmtree(nats_server.directory / "store")
+    nats_server.start()
+    await Queue(config=url).enqueue("math:sqrt", 9, job_id="after")
+    await until_all_have_results(Config(servers=(url,)), ["after"])
+    async with asyncio.timeout(10):
+        while not (listed := await WorkerStatusManager(url).list_workers()):  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+    assert listed[0].details["queues"] == ["default"]
+    worker.stop()
+    await working
 
 
 async def test_the_jobs_of_a_killed_worker_run_elsewhere(url: str, tmp_path: Path) -> None:

@@ -12,11 +12,10 @@ import functools
 import inspect
 import os
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from typing import Any, ParamSpec, TypeVar
 
-from naq import api, progress
-from naq.connection import close_all_connections
+from naq import api, connection, progress
 from naq.events import EventManager as _EventManager
 from naq.exceptions import NaqError
 from naq.queue import control as _control
@@ -52,7 +51,7 @@ class _Loop:
             raise
 
     def close(self) -> None:
-        self.run(close_all_connections())
+        self.run(connection.close_all_connections())
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join()
         self.loop.close()
@@ -103,6 +102,23 @@ def _plain(function: Callable[P, Awaitable[T]]) -> Callable[P, T]:
     return call
 
 
+def _plain_generator(function: Callable[P, AsyncGenerator[T]]) -> Callable[P, Generator[T]]:
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> Generator[T]:
+        values = function(*args, **kwargs)
+        try:
+            while True:
+                try:
+                    value = run(anext(values))
+                except StopAsyncIteration:
+                    return
+                yield value
+        finally:
+            run(values.aclose())
+
+    return call
+
+
 class _Plain:
     """An object of naq's whose coroutine methods are plain ones."""
 
@@ -113,6 +129,8 @@ class _Plain:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._inner, name)
+        if inspect.isasyncgenfunction(found):
+            return _plain_generator(found)
         return _plain(found) if inspect.iscoroutinefunction(found) else found
 
 
@@ -147,7 +165,7 @@ class WorkerStatusManager(_Plain):
 
 
 class EventManager(_Plain):
-    """:class:`naq.EventManager` without ``await``; ``watch`` stays a coroutine's."""
+    """:class:`naq.EventManager` without ``await``; ``watch`` is a plain generator."""
 
     _kind = _EventManager
 
@@ -168,3 +186,9 @@ pause_scheduled_job = _plain(_scheduled.pause_scheduled_job)
 resume_scheduled_job = _plain(_scheduled.resume_scheduled_job)
 modify_scheduled_job = _plain(_scheduled.modify_scheduled_job)
 get_progress = _plain(progress.get_progress)
+watch_progress = _plain_generator(progress.watch_progress)
+test_nats_connection = _plain(connection.test_nats_connection)
+test_jetstream_connection = _plain(connection.test_jetstream_connection)
+wait_for_nats_connection = _plain(connection.wait_for_nats_connection)
+measure_connection_performance = _plain(connection.measure_connection_performance)
+reset_connection_metrics = _plain(connection.reset_connection_metrics)

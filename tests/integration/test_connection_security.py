@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import logging
 import time
+import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -45,8 +47,15 @@ async def refusal(config: Config | str) -> NaqConnectionError:
     async with asyncio.timeout(10):  # 2 s, and room for a busy machine
         with pytest.raises(NaqConnectionError) as caught:
             await reach(config)
-    assert SECRET not in str(caught.value)
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
     return caught.value
+
+
+@pytest.fixture(autouse=True)
+def _no_secret_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    caplog.set_level(logging.DEBUG)
+    yield
+    assert SECRET not in caplog.text
 
 
 def at(server: NatsServer, **settings: object) -> Config:

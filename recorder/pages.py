@@ -9,22 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from recorder import record, side_by_side
+from recorder.markdown import fence, table, tabs
 from recorder.phases import ROOT, Phase
-from recorder.tables import table
 
 LONGEST_RESULT = 160
 """Characters of a result that a page shows; the record holds all of them."""
 
 _HEADINGS = {"before": "before", "fixed": "fixed by the codemod", "now": "now"}
-
-
-def _fence(language: str, text: str, title: str) -> str:
-    return f'``` {{.{language} title="{title}"}}\n{text.rstrip()}\n```\n'
-
-
-def _tab(title: str, content: str) -> str:
-    indented = "\n".join(f"    {line}".rstrip() for line in content.splitlines())
-    return f'=== "{title}"\n\n{indented}\n\n'
 
 
 def _rule_link(code: str) -> str:
@@ -59,7 +50,7 @@ def by_hand(phase: Phase) -> str:
     for place in phase.by_hand:
         module, _, name = place.partition(":")
         file = Path("src", *module.split(".")).with_suffix(".py")
-        parts.append(_fence("python", source_of(ROOT / file, name), str(file)))
+        parts.append(fence("python", source_of(ROOT / file, name), title=str(file)))
     return "\n".join(parts)
 
 
@@ -102,12 +93,12 @@ def diffs(phase: Phase) -> str:
     place = phase.before.relative_to(ROOT)
     commands = {"safe": f"naq-migrate fix --diff {place}"}
     commands["unsafe"] = f"naq-migrate fix --diff --unsafe-fixes {place}"
-    parts = []
-    for safety, command in commands.items():
-        text = phase.diff(safety).read_text(encoding="utf-8")
-        if text:
-            parts.append(_tab(f"{safety.title()} fixes", _fence("diff", text, command)))
-    return "".join(parts)
+    texts = {safety: phase.diff(safety).read_text(encoding="utf-8") for safety in commands}
+    return tabs(
+        (f"{safety.title()} fixes", fence("diff", text, title=commands[safety]))
+        for safety, text in texts.items()
+        if text
+    )
 
 
 def effect(phase: Phase) -> str:

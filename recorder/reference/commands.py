@@ -9,7 +9,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
-from recorder.reference.markdown import fence
+from recorder.markdown import fence
 
 WIDTH = 84
 

@@ -9,7 +9,7 @@ import griffe
 
 from flake8_naq.settings import OPTIONS
 from naq.config import Config
-from recorder.reference.markdown import table
+from recorder.markdown import table
 
 _KINDS = {
     "names": "names of functions, dotted or bare",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 
+from recorder.markdown import fence
 from recorder.phases import ROOT
-from recorder.reference.markdown import fence
 
 DATA = ROOT / "tests" / "unit" / "migrate" / "data"
 """Where the pairs are: each a folder with ``before.py`` and what the codemod makes of it."""

@@ -11,8 +11,8 @@ from flake8_naq.linter import lint
 from flake8_naq.report import explain, rule_page
 from flake8_naq.rules import Example, Rule, all_rules
 from flake8_naq.settings import Settings
+from recorder.markdown import fence, table, tabs
 from recorder.phases import ROOT
-from recorder.reference.markdown import fence, table, tabs
 
 PLUGIN_CODES = ("NAQ001", "NAQ002")
 """What the plugin says of itself; no rule's file tells of these."""

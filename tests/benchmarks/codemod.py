@@ -7,9 +7,7 @@ CPU seconds, those of all processes that a way starts. Exits with 1 when a goal 
 
 from __future__ import annotations
 
-import json
 import os
-import resource
 import shutil
 import statistics
 import subprocess
@@ -17,10 +15,10 @@ import sys
 import sysconfig
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+
+from figures import Figures
 
 from flake8_naq.migrate.find import executable, rules
 from flake8_naq.migrate.fixer import Options, fix_text
@@ -29,49 +27,6 @@ from flake8_naq.settings import Settings
 ROUNDS = 3
 FILES = 1000
 DATA = Path(__file__).parents[1] / "unit" / "migrate" / "data"
-
-
-@dataclass(frozen=True)
-class Goal:
-    """What a figure has to be.
-
-    Args:
-        name: What is measured.
-        value: The figure.
-        limit: Its limit.
-        sense: On which side of that it has to be.
-    """
-
-    name: str
-    value: float
-    limit: float
-    sense: Literal["at most", "at least"]
-
-    @property
-    def met(self) -> bool:
-        """Whether it is."""
-        return self.value <= self.limit if self.sense == "at most" else self.value >= self.limit
-
-
-@dataclass
-class Results:
-    """What was measured.
-
-    Args:
-        seconds: CPU seconds by what took them.
-        goals: The goals.
-    """
-
-    seconds: dict[str, float]
-    goals: list[Goal]
-
-    def as_dict(self) -> dict[str, object]:
-        """The results as the site's page takes them."""
-        return {
-            "unit": "CPU seconds",
-            "rows": [{"name": name, "value": value} for name, value in self.seconds.items()],
-            "goals": [vars(goal) for goal in self.goals],
-        }
 
 
 def cpu() -> float:
@@ -91,10 +46,14 @@ def medians(*ways: Callable[[], object]) -> list[float]:
     return [statistics.median(found) for found in times]
 
 
-def fix(*paths: str) -> None:
-    """Run the whole command, writing nothing."""
+def fix(*paths: str) -> float:
+    """Run the whole command, writing nothing; return its peak memory in MB."""
     command = [str(Path(sysconfig.get_path("scripts")) / "naq-migrate"), "fix", "--check"]
-    subprocess.run([*command, "--isolated", *paths], capture_output=True, check=False)
+    quiet = subprocess.DEVNULL
+    process = subprocess.Popen([*command, "--isolated", *paths], stdout=quiet, stderr=quiet)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return usage.ru_maxrss / 1024
 
 
 def scan(*paths: str) -> None:
@@ -103,16 +62,19 @@ def scan(*paths: str) -> None:
     subprocess.run([*command, *paths], capture_output=True, check=False)
 
 
-def wide(results: Results) -> None:
+def wide(figures: Figures) -> None:
     """The standard library and Django, in which there is next to nothing to do."""
     django = find_spec("django")
     assert django is not None
     assert django.origin is not None
     places = (sysconfig.get_path("stdlib"), str(Path(django.origin).parent))
     ours, theirs = medians(lambda: fix(*places), lambda: scan(*places))
-    results.seconds["fix, standard library and Django"] = ours
-    results.seconds["ast-grep scan, the same"] = theirs
-    results.goals.append(Goal("fix / ast-grep scan", ours / theirs, 1, "at most"))
+    figures.chart(
+        "The standard library and Django, where there is next to nothing to do",
+        "s",
+        {"naq-migrate fix": ours, "ast-grep scan": theirs},
+    )
+    figures.goal("naq-migrate fix / ast-grep scan", ours / theirs, 1)
 
 
 def modules() -> list[str]:
@@ -124,33 +86,30 @@ def modules() -> list[str]:
     ]
 
 
-def many(results: Results) -> None:
+def many(figures: Figures) -> None:
     """A tree of candidates, every one of them rewritten."""
     texts = modules()
-    peaks = []
+    seconds: dict[str, float] = {}
+    peaks: dict[str, float] = {}
     with tempfile.TemporaryDirectory(prefix="naq-benchmark-") as name:
         for number in (FILES // 4, FILES):
             folder = Path(name) / str(number)
             folder.mkdir()
             for index in range(number):
                 (folder / f"m{index}.py").write_text(texts[index % len(texts)])
+            size = f"{number:,} files"
             began = cpu()
-            fix(str(folder))
-            results.seconds[f"fix, {number} candidate files"] = cpu() - began
-            peaks.append(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
+            peaks[size] = fix(str(folder))
+            seconds[size] = cpu() - began
             shutil.rmtree(folder)
-    results.goals += [
-        Goal(
-            "CPU seconds, 1,000 candidate files",
-            results.seconds[f"fix, {FILES} candidate files"],
-            60,
-            "at most",
-        ),
-        Goal("peak memory, 1,000 files / 250 files", peaks[1] / peaks[0], 1.25, "at most"),
-    ]
+    figures.chart("Files that are all rewritten", "s", seconds)
+    figures.chart("Peak memory over them", "MB", peaks)
+    few, all_of_them = peaks.values()
+    figures.goal("1,000 files, CPU seconds", seconds[f"{FILES:,} files"], 60)
+    figures.goal("peak memory, 1,000 files / 250 files", all_of_them / few, 1.25)
 
 
-def beside_libcst(results: Results) -> None:
+def beside_libcst(figures: Figures) -> None:
     """The same candidates, proofs included, beside a LibCST transform without any."""
     from libcst_transform import transform
 
@@ -167,38 +126,24 @@ def beside_libcst(results: Results) -> None:
 
     mine, other = medians(ours, theirs)
     lines = sum(text.count("\n") for text in texts)
-    results.seconds[f"fix, {lines} lines of candidates"] = mine
-    results.seconds["a LibCST transform, the same"] = other
-    results.goals.append(Goal("a LibCST transform / fix", other / mine, 3, "at least"))
-
-
-def measure() -> Results:
-    """Measure everything.
-
-    The memory is measured before LibCST is loaded, and before anything larger was waited for.
-    """
-    results = Results({}, [])
-    for part in (many, wide, beside_libcst):
-        part(results)
-    return results
+    figures.chart(
+        f"{lines:,} lines of candidates",
+        "s",
+        {"naq-migrate fix, proofs included": mine, "a LibCST transform without any": other},
+    )
+    figures.goal("a LibCST transform / naq-migrate fix", other / mine, 3, "at least")
 
 
 def main() -> int:
-    """Measure, print, judge."""
+    """Measure, tell, judge."""
     for module in ("django", "libcst"):
         if find_spec(module) is None:
             print(f"{module} is not installed: pip install {module}", file=sys.stderr)
             return 2
-    results = measure()
-    if "--json" in sys.argv:
-        print(json.dumps(results.as_dict()))
-    else:
-        for name, value in results.seconds.items():
-            print(f"{name:36} {value:8.2f} CPU s")
-        for goal in results.goals:
-            judged = "ok" if goal.met else "MISSED"
-            print(f"{goal.name:36} {goal.value:8.3f}  {goal.sense} {goal.limit:g}  {judged}")
-    return int(not all(goal.met for goal in results.goals))
+    figures = Figures()
+    for part in (many, wide, beside_libcst):
+        part(figures)
+    return figures.tell()
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
 Times a file that does not mention NATS, files that do, generated functions of growing size, and
 the same files under flake8-bugbear, pylint's consider-using-with (R1732) and ruff's SIM115, where
-they are installed. Rounds are interleaved and medians printed, since a whole run of flake8 against
+they are installed. Rounds are interleaved and medians taken, since a whole run of flake8 against
 another drowns in noise. The tools of a process of their own (ruff, pylint) are timed as they are.
+Exits with 1 when a goal is missed. With ``--json`` it prints what the site's page shows.
 """
 
 from __future__ import annotations
@@ -23,17 +24,22 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+from figures import Figures
+
 from flake8_naq.linter import lint
 from flake8_naq.plugin import Plugin
 from flake8_naq.settings import Settings, mentions_nats
 
 ROUNDS = 5
+PROCESS_ROUNDS = 3
+"""Of the tools that run in a process of their own; pylint takes a second for 1,000 lines."""
+
 DEFAULTS = Settings()
 Source = tuple[str, list[str], ast.Module]
 
 
-def main() -> None:
-    """Print one table."""
+def main() -> int:
+    """Measure, tell, judge."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
@@ -42,6 +48,7 @@ def main() -> None:
     )
     parser.add_argument("--plain", type=Path, default=Path(sysconfig.get_path("stdlib")))
     parser.add_argument("--files", type=int, default=300, help="at most so many of each kind")
+    parser.add_argument("--json", action="store_true", help="print what the site's page shows")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     plain = [source for source in sources([options.plain], options.files) if not concerned(source)]
@@ -50,11 +57,13 @@ def main() -> None:
     ]
     # The trees of so many files would slow each collection of garbage; flake8 has one at a time.
     gc.freeze()
-    print(f"{len(plain)} files without NATS, {len(using)} with it; {ROUNDS} rounds; CPU, medians")
-    per_file(plain)
-    per_line(using)
-    growth()
-    beside(using)
+    figures = Figures()
+    if using:
+        beside(using, figures)
+        per_line(using, figures)
+    per_file(plain, figures)
+    growth(figures)
+    return figures.tell()
 
 
 def sources(paths: list[Path], most: int) -> list[Source]:
@@ -89,32 +98,25 @@ def plugin(source: Source) -> list[object]:
     return list(Plugin(tree, filename, lines).run())
 
 
-def per_file(files: list[Source]) -> None:
+def per_file(files: list[Source], figures: Figures) -> None:
     """Files that do not mention NATS."""
     medians = [
         statistics.median(cpu(lambda s=source: plugin(s)) for _ in range(ROUNDS))
         for source in files
     ]
-    print(f"a file without NATS      {statistics.median(medians):8.4f} ms (goal 0.1)")
+    figures.goal("a file without NATS, ms", statistics.median(medians), 0.1)
 
 
-def per_line(files: list[Source]) -> None:
+def per_line(files: list[Source], figures: Figures) -> None:
     """Files that do."""
     rates = []
-    total = 0.0
     for source in files:
         median = statistics.median(cpu(lambda s=source: plugin(s)) for _ in range(ROUNDS))
-        total += median
         rates.append(median / max(len(source[1]), 1) * 1000)
-    if rates:
-        lines = sum(len(source[1]) for source in files)
-        print(
-            f"1,000 lines with NATS    {statistics.median(rates):8.2f} ms, median of files (goal 5)"
-        )
-        print(f"1,000 lines with NATS    {total / lines * 1000:8.2f} ms, all lines together")
+    figures.goal("1,000 lines with NATS, median of files, ms", statistics.median(rates), 5)
 
 
-def growth() -> None:
+def growth(figures: Figures) -> None:
     """Generated functions: twice the size should cost twice the time."""
     head = "import nats\nasync def f(url):\n    nc = await nats.connect(url)\n"
     tail = "    await nc.close()\n"
@@ -127,25 +129,23 @@ def growth() -> None:
             "    nc = await nats.connect(url)\n    await nc.close()\n" * (n // 2)
         ),
     }
+    sizes = (1250, 2500, 5000)
+    found: dict[str, float] = {}
     for name, shape in shapes.items():
-        sizes = (1250, 2500, 5000)
-        times = []
         for size in sizes:
             tree = ast.parse(head + shape(size) + tail)
-            times.append(
-                statistics.median(
-                    cpu(lambda t=tree: lint(t, "x.py", DEFAULTS)) for _ in range(ROUNDS)
-                )
+            found[f"{size:,} {name}"] = statistics.median(
+                cpu(lambda t=tree: lint(t, "x.py", DEFAULTS)) for _ in range(ROUNDS)
             )
-        shown = ", ".join(f"{size}: {taken:.0f}" for size, taken in zip(sizes, times, strict=True))
-        print(f"{name:<24} {shown} ms (goal 1000)")
+    figures.chart("One function that grows", "ms", found)
+    for name in shapes:
+        largest = f"{sizes[-1]:,} {name}"
+        figures.goal(f"a function of {largest}, ms", found[largest], 1000)
 
 
-def beside(files: list[Source]) -> None:
+def beside(files: list[Source], figures: Figures) -> None:
     """Other linters' shares on the same files."""
     lines = sum(len(source[1]) for source in files)
-    if not lines:
-        return
     ours: list[float] = []
     bugbear: list[float] = []
     has_bugbear = importlib.util.find_spec("bugbear") is not None
@@ -153,24 +153,21 @@ def beside(files: list[Source]) -> None:
         ours.append(cpu(lambda: [plugin(source) for source in files]))
         if has_bugbear:
             bugbear.append(cpu(lambda: [_bugbear(source) for source in files]))
-    print(
-        f"flake8-naq               {statistics.median(ours) / lines * 1000:8.2f} ms per 1,000 lines"
-    )
+    found = {"flake8-naq": statistics.median(ours)}
     if bugbear:
-        print(
-            f"flake8-bugbear           {statistics.median(bugbear) / lines * 1000:8.2f} ms per 1,000 lines"
-        )
+        found["flake8-bugbear"] = statistics.median(bugbear)
     names = [source[0] for source in files]
     if importlib.util.find_spec("pylint") is not None:
         pylint = [sys.executable, "-m", "pylint", "--disable=all", "--enable=R1732", "--score=n"]
-        print(
-            f"pylint R1732             {_process([*pylint, *names]) / lines * 1000:8.2f} ms per 1,000 lines, its parse included"
-        )
+        found["pylint R1732, its parse included"] = _process([*pylint, *names])
     if ruff := shutil.which("ruff"):
         command = [ruff, "check", "--no-cache", "--isolated", "--select=SIM115", "--quiet"]
-        print(
-            f"ruff SIM115              {_process([*command, *names]) / lines * 1000:8.2f} ms per 1,000 lines, its parse included"
-        )
+        found["ruff SIM115, its parse included"] = _process([*command, *names])
+    figures.chart(
+        f"1,000 lines of the {len(files)} files with NATS in this repository",
+        "ms",
+        {name: taken / lines * 1000 for name, taken in found.items()},
+    )
 
 
 def _bugbear(source: Source) -> list[object]:
@@ -182,7 +179,7 @@ def _bugbear(source: Source) -> list[object]:
 
 def _process(command: list[str]) -> float:
     taken = []
-    for _ in range(ROUNDS):
+    for _ in range(PROCESS_ROUNDS):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run(command, capture_output=True, check=False)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -191,4 +188,4 @@ def _process(command: list[str]) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

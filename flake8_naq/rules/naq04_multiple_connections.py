@@ -93,5 +93,6 @@ async def bridge(here, there):
 """,
         ),
     ),
+    fix="safe",
     check=reports("04", message),
 )

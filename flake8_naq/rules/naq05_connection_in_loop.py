@@ -113,5 +113,6 @@ async def connect_all(urls):
 """,
         ),
     ),
+    fix="safe",
     check=reports("05", message),
 )

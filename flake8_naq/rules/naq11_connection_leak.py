@@ -274,5 +274,6 @@ async def consume(url, stream):
             {5: "02"},
         ),
     ),
+    fix="safe",
     check=check,
 )

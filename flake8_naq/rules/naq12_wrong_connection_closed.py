@@ -93,5 +93,6 @@ async def shut_down():
 """,
         ),
     ),
+    fix="safe",
     check=check,
 )

@@ -7,7 +7,11 @@ import difflib
 import inspect
 from pathlib import Path
 
+from flake8_naq.findings import Finding
 from flake8_naq.linter import lint
+from flake8_naq.migrate.files import document
+from flake8_naq.migrate.fixer import Options
+from flake8_naq.migrate.run import fix_document
 from flake8_naq.report import explain, rule_page
 from flake8_naq.rules import Example, Rule, all_rules
 from flake8_naq.settings import Settings
@@ -34,31 +38,48 @@ def page(rule: Rule) -> str:
 
 
 def show_example(example: Example) -> str:
-    """The example with what flake8 says of it; its fix beside it where the codemod has one."""
+    """The example with what flake8 says of it, and what the codemod makes of it beside."""
     code = fence("python", example.code, title="example.py", marked=sorted(example.findings))
     said = "\n".join(
         f"example.py:{finding.line}:{finding.column + 1}: {finding.code} {finding.message}"
-        for finding in lint(ast.parse(example.code), "example.py", Settings())
+        for finding in _findings(example.code)
     )
-    output = fence("text", said, title="flake8 --select NAQ example.py") if said else ""
-    return f"{code if example.fixed is None else _with_fix(code, example)}\n{output}"
+    if not said:
+        return code
+    output = fence("text", said, title="flake8 --select NAQ example.py")
+    return f"{_with_fix(code, example)}\n{output}"
 
 
 def _with_fix(code: str, example: Example) -> str:
-    fixed = example.fixed or ""
+    for options in ("", " --unsafe-fixes"):
+        fixed = fix(example.code, unsafe=bool(options))
+        if not _findings(fixed):
+            break
+    else:
+        return code
     diff = difflib.unified_diff(
         example.code.splitlines(keepends=True),
         fixed.splitlines(keepends=True),
         "example.py",
         "example.py, fixed",
     )
+    command = f"naq-migrate fix --diff{options} example.py"
     return tabs(
         [
             ("Bad", code),
-            ("Fixed", fence("python", fixed, title="example.py")),
-            ("Diff", fence("diff", "".join(diff), title="naq-migrate fix --diff example.py")),
+            ("Fixed, unsafe" if options else "Fixed", fence("python", fixed, title="example.py")),
+            ("Diff", fence("diff", "".join(diff), title=command)),
         ]
     )
+
+
+def fix(code: str, *, unsafe: bool) -> str:
+    """What ``naq-migrate fix`` makes of an example."""
+    return fix_document(document("example.py", code.encode()), Options(unsafe=unsafe)).text
+
+
+def _findings(code: str) -> list[Finding]:
+    return lint(ast.parse(code), "example.py", Settings())
 
 
 def _silencing(rule: Rule) -> str:

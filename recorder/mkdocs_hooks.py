@@ -44,6 +44,7 @@ MADE: dict[str, Callable[[], str]] = {
     "options": configuration.options,
     "pairs": pairs.page,
     "phases-chart": overview.chart,
+    "phases-glance": overview.glance_of_all,
     "phases-times": overview.times,
     "phases-shapes": overview.shapes,
     "phases-effects": overview.effects,

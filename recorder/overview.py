@@ -76,6 +76,58 @@ def _link(phase: Phase) -> str:
     return f"[{phase.title}]({phase.name}/index.md)"
 
 
+def glance(phase: Phase) -> str:
+    """A phase in a few figures, and where on its page they come from."""
+    found, document = sites(phase), record.read(phase)
+    before, now = (document["variants"][state] for state in ("before", "now"))
+    seconds, lines = document["seconds"], document["lines"]
+    figures = {
+        "found": f"{found.total} connections",
+        "rewritten, safe": f"{found.safe} of {found.total}",
+        "rewritten, unsafe": str(found.unsafe),
+        "left to do by hand": str(found.by_hand),
+        "connections opened": _change(
+            before["counts"]["connections"], now["counts"]["connections"]
+        ),
+        "of them never closed": _change(before["left_open"], now["left_open"]),
+        "lines of code": _change(lines["before"], lines["fixed"]),
+    }
+    if seconds:
+        figures["1,000 calls, s"] = f"{seconds['before']:.2f} → {seconds['now']:.2f}"
+    became = ", ".join(f"`{path}`" for path in phase.successor_paths)
+    return (
+        f"{_figures(figures)}\n"
+        "[Baseline](#baseline) · [Systematic migration](#systematic-migration) ·"
+        f" [Validation](#validation) · became {became}\n{{ .jump }}\n"
+    )
+
+
+def glance_of_all() -> str:
+    """All phases in a few figures."""
+    phases = all_phases()
+    counted = [sites(phase) for phase in phases]
+    played = [record.read(phase)["variants"] for phase in phases]
+    opened = [sum(one[state]["counts"]["connections"] for one in played) for state in TIMED]
+    left_open = [sum(one[state]["left_open"] for one in played) for state in TIMED]
+    total = sum(found.total for found in counted)
+    return _figures(
+        {
+            f"found in {len(phases)} parts of naq": f"{total} connections",
+            "rewritten by safe fixes": f"{sum(found.safe for found in counted)} of {total}",
+            "left to do by hand": str(sum(found.by_hand for found in counted)),
+            "opened, for the same calls": _change(*opened),
+            "of them never closed": _change(*left_open),
+        }
+    )
+
+
+def _figures(figures: dict[str, str]) -> str:
+    entries = "".join(
+        f"<div><dt>{name}</dt><dd>{figure}</dd></div>" for name, figure in figures.items()
+    )
+    return f'<dl class="glance">{entries}</dl>\n'
+
+
 def chart() -> str:
     """A bar a phase: its sites, by who rewrote them."""
     counted = {phase: sites(phase) for phase in all_phases()}

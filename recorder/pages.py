@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from recorder import record, side_by_side
+from recorder import overview, record, side_by_side
 from recorder.markdown import fence, table, tabs
 from recorder.phases import ROOT, Phase
 
@@ -137,6 +137,7 @@ def _short(text: str) -> str:
 
 
 PARTS: dict[str, Callable[[Phase], str]] = {
+    "glance": overview.glance,
     "findings": findings,
     "remaining": remaining,
     "by-hand": by_hand,

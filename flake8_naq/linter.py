@@ -33,20 +33,25 @@ def lint(
 
 def findings_of(analysis: ModuleAnalysis, filename: str, settings: Settings) -> list[Finding]:
     """What the rules say of an analysed module, in the order of its lines."""
-    findings = [
-        Finding(
-            problem.node.lineno,
-            problem.node.col_offset,
-            rule.number,
-            tier_of(filename, problem.qualname, settings),
-            problem.message,
-            problem.qualname,
-            problem.site,
-        )
-        for rule in all_rules()
-        for problem in rule.check(analysis)
-    ]
-    findings += [_not_analysed(failure) for failure in analysis.failures]
+    findings = []
+    failures = list(analysis.failures)
+    for rule in all_rules():
+        try:
+            findings += [
+                Finding(
+                    problem.node.lineno,
+                    problem.node.col_offset,
+                    rule.number,
+                    tier_of(filename, problem.qualname, settings),
+                    problem.message,
+                    problem.qualname,
+                    problem.site,
+                )
+                for problem in rule.check(analysis)
+            ]
+        except Exception as error:  # noqa: BLE001  one rule's trouble is not the whole run's
+            failures.append(Failure(analysis.tree, "", error))
+    findings += [_not_analysed(failure) for failure in failures]
     return sorted(findings, key=lambda finding: (finding.line, finding.column, finding.code))
 
 

@@ -18,10 +18,10 @@ def cure(site: Site) -> str:
     """The context manager to use instead, in the vocabulary of the file."""
     if site.flavour == "nats-py":
         return f"`{PLAIN_CURE}`"
-    url = f"{ast.unparse(site.url)}" if site.url is not None else ""
+    url = _written(site.url) if site.url is not None else ""
     buckets = [derived for derived in site.derived if derived.kind == "kv"]
     if len(buckets) == 1 and buckets[0].bucket is not None:
-        bucket = ast.unparse(buckets[0].bucket)
+        bucket = _written(buckets[0].bucket)
         return _call("nats_kv_store", bucket, url)
     if any(derived.kind == "jetstream" for derived in site.derived):
         return _call("nats_jetstream", url)
@@ -40,3 +40,11 @@ def lines_of(sites: list[Site]) -> str:
 def _call(function: str, *arguments: str) -> str:
     text = f"async with {function}({', '.join(filter(None, arguments))})"
     return f"`{text}`" if len(text) <= 80 and "\n" not in text else f"`async with {function}(...)`"
+
+
+def _written(node: ast.expr) -> str:
+    """The text of an argument; one that is nested too deep to be written is no help to anybody."""
+    try:
+        return ast.unparse(node)
+    except RecursionError:
+        return "..."

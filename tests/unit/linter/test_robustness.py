@@ -51,6 +51,17 @@ SPLINTERS = [
         "if nc is not None and nc.is_connected: await close_nats_connection(nc)",
         "[await nats.connect(u) for u in nc]",
         "yield nc",
+        "own = nc is None",
+        "if nc is not own: pass",
+        "nc and await nc.close()",
+        "close = getattr(nc, 'close', None)",
+        "await close()",
+        "nc.close()",
+        "opening = asyncio.create_task(nats.connect(url))",
+        "opening = [nats.connect(u) for u in nc]",
+        "nc = await opening",
+        "nc, js = await asyncio.gather(*opening)",
+        "setattr(self, 'nc', nc)",
     )
 ]
 
@@ -151,3 +162,20 @@ def test_what_is_nested_beyond_all_measure_is_one_finding_on_its_function() -> N
             node.col_offset = node.end_col_offset = 0
     (finding,) = lint(tree, "module.py", Settings())
     assert (finding.code, finding.line, finding.qualname) == ("NAQ001", 2, "f")
+
+
+def test_an_argument_that_is_too_deep_to_be_written_is_left_out_of_the_message() -> None:
+    url = "+".join(["url"] * 700)
+    code = f"async def f(url):\n    nc = await get_nats_connection({url})\n    await nc.flush()\n"
+    manual, leak = lint(ast.parse(code), "module.py", Settings())
+    assert (manual.code, leak.code) == ("NAQ301", "NAQ311")
+    assert manual.message.endswith("use `async with nats_connection(...)`")
+
+
+def test_a_rule_that_fails_is_one_finding_and_the_others_go_on() -> None:
+    code = (
+        "import nats\nasync def f(url):\n    nc = await nats.connect(url)\n    await nc.close()\n"
+        f"    await nc{'.x' * 900}.publish()\n"
+    )
+    found = lint(ast.parse(code), "module.py", Settings())
+    assert [(one.code, one.line) for one in found] == [("NAQ001", 1), ("NAQ301", 3)]

@@ -112,13 +112,14 @@ class Calls(Acquiring):
         if last == "gather" and any(self.opens(argument) for argument in node.args):
             # What is gathered fails before any of it is at hand, as far as can be told.
             self.may_raise(node)
-        outer = self.gathering, self.in_task
+        outer = self.gathering, self.in_task, self.detached
         self.gathering = last == "gather"
         self.in_task = not awaited and last in ("create_task", "ensure_future")
+        self.detached = self.in_task and not self.waiting.waits_for(node, self.statement)
         places = [self.value(argument, awaited=True) for argument in arguments_of(node)]
         if last == "gather":
             places = [self.finished(place) if place in self.tasks else place for place in places]
-        self.gathering, self.in_task = outer
+        self.gathering, self.in_task, self.detached = outer
         fresh = any(place in self.fresh for place in places if place is not None)
         if not awaited and not fresh and not is_calm(node):
             self.may_raise(node, cancel=last in ("run", "run_until_complete"))
@@ -331,7 +332,7 @@ class Calls(Acquiring):
         if is_calm(node) or last.startswith("assert"):
             return False
         words = last.lower().lstrip("_").split("_")
-        if not awaited or self.in_task:
+        if not awaited or self.detached:
             return True
         return receiver is not None or any(word in _KEEPING_WORDS for word in words)
 

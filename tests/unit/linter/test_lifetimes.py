@@ -624,6 +624,35 @@ LEAKING = {
             nc.close()
         """,
     ),
+    "tasks that are awaited": (
+        "ends",
+        """
+        async def f(url, work):
+            nc = await nats.connect(url)
+            tasks = [asyncio.create_task(work(nc)) for _ in range(3)]
+            await asyncio.gather(*tasks)
+        """,
+    ),
+    "tasks that are awaited as they end": (
+        "ends",
+        """
+        async def f(url, work):
+            nc = await nats.connect(url)
+            tasks = []
+            tasks.append(asyncio.create_task(work(nc)))
+            for done in asyncio.as_completed(tasks):
+                print(done)
+        """,
+    ),
+    "tasks of a group": (
+        "ends",
+        """
+        async def f(url, work):
+            nc = await nats.connect(url)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(work(nc))
+        """,
+    ),
     "a task that nobody awaits": (
         "ends",
         """

@@ -102,6 +102,10 @@ class JobFailedError(JobError):
             self.add_note(f"In the worker:\n{traceback.rstrip()}")
 
 
+class JobCancelledError(JobFailedError):
+    """A job was cancelled before it came to its end."""
+
+
 class JobTimeoutError(JobError, TimeoutError):
     """An attempt took longer than the job's timeout."""
 

@@ -12,6 +12,7 @@ from typing import Final
 
 JOB_STREAM: Final = "naq_jobs"
 JOB_SUBJECTS: Final = "naq.jobs"
+CANCEL_SUBJECTS: Final = "naq.cancel"
 DEFAULT_QUEUE: Final = "default"
 
 LONGEST_KEY: Final = 500
@@ -77,6 +78,11 @@ def queue_of(subject: str) -> str:
 def consumer_name(queue: str) -> str:
     """Return the name of the durable consumer that a queue's workers share."""
     return f"naq_{token(queue)}"
+
+
+def cancel_subject(job_id: str) -> str:
+    """Return the subject on which workers are asked to break off a job."""
+    return f"{CANCEL_SUBJECTS}.{token(job_id)}"
 
 
 def kv_subject(bucket: str, key: str) -> str:

@@ -16,8 +16,9 @@ from nats.js.kv import KeyValue
 from naq.buckets import JOB_RESULTS, entries, in_bucket, server_time, stored_at
 from naq.config import Config, as_config
 from naq.connection import nats_connection, nats_jetstream, nats_kv_store
-from naq.exceptions import JobFailedError, ResultTimeoutError
+from naq.exceptions import JobCancelledError, JobFailedError, ResultTimeoutError
 from naq.models import JobFailure, Outcome
+from naq.models.retry import exception_name
 from naq.names import kv_subject
 from naq.serializers import CLOUDPICKLE, Serializer, get_serializer
 
@@ -205,5 +206,7 @@ async def _awaited_entry(conn: Client, kv: KeyValue, job_id: str) -> KeyValue.En
 def _value(job_id: str, entry: KeyValue.Entry) -> Any:
     outcome = Outcome.deserialize(entry.value or b"")
     if outcome.failure is not None:
+        if outcome.failure.error_type == exception_name(JobCancelledError):
+            raise JobCancelledError(f"job {job_id} was {outcome.failure.message}")
         raise JobFailedError(f"job {job_id} failed: {outcome.failure}", outcome.failure.traceback)
     return outcome.value

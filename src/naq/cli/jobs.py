@@ -153,10 +153,10 @@ async def job_result(
 @job.command("cancel")
 @command
 async def job_cancel(job_id: JobId, url: Url = None, json_: AsJson = False) -> None:
-    """Take back a job that is scheduled, waits for others, or is in a queue."""
+    """Cancel a job that is scheduled, waits for others, is in a queue, or runs."""
     cancelled = await control.cancel_job(job_id, config_of(url))
     if not cancelled:
-        raise JobError(f"there is no scheduled, waiting or queued job {job_id!r}")
+        raise JobError(f"there is no scheduled, waiting, queued or running job {job_id!r}")
     as_json({"job_id": job_id, "cancelled": True}) if json_ else say("cancelled")
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
+import nats.errors
+from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.api import RawStreamMsg
 from nats.js.errors import BucketNotFoundError, KeyNotFoundError, NotFoundError
@@ -13,13 +17,17 @@ from nats.js.errors import BucketNotFoundError, KeyNotFoundError, NotFoundError
 from naq import buckets
 from naq.config import Config
 from naq.connection import nats_jetstream
-from naq.exceptions import SerializationError
+from naq.exceptions import JobCancelledError, SerializationError
 from naq.models.job import JOB_STATUS, Job
-from naq.models.outcome import JobFailure, Outcome
+from naq.models.outcome import CREATED, JobFailure, Outcome
 from naq.models.record import JobRecord
+from naq.models.retry import exception_name
 from naq.models.schedule import Schedule, ScheduleStatus
-from naq.names import JOB_STREAM, JOB_SUBJECTS, kv_subject, token
+from naq.names import JOB_STREAM, JOB_SUBJECTS, cancel_subject, kv_subject, token
 from naq.queue.lookup import stored_outcome
+
+_WORKER_ANSWERS: Final = 2.0
+"""Seconds that a worker may take to say that it breaks off a job; usually it takes none."""
 
 
 @dataclass(frozen=True)
@@ -77,63 +85,110 @@ async def get_job(job_id: str, config: Config | str | None = None) -> JobInfo | 
         NaqConnectionError: there is no connection to be had.
     """
     async with nats_jetstream(config) as (_, js):
+        # In the order in which a job goes through them, so that it is not missed on its way.
+        schedule = await _scheduled(js, job_id)
+        parked = await _value(js, buckets.WAITING_JOBS, job_id)
         message = await find_queued(js, job_id)
-        queued = Job.deserialize(message.data or b"") if message else None
         ended = await stored_outcome(js, job_id)
         record = _record(await _value(js, buckets.JOB_STATUS, job_id))
-        if ended is not None and (queued is None or ended.is_of(queued)):
-            return _ended(job_id, ended.data, record)
-        if queued is not None:
-            status = JOB_STATUS.QUEUED
-            if record and record.status in (JOB_STATUS.RUNNING, JOB_STATUS.RETRYING):
-                status = record.status
-            return JobInfo(
-                job_id,
-                status,
-                job=queued,
-                failures=record.failures if record else 0,
-                worker=record.worker if record else "",
-            )
-        waiting = await _value(js, buckets.WAITING_JOBS, job_id)
-        if waiting is not None:
-            return JobInfo(job_id, JOB_STATUS.WAITING, job=Job.deserialize(waiting))
-        stored = await _value(js, buckets.SCHEDULED_JOBS, job_id)
-        if stored is not None:
-            schedule = Schedule.deserialize(stored)
-            job = Job.deserialize(schedule.payload) if schedule.payload else None
-            return JobInfo(job_id, JOB_STATUS.SCHEDULED, job=job, schedule=schedule)
-        if record is not None:
-            return JobInfo(job_id, record.status, failures=record.failures, worker=record.worker)
-        return None
+    info: JobInfo | None = None
+    if message is not None:
+        info = _queued(job_id, Job.deserialize(message.data or b""), record)
+    elif parked is not None:
+        info = JobInfo(job_id, JOB_STATUS.WAITING, job=Job.deserialize(parked))
+    elif schedule is not None:
+        info = JobInfo(job_id, JOB_STATUS.SCHEDULED, job=_job_of(schedule), schedule=schedule)
+    if ended is not None and (info is None or info.job is None or ended.is_of(info.job)):
+        return _ended(job_id, ended.data, record)
+    if info is None and record is not None:
+        return JobInfo(job_id, record.status, failures=record.failures, worker=record.worker)
+    return info
+
+
+async def _scheduled(js: JetStreamContext, job_id: str) -> Schedule | None:
+    stored = await _value(js, buckets.SCHEDULED_JOBS, job_id)
+    return None if stored is None else Schedule.deserialize(stored)
+
+
+def _job_of(schedule: Schedule) -> Job | None:
+    return Job.deserialize(schedule.payload) if schedule.payload else None
+
+
+def _queued(job_id: str, job: Job, record: JobRecord | None) -> JobInfo:
+    if record is None:
+        return JobInfo(job_id, JOB_STATUS.QUEUED, job=job)
+    known = record.status in (JOB_STATUS.RUNNING, JOB_STATUS.RETRYING)
+    return JobInfo(
+        job_id,
+        record.status if known else JOB_STATUS.QUEUED,
+        job=job,
+        failures=record.failures,
+        worker=record.worker,
+    )
 
 
 async def cancel_job(job_id: str, config: Config | str | None = None) -> bool:
-    """Take back a job that is scheduled, waits for others, or is in a queue.
+    """Cancel a job that is scheduled, waits for others, is in a queue, or runs.
 
-    A job that a worker has in hand is finished by it.
+    A running job is broken off by its worker: an async function by a ``CancelledError``, an
+    isolated job with its process. A plain function's thread can't be ended; it is left alone, and
+    may ask ``current_job().broken_off``. A job that ends in the same moment has ended, and one
+    that takes less than a fifth of a second may end before it is known to run. Whoever waits for
+    the result of a cancelled job gets a ``JobCancelledError``.
 
     Args:
         job_id: the job's id.
         config: a configuration, a URL, or None for the process's configuration.
 
     Returns:
-        Whether there was such a job.
+        Whether there was such a job. A running one may take a moment to end.
 
     Raises:
         NaqConnectionError: there is no connection to be had.
     """
-    async with nats_jetstream(config) as (_, js):
+    async with nats_jetstream(config) as (conn, js):
         found = False
-        for bucket in (buckets.SCHEDULED_JOBS, buckets.WAITING_JOBS):
-            if await _value(js, bucket, job_id) is not None:
-                await (await js.key_value(bucket)).delete(job_id)
-                found = True
+        job: Job | None = None
+        schedule = await _scheduled(js, job_id)
+        if schedule is not None:
+            await (await js.key_value(buckets.SCHEDULED_JOBS)).delete(job_id)
+            found, job = True, _job_of(schedule)
+        parked = await _value(js, buckets.WAITING_JOBS, job_id)
+        if parked is not None:
+            await (await js.key_value(buckets.WAITING_JOBS)).delete(job_id)
+            found, job = True, Job.deserialize(parked)
         message = await find_queued(js, job_id)
         if message is not None and message.seq is not None:
-            found = await js.delete_msg(JOB_STREAM, message.seq) or found
+            record = _record(await _value(js, buckets.JOB_STATUS, job_id))
+            if record and record.status is JOB_STATUS.RUNNING and await _broken_off(conn, job_id):
+                return True
+            if await js.delete_msg(JOB_STREAM, message.seq):
+                found, job = True, Job.deserialize(message.data or b"")
     if found:
         await set_status([job_id], JOB_STATUS.CANCELLED, config)
+    if job is not None:
+        await _store_cancellation(job, config)
     return found
+
+
+async def _broken_off(conn: Client, job_id: str) -> bool:
+    """Ask the workers to break off a job; return whether one of them does."""
+    with suppress(nats.errors.NoRespondersError, nats.errors.TimeoutError):
+        await conn.request(cancel_subject(job_id), timeout=_WORKER_ANSWERS)
+        return True
+    return False
+
+
+async def _store_cancellation(job: Job, config: Config | str | None) -> None:
+    """Store that a job was cancelled, for those who wait for its result."""
+    failure = JobFailure.of(JobCancelledError("cancelled before it ran"), failed_at=time.time())
+    await buckets.ensure_buckets(config, (buckets.JOB_RESULTS,))
+    async with nats_jetstream(config) as (_, js):
+        await js.publish(
+            kv_subject(buckets.JOB_RESULTS, job.job_id),
+            Outcome(failure=failure).serialize(),
+            headers={CREATED: repr(job.created_at)},
+        )
 
 
 async def set_status(
@@ -160,6 +215,8 @@ def _ended(job_id: str, data: bytes, record: JobRecord | None) -> JobInfo:
     if Outcome.is_failure(data):
         failure = Outcome.deserialize(data).failure
         assert failure is not None
+        if failure.error_type == exception_name(JobCancelledError):
+            return JobInfo(job_id, JOB_STATUS.CANCELLED, worker=worker)
         return JobInfo(
             job_id, JOB_STATUS.FAILED, failures=failure.attempts, worker=worker, failure=failure
         )

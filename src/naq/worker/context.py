@@ -12,7 +12,7 @@ from naq.models.job import Job
 _current: ContextVar[JobContext | None] = ContextVar("naq_current_job", default=None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class JobContext:
     """The job that is running, seen from inside.
 
@@ -21,12 +21,16 @@ class JobContext:
         attempt: the number of this attempt, from 1.
         worker: id of the worker.
         report: takes the progress of the job; see :func:`naq.report_progress`.
+        broken_off: whether nobody waits for the attempt any longer: it was cancelled, ran into
+            its timeout, or its worker stops. A plain function, which nothing can stop, may look
+            now and then, and end.
     """
 
     job: Job
     attempt: int
     worker: str
     report: Callable[[bytes], None]
+    broken_off: bool = False
 
 
 def current_job() -> JobContext | None:

@@ -23,6 +23,7 @@ class Delivery:
         record: what is written down of earlier attempts; None for a first one.
         renewed_at: monotonic time at which the server last heard that it is in good hands.
         started_at: monotonic time at which its attempt began; 0.0 before.
+        cancelled: whether somebody has asked to break it off.
         over: whether its attempt has ended.
         recorded: whether ``job_status`` says that it runs.
         refused: whether the server refused its result.
@@ -35,6 +36,7 @@ class Delivery:
     record: JobRecord | None = None
     renewed_at: float = field(default_factory=time.monotonic)
     started_at: float = 0.0
+    cancelled: bool = False
     over: bool = False
     recorded: bool = False
     refused: bool = False

@@ -72,17 +72,19 @@ class Executor:
             if is_async(function):
                 value = await function(*job.args, **job.kwargs)
             else:
-                value = await self._in_thread(functools.partial(function, *job.args, **job.kwargs))
+                call = functools.partial(function, *job.args, **job.kwargs)
+                value = await self._in_thread(call, context)
                 if inspect.isawaitable(value):
                     value = await value
         return Outcome(value, serializer=job.serializer)
 
-    async def _in_thread(self, call: Callable[[], Any]) -> Any:
+    async def _in_thread(self, call: Callable[[], Any], context: JobContext) -> Any:
         run = functools.partial(_run_in_thread, contextvars.copy_context(), os.getpid(), call)
         future = self._threads.submit(run)
         try:
             return await asyncio.wrap_future(future)
         except asyncio.CancelledError:
+            context.broken_off = True
             if not future.done():
                 self.abandoned += 1
                 future.add_done_callback(self._came_back)

@@ -21,7 +21,7 @@ from naq.models.event import Event
 from naq.models.job import JOB_STATUS, Job
 from naq.models.record import JobRecord
 from naq.models.status import WORKER_STATUS
-from naq.names import JOB_STREAM, kv_subject
+from naq.names import CANCEL_SUBJECTS, JOB_STREAM, cancel_subject, kv_subject
 from naq.pipeline import PublishPipeline
 from naq.queue.lookup import stored_outcomes
 from naq.streams import ensure_consumer, ensure_stream, event_stream, job_stream
@@ -83,7 +83,7 @@ class Session:
         self._doubts = asyncio.Event()
         self._doubt_until: float = float("inf")
         self._progress: dict[str, bytes] = {}
-        self._running: set[Delivery] = set()
+        self._running: dict[Delivery, asyncio.Task[None]] = {}
         self._mean = PREFETCH_TIME
         self._prefetch = 0 if worker.prefetch is None else worker.prefetch
         self._reconnects = self._conn.stats["reconnects"]
@@ -130,6 +130,7 @@ class Session:
                         name = await ensure_consumer(self._js, queue, worker.ack_wait)
                         puller = Puller(self._conn, JOB_STREAM, name, self._deliver, self._room)
                         self._pullers[queue] = await pulling.enter_async_context(puller)
+                    await self._conn.subscribe(f"{CANCEL_SUBJECTS}.*", cb=self._cancel)
                     await self._learn_where_doubt_ends()
                     await self._announce()
                     self.has_begun = True
@@ -229,17 +230,19 @@ class Session:
     # Running jobs
 
     async def _work(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
         while True:
             delivery = await self._ready.get()
-            self._running.add(delivery)
+            self._running[delivery] = task
             try:
-                await self._run(delivery)
+                await self._run(delivery, task)
             finally:
-                self._running.discard(delivery)
+                del self._running[delivery]
             for puller in list(self._pullers.values()):
                 await puller.ask()
 
-    async def _run(self, delivery: Delivery) -> None:
+    async def _run(self, delivery: Delivery, task: asyncio.Task[None]) -> None:
         if delivery.delivered > 1 and not await self._may_start_again(delivery):
             return
         job = delivery.job
@@ -257,15 +260,31 @@ class Session:
             self._worker.completed += 1
         except BaseException as error:
             delivery.over = True
-            task = asyncio.current_task()
-            if isinstance(error, asyncio.CancelledError) and task and task.cancelling():
+            if isinstance(error, asyncio.CancelledError) and delivery.cancelled:
+                await self._settler.cancel(delivery)
+                return
+            if isinstance(error, asyncio.CancelledError) and task.cancelling():
                 # The worker breaks off; a job that cancels itself has nobody to ask for it.
                 await self._settler.return_unfinished(delivery)
                 raise
             self._worker.failed += 1
             await self._settler.fail(delivery, error)
         finally:
+            if delivery.cancelled:
+                task.uncancel()  # the job was meant, not the worker
             self._mean += 0.05 * (max(time.monotonic() - began, 1e-5) - self._mean)
+
+    async def _cancel(self, msg: Msg) -> None:
+        """Break off a running job, and tell who has asked for it that it is done."""
+        for delivery, task in self._running.items():
+            if msg.subject != cancel_subject(delivery.job.job_id):
+                continue
+            if delivery.started_at and not delivery.over:
+                if not delivery.cancelled:
+                    delivery.cancelled = True
+                    task.cancel()
+                await msg.respond(b"")
+            return
 
     async def _may_start_again(self, delivery: Delivery) -> bool:
         """Write down that a job begins that was begun before, unless it kills its workers."""

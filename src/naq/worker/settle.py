@@ -22,7 +22,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from naq import buckets
-from naq.exceptions import ResultError
+from naq.exceptions import JobCancelledError, ResultError
 from naq.models.event import Event
 from naq.models.failed import FailedJob
 from naq.models.job import JOB_STATUS
@@ -128,6 +128,14 @@ class Settler:
         if delivery.recorded or delivery.record:
             await self.record(delivery, JobRecord(status=JOB_STATUS.FAILED, failures=attempt))
         self.event("job.failed", delivery, error=str(failure), attempts=attempt)
+
+    async def cancel(self, delivery: Delivery) -> None:
+        """Store that a job was broken off because somebody has asked for it."""
+        failure = tell(JobCancelledError("cancelled while it ran"), delivery.attempt, self._worker)
+        self._store(delivery, Outcome(failure=failure).serialize(), succeeded=False)
+        before = delivery.attempt - 1
+        await self.record(delivery, JobRecord(status=JOB_STATUS.CANCELLED, failures=before))
+        self.event("job.cancelled", delivery)
 
     async def _retry(self, delivery: Delivery, error: BaseException) -> None:
         job, attempt = delivery.job, delivery.attempt

@@ -81,7 +81,7 @@ def test_queues_are_listed_and_purged(cli: Cli) -> None:
 def test_a_job_can_be_cancelled_once(cli: Cli) -> None:
     job_id = cli.text("enqueue", "math:sqrt", "4").strip()
     assert cli.text("job", "cancel", job_id) == "cancelled\n"
-    assert "no scheduled, waiting or queued job" in cli.error("job", "cancel", job_id)
+    assert "no scheduled, waiting, queued or running job" in cli.error("job", "cancel", job_id)
 
 
 def test_schedules_from_add_to_cancel(cli: Cli) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,7 +12,8 @@ from typing import Any
 import pytest
 
 import naq
-from naq.exceptions import JobError, JobFailedError, ScheduleError
+from naq.buckets import ensure_buckets
+from naq.exceptions import JobCancelledError, JobError, JobFailedError, ScheduleError
 from naq.models import JOB_STATUS
 from naq.models.schedule import ScheduleStatus
 from naq.worker.context import current_job
@@ -94,6 +96,83 @@ async def test_a_queued_job_can_be_taken_back(url: str) -> None:
     assert await status(url, job) is JOB_STATUS.CANCELLED
     assert await naq.queue_sizes(url) == {}
     assert not await naq.cancel_job(job.job_id, url)
+
+
+async def test_who_waits_for_a_cancelled_job_is_told(url: str) -> None:
+    job = await naq.enqueue(math.sqrt, 4, config=url)
+    waiting = asyncio.create_task(naq.fetch_job_result(job, config=url))
+    await asyncio.sleep(0.1)
+    await naq.cancel_job(job.job_id, url)
+    with pytest.raises(JobCancelledError, match=f"job {job.job_id} was cancelled"):
+        await asyncio.wait_for(waiting, 10)
+
+
+at_work: set[str] = set()
+
+
+async def run_on(name: str) -> None:
+    at_work.add(name)
+    try:
+        await asyncio.sleep(60)
+    finally:
+        at_work.remove(name)
+
+
+def run_on_in_a_thread(name: str) -> None:
+    context = naq.current_job()
+    assert context is not None
+    at_work.add(name)
+    while not context.broken_off:
+        time.sleep(0.01)
+    at_work.remove(name)
+
+
+@pytest.mark.parametrize("function", [run_on, run_on_in_a_thread])
+async def test_a_running_job_can_be_cancelled(url: str, function: Any) -> None:
+    job = await naq.enqueue(function, "it", config=url, max_retries=3)
+    worker = naq.Worker(config=url)
+    working = asyncio.create_task(worker.run())
+    await becomes(url, job, JOB_STATUS.RUNNING)
+    assert at_work == {"it"}
+    assert await naq.cancel_job(job.job_id, url)
+    with pytest.raises(JobCancelledError, match="cancelled while it ran"):
+        await naq.fetch_job_result(job, config=url, timeout=10)
+    assert await status(url, job) is JOB_STATUS.CANCELLED
+    assert not await naq.cancel_job(job.job_id, url)
+    # The worker goes on, with all that it had.
+    assert (
+        await naq.fetch_job_result(
+            await naq.enqueue(math.sqrt, 4, config=url), config=url, timeout=10
+        )
+        == 2
+    )
+    assert at_work == set()
+    worker.stop()
+    await working
+    assert (worker.completed, worker.failed, worker.abandoned_threads) == (1, 0, 0)
+    assert await naq.FailedJobs(url).list() == []
+    events = await naq.EventManager(url).history("job.cancelled")
+    assert [event.data["job_id"] for event in events] == [job.job_id]
+
+
+async def test_a_running_isolated_job_is_ended_with_its_process(url: str) -> None:
+    job = await naq.enqueue("time:sleep", 60, config=url, isolated=True)
+    worker = naq.Worker(config=url)
+    working = asyncio.create_task(worker.run())
+    await becomes(url, job, JOB_STATUS.RUNNING)
+    assert await naq.cancel_job(job.job_id, url)
+    with pytest.raises(JobCancelledError):
+        await naq.fetch_job_result(job, config=url, timeout=10)
+    worker.stop()
+    await asyncio.wait_for(working, 10)
+
+
+async def test_a_job_whose_worker_is_gone_can_be_cancelled(url: str) -> None:
+    job = await naq.enqueue(math.sqrt, 4, config=url)
+    await ensure_buckets(url)
+    await naq.Worker(config=url).update_job_status(job.job_id, JOB_STATUS.RUNNING)
+    assert await naq.cancel_job(job.job_id, url)
+    assert await naq.queue_sizes(url) == {}
 
 
 async def test_a_waiting_job_can_be_taken_back(url: str) -> None:

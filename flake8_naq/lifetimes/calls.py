@@ -45,7 +45,19 @@ _CONTAINER_METHODS = frozenset(
 _CONTAINERS = frozenset(
     ["dict", "list", "tuple", "set", "frozenset", "enumerate", "zip", "reversed", "iter", "sorted"]
 )
-_HANDING_METHODS = frozenset(["set", "set_result"])
+_HANDING_METHODS = frozenset(
+    [
+        "set",
+        "set_result",
+        "replace",
+        "copy",
+        "call_soon",
+        "call_later",
+        "call_at",
+        "add_signal_handler",
+        "add_done_callback",
+    ]
+)
 # First words of the names of functions that close what they are given, and of those that keep or
 # close it.
 _CLOSING_WORDS = frozenset(["close", "disconnect", "drain"])

@@ -200,6 +200,10 @@ class Expressions(Conditions):
 
     def _subscript(self, node: ast.Subscript) -> Place | None:
         source = self.value(node.value)
+        parts = self.parts.get(source or "")
+        match node.slice:
+            case ast.Constant(value=int(index)) if parts and -len(parts) <= index < len(parts):
+                return parts[index]
         self.discard(node.slice)
         if isinstance(node.ctx, ast.Load) and not isinstance(node.slice, ast.Slice):
             self.may_raise(node)

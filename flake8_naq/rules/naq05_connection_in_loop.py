@@ -23,7 +23,8 @@ RULE = Rule(
 Connecting costs six times what an operation on an open connection costs, and a list of connections
 is closed by a second loop that the first failure skips. Open one connection and loop inside it.
 
-A loop that only retries until it has a connection opens one, and is left alone.
+A loop that only retries until it has a connection opens one, and is left alone. One that connects
+again when a connection has had its day, as a server that must not end does, falls under rule 01.
 """,
     bad=(
         Example(

@@ -144,6 +144,7 @@ CLEAN = {
             js = nc.jetstream()
             print("connected", nc.connected_url)
             done = asyncio.Event()
+            asyncio.get_running_loop().add_signal_handler(2, done.set)
             try:
                 await js.publish("a", b"")
             finally:
@@ -278,6 +279,15 @@ CLEAN = {
             finally:
                 if nc is not given:
                     await nc.close()
+        """,
+    "one of what was gathered": """
+        async def f(url, load):
+            results = await asyncio.gather(nats.connect(url), load())
+            nc = results[0]
+            try:
+                await nc.flush()
+            finally:
+                await nc.close()
         """,
     "shielded": """
         async def f(url):
@@ -828,6 +838,19 @@ OWNED = {
         async def f(url, waiting):
             nc = await nats.connect(url)
             waiting.set_result(nc)
+        """,
+    "a copy of an object": """
+        import dataclasses
+
+        async def f(service, url):
+            nc = await nats.connect(url)
+            return dataclasses.replace(service, nc=nc)
+        """,
+    "a signal handler is given it": """
+        async def f(url, loop, stop):
+            nc = await nats.connect(url)
+            loop.add_signal_handler(2, stop, nc)
+            await nc.subscribe("a")
         """,
     "a context variable": """
         async def f(url, current):

@@ -81,6 +81,9 @@ async def enqueue(
         list[str] | None, typer.Option("--after", help="Id of a job that must succeed first.")
     ] = None,
     isolated: Annotated[bool, typer.Option(help="Run it in a process of its own.")] = False,
+    result_ttl: Annotated[
+        float | None, typer.Option(help="Seconds for which the result is kept.")
+    ] = None,
     serializer: Annotated[str, typer.Option(help="json or cloudpickle.")] = "cloudpickle",
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the result.")] = False,
     url: Url = None,
@@ -99,6 +102,7 @@ async def enqueue(
         timeout=timeout,
         depends_on=after or (),
         isolated=isolated,
+        result_ttl=result_ttl,
         serializer=serializer,
     )
     config = config_of(url)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import math
 import os
 import sys
 import time
@@ -83,6 +84,9 @@ class Job:
         depends_on: ids of jobs, or jobs, that must have succeeded first.
         isolated: run in a process of its own, which may crash, or be ended at its timeout.
         keep_result: store the result. Without it a job can run again after a crash of the server.
+        result_ttl: whole seconds (or a timedelta) for which the result is kept; None is as long as
+            the configuration says, and longer than that it never is. Needs nats-server 2.11; on
+            an older one it is as None.
         serializer: a serializer or the name of a registered one.
         created_at: seconds since the epoch.
 
@@ -105,6 +109,7 @@ class Job:
         "keep_result",
         "max_retries",
         "queue",
+        "result_ttl",
         "retry_on",
         "serializer",
         "timeout",
@@ -126,6 +131,7 @@ class Job:
         depends_on: Job | str | Iterable[Job | str] = (),
         isolated: bool = False,
         keep_result: bool = True,
+        result_ttl: float | timedelta | None = None,
         serializer: Serializer | str = CLOUDPICKLE,
         created_at: float | None = None,
     ) -> None:
@@ -133,6 +139,10 @@ class Job:
             timeout = timeout.total_seconds()
         if timeout is not None and not timeout > 0:
             raise JobError(f"timeout must be a positive number of seconds, not {timeout!r}")
+        if isinstance(result_ttl, timedelta):
+            result_ttl = result_ttl.total_seconds()
+        if result_ttl is not None and not 1 <= result_ttl <= 1e9:
+            raise JobError(f"result_ttl must be from 1 to 1e9 seconds, not {result_ttl!r}")
         if max_retries < 0:
             raise JobError(f"max_retries must be 0 or more, not {max_retries!r}")
         if job_id is None:
@@ -151,6 +161,7 @@ class Job:
             raise JobError(f"job {job_id!r} depends on itself")
         self.isolated = isolated
         self.keep_result = keep_result
+        self.result_ttl = None if result_ttl is None else math.ceil(result_ttl)
         self.serializer = (
             serializer.name if not isinstance(serializer, str) else get_serializer(serializer).name
         )
@@ -240,6 +251,7 @@ class Job:
         job.depends_on = tuple(get("depends_on", ()))
         job.isolated = get("isolated", False)
         job.keep_result = get("keep_result", True)
+        job.result_ttl = get("result_ttl")
         job._retry = get("retry")
         job._call = None
         job._body = body
@@ -299,6 +311,7 @@ class Job:
             "ignore_on": self.ignore_on,
             "depends_on": self.depends_on,
             "isolated": self.isolated,
+            "result_ttl": self.result_ttl,
         }
         if any(optional.values()):
             head |= {key: value for key, value in optional.items() if value}

@@ -111,6 +111,7 @@ class Session:
                 self._release,
                 dependents.succeeded,
                 events=worker.events,
+                results_may_expire=await self._results_may_expire(),
             )
             self._guard = stack.enter_context(LoopGuard(worker.block_limit))
             async with asyncio.TaskGroup() as group:
@@ -146,6 +147,12 @@ class Session:
         if self._worker.events:
             await ensure_stream(self._js, event_stream(self._worker.config.replicas))
         await buckets.ensure_buckets(self._worker.config)
+
+    async def _results_may_expire(self) -> bool:
+        # A server older than 2.11 knows nothing of it; one that does refuses a message with a time
+        # to live where the bucket, made by another, does not allow it.
+        info = await self._js.stream_info(f"KV_{buckets.JOB_RESULTS}")
+        return bool(info.config.allow_msg_ttl)
 
     # Taking jobs
 
@@ -328,6 +335,7 @@ class Session:
         for queue, puller in list(self._pullers.items()):
             if puller.consumer_lost:
                 await self._prepare()
+                self._settler.results_may_expire = await self._results_may_expire()
                 await self._tell_details()
                 await self._say_status(self._status())
                 await ensure_consumer(self._js, queue, self._worker.ack_wait)

@@ -20,6 +20,7 @@ from typing import Any
 import nats.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.js.api import Header
 
 from naq import buckets
 from naq.exceptions import JobCancelledError, ResultError
@@ -56,6 +57,7 @@ class Settler:
         done: called with each job that is no longer in hand.
         succeeded: awaited with the id of each job whose success is stored.
         events: whether to publish events.
+        results_may_expire: whether the bucket of results takes a time to live with each of them.
     """
 
     def __init__(
@@ -67,7 +69,9 @@ class Settler:
         succeeded: Callable[[str], Awaitable[None]],
         *,
         events: bool = True,
+        results_may_expire: bool = False,
     ) -> None:
+        self.results_may_expire = results_may_expire
         self._conn = conn
         self._pipeline = pipeline
         self._worker = worker
@@ -270,8 +274,11 @@ class Settler:
         while self._unstored:
             delivery, data, succeeded = self._unstored.popleft()
             job = delivery.job
+            headers = {CREATED: repr(job.created_at)}
+            if job.result_ttl is not None and self.results_may_expire:
+                headers[Header.MSG_TTL.value] = str(job.result_ttl)
             future = await self._pipeline.publish(
-                kv_subject(buckets.JOB_RESULTS, job.job_id), data, {CREATED: repr(job.created_at)}
+                kv_subject(buckets.JOB_RESULTS, job.job_id), data, headers
             )
             future.add_done_callback(functools.partial(self._is_stored, delivery, succeeded))
         while self._unsent:

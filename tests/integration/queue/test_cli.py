@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from typer.testing import CliRunner, Result
 
 from naq.cli.main import app
@@ -330,6 +331,18 @@ def test_the_help_names_every_command() -> None:
         "events",
     ]:
         assert name in shown
+
+
+def test_every_command_speaks_json() -> None:
+    commands: list[Any] = [typer.main.get_command(app)]
+    silent = []
+    while commands:
+        command = commands.pop()
+        if hasattr(command, "commands"):
+            commands.extend(command.commands.values())
+        elif "--json" not in {option for each in command.params for option in each.opts}:
+            silent.append(command.name)
+    assert silent == []
 
 
 def test_the_command_starts_in_the_folder_of_scripts() -> None:

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from nats.js.api import StreamConfig
 
 from naq.config import Config
 from naq.connection import close_all_connections, nats_jetstream, nats_kv_store
@@ -432,6 +433,35 @@ async def test_a_job_enqueued_again_after_it_has_ended_is_run_again(url: str) ->
     assert info.status is JOB_STATUS.QUEUED
     await work(url)  # a worker that was not there when it was enqueued
     assert calls == [1, 2]
+
+
+async def test_a_result_may_be_kept_for_a_short_time(url: str) -> None:
+    queue = Queue(config=url)
+    short = await queue.enqueue(add, 1, 2, result_ttl=1)
+    failed = await queue.enqueue(fail_until, 9, result_ttl=1)
+    await queue.enqueue(add, 1, 2, job_id="long", result_ttl=60)
+    await work(url)
+    assert await result_of(url, short) == 3
+    assert "attempt 1" in await failure_of(url, failed)
+    async for _ in _ticks():
+        if [info.job_id for info in await Results(url).list_results()] == ["long"]:
+            break
+
+
+async def test_a_bucket_that_lets_no_single_result_expire_keeps_it(url: str) -> None:
+    async with nats_jetstream(url) as (_, js):
+        # As a server before 2.11 makes it.
+        await js.add_stream(
+            StreamConfig(
+                name="KV_job_results",
+                subjects=["$KV.job_results.>"],
+                max_msgs_per_subject=1,
+                allow_direct=True,
+            )
+        )
+    job = await Queue(config=url).enqueue(add, 1, 2, result_ttl=1)
+    await work(url)
+    assert await result_of(url, job) == 3
 
 
 async def test_bytes_that_are_no_job_are_thrown_away(url: str) -> None:

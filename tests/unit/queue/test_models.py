@@ -47,6 +47,7 @@ def test_every_setting_survives_the_wire() -> None:
         depends_on=["x", Job(math.sqrt, job_id="y")],
         isolated=True,
         keep_result=False,
+        result_ttl=timedelta(hours=1),
         created_at=12.5,
     )
     read = through_the_wire(job)
@@ -61,6 +62,7 @@ def test_every_setting_survives_the_wire() -> None:
         "depends_on",
         "isolated",
         "keep_result",
+        "result_ttl",
         "created_at",
         "serializer",
         "args",
@@ -140,6 +142,8 @@ def test_a_number_is_a_fixed_delay() -> None:
         ({"job_id": "a b"}, "job id 'a b'"),
         ({"job_id": ""}, "job id ''"),
         ({"queue": ""}, "a queue needs a name"),
+        ({"result_ttl": 0}, "result_ttl must be from 1 to"),
+        ({"result_ttl": math.nan}, "result_ttl must be from 1 to"),
         ({"queue": "日" * 28}, "too long"),
         ({"queue": "\ud800"}, "no text that UTF-8 can write"),
         ({"job_id": "x" * 501}, "500 of them at most"),

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Sequence
 from typing import TypeAlias
 
+from flake8_naq.lifetimes.acquiring import arguments_of
 from flake8_naq.lifetimes.closures import join_closures
 from flake8_naq.lifetimes.context import decorators_of
 from flake8_naq.lifetimes.exceptions import (
@@ -20,6 +21,8 @@ from flake8_naq.lifetimes.graph import Block, Forget, Graph, Leave, Test
 from flake8_naq.lifetimes.managers import ContextManagers
 from flake8_naq.names import dotted
 
+# Functions that end the process.
+_ENDS = frozenset({"sys.exit", "os._exit", "exit", "quit"})
 # What nats-py raises when a closed connection is used, in its versions.
 _CLOSED_ERRORS = frozenset({"ConnectionClosedError", "ErrConnectionClosed"})
 
@@ -59,6 +62,8 @@ class Statements(ContextManagers):
         match node:
             case ast.Expr(value=ast.BoolOp() as test):
                 self._short_circuit(test)
+            case ast.Expr(value=ast.Call() as call) if self._ends_the_process(call):
+                self.start(Block())
             case ast.Expr():
                 self.discard(node.value)
             case ast.Assign():
@@ -223,6 +228,14 @@ class Statements(ContextManagers):
         self.loop_ends.pop()
         self.go(after)
         self.start(after)
+
+    def _ends_the_process(self, call: ast.Call) -> bool:
+        """Whether nothing comes after a call, and so nothing that it leaves open matters."""
+        if self.context.names.resolve(call.func, self.scope) not in _ENDS:
+            return False
+        for argument in arguments_of(call):
+            self.discard(argument)
+        return True
 
     def _short_circuit(self, node: ast.BoolOp) -> None:
         """``nc and await nc.close()`` as a statement is an ``if``."""

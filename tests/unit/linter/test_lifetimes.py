@@ -289,6 +289,16 @@ CLEAN = {
             finally:
                 await nc.close()
         """,
+    "the end of the process": """
+        import sys
+
+        async def f(url, usage):
+            nc = await nats.connect(url)
+            if usage:
+                print(usage)
+                sys.exit(2)
+            await nc.close()
+        """,
     "shielded": """
         async def f(url):
             nc = await asyncio.shield(nats.connect(url))

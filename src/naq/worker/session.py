@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import time
 from collections import deque
@@ -31,7 +32,7 @@ from naq.worker.dependents import Dependents
 from naq.worker.execute import Executor
 from naq.worker.guard import LoopGuard
 from naq.worker.pull import Puller
-from naq.worker.settle import Settler
+from naq.worker.settle import Settler, look_away
 from naq.worker.status import WorkerStatusManager
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ class Session:
         self._said: WORKER_STATUS | None = None
         self._said_at = 0.0
         self._details = worker.details()
+        self._told_details = json.dumps(self._details).encode()
         self.has_begun = False
 
     async def run(self) -> None:
@@ -348,7 +350,7 @@ class Session:
     async def _send_progress(self) -> None:
         while self._progress:
             job_id, data = self._progress.popitem()
-            await self._pipeline.publish(kv_subject(buckets.JOB_PROGRESS, job_id), data)
+            await self._tell(buckets.JOB_PROGRESS, job_id, data)
 
     # Telling of itself
 
@@ -357,9 +359,12 @@ class Session:
 
     async def _say_status(self, status: WORKER_STATUS) -> None:
         self._said, self._said_at = status, time.monotonic()
-        await self._pipeline.publish(
-            kv_subject(buckets.WORKER_STATUS, self._worker.worker_id), status.value.encode()
-        )
+        await self._tell(buckets.WORKER_STATUS, self._worker.worker_id, status.value.encode())
+
+    async def _tell(self, bucket: str, key: str, value: bytes) -> None:
+        """Store what is good to know, and no reason to stop for when the server refuses it."""
+        future = await self._pipeline.publish(kv_subject(bucket, key), value)
+        future.add_done_callback(look_away)
 
     async def _announce(self) -> None:
         await self._tell_details()
@@ -367,8 +372,7 @@ class Session:
         self._settler.worker_event("worker.started", self._details)
 
     async def _tell_details(self) -> None:
-        manager = WorkerStatusManager(self._worker.config)
-        await manager.update_worker_details(self._worker.worker_id, self._details)
+        await self._tell(buckets.WORKER_DETAILS, self._worker.worker_id, self._told_details)
 
     async def _sign_off(self) -> None:
         worker = self._worker

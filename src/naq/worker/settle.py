@@ -23,7 +23,7 @@ from nats.aio.msg import Msg
 from nats.js.api import Header
 
 from naq import buckets
-from naq.exceptions import JobCancelledError, ResultError
+from naq.exceptions import JobCancelledError, ResultError, told
 from naq.models.event import Event
 from naq.models.failed import FailedJob
 from naq.models.job import JOB_STATUS
@@ -214,7 +214,7 @@ class Settler:
         future = await self._pipeline.publish(
             kv_subject(buckets.JOB_STATUS, delivery.job.job_id), record.serialize()
         )
-        future.add_done_callback(_look_away)
+        future.add_done_callback(look_away)
         return future
 
     def event(self, kind: str, delivery: Delivery, **more: Any) -> None:
@@ -247,7 +247,7 @@ class Settler:
         if future.cancelled():
             return  # the worker is leaving the connection; the job comes back
         if error := future.exception():
-            logger.error("%s: the server refuses its result: %s", delivery.job, error)
+            logger.error("%s: its result is not stored: %s", delivery.job, told(error))
             delivery.refused = True
         self._stored.append((delivery, succeeded))
         self._wake.set()
@@ -323,7 +323,7 @@ def tell(error: BaseException, attempts: int, worker: str) -> JobFailure:
     return JobFailure.of(error, attempts=attempts, worker=worker, failed_at=time.time())
 
 
-def _look_away(future: asyncio.Future[bool]) -> None:
-    """Take note of a refused status: it is a courtesy, and no job depends on it."""
+def look_away(future: asyncio.Future[bool]) -> None:
+    """Take note of a refused status or progress: it is a courtesy, and no job depends on it."""
     if not future.cancelled() and (error := future.exception()):
-        logger.warning("the server refuses a job's status: %s", error)
+        logger.warning("a status is not stored: %s", told(error))

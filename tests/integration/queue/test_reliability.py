@@ -25,7 +25,7 @@ from naq.exceptions import JobError, NaqConnectionError
 from naq.models import Job
 from naq.queue import Queue, queue_sizes
 from naq.results import Results
-from naq.server import NatsServer
+from naq.server import NatsServer, run_nats_server
 from naq.worker import Worker
 from naq.worker.context import current_job
 from naq.worker.status import WorkerStatusManager
@@ -125,6 +125,35 @@ async def test_a_worker_goes_on_with_a_server_that_has_forgotten_everything(
     assert listed[0].details["queues"] == ["default"]
     worker.stop()
     await working
+
+
+async def test_a_worker_bears_with_a_full_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("naq.worker.settle.STORE_AGAIN_AFTER", 0.1)
+    limited = f'jetstream {{ store_dir: "{tmp_path}", max_file: 1MB }}'
+    with run_nats_server(jetstream=False, options=limited) as server:
+        await ensure_buckets(server.url)
+        job = await Queue(config=server.url).enqueue("random:randbytes", 100_000)
+        async with naq.nats_jetstream(server.url) as (_, js):
+            await js.add_stream(name="fill", subjects=["fill"])
+            with suppress(APIError):
+                while True:
+                    await js.publish("fill", bytes(50_000))
+            with pytest.raises(JobError, match="insufficient resources"):
+                await Queue(config=server.url).enqueue("random:randbytes", bytes(50_000))
+            worker = Worker(config=server.url)
+            working = asyncio.create_task(worker.run())
+            async with asyncio.timeout(10):
+                while "its result is not stored: the server refuses" not in caplog.text:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+            assert not working.done()
+            await js.purge_stream("fill")
+        result = await naq.fetch_job_result(job, config=server.url, timeout=10)
+        assert len(result) == 100_000
+        worker.stop()
+        await working
+        await naq.close_all_connections()
 
 
 async def test_the_jobs_of_a_killed_worker_run_elsewhere(url: str, tmp_path: Path) -> None:

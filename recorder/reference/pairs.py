@@ -29,7 +29,8 @@ def page() -> str:
 
 
 def _pair(folder: Path, group: str) -> str:
-    title = folder.name.removeprefix(f"{group}_").replace("_", " ").capitalize()
+    words = folder.name.removeprefix(f"{group}_").replace("kv", "key-value").split("_")
+    title = " ".join(words).capitalize()
     parts = [f"### {title}\n"]
     before, after = folder / "before.py", folder / "after.py"
     if after.exists():

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 import difflib
-import inspect
 from pathlib import Path
 
+from flake8_naq import rules
 from flake8_naq.findings import Finding
 from flake8_naq.linter import lint
 from flake8_naq.migrate.files import document
@@ -21,10 +21,14 @@ from recorder.phases import ROOT
 PLUGIN_CODES = ("NAQ001", "NAQ002")
 """What the plugin says of itself; no rule's file tells of these."""
 
+_NAMELESS = ("21", "22")
+"""The rules that look at no connection, and so ask for no helper's name."""
+
 
 def source(rule: Rule) -> Path:
     """The file that the rule, and with it its page, is made from."""
-    return Path(inspect.getfile(rule.check)).relative_to(ROOT)
+    (file,) = Path(rules.__path__[0]).glob(f"naq{rule.number}_*.py")
+    return file.relative_to(ROOT)
 
 
 def codes(rule: Rule) -> list[str]:
@@ -34,7 +38,7 @@ def codes(rule: Rule) -> list[str]:
 
 def page(rule: Rule) -> str:
     """One rule's page: what ``naq-migrate explain`` prints, with the fixes as diffs."""
-    return rule_page.markdown(rule, show_example) + _silencing(rule)
+    return rule_page.markdown(rule, show_example) + _options(rule) + _silencing(rule)
 
 
 def show_example(example: Example) -> str:
@@ -82,6 +86,22 @@ def _findings(code: str) -> list[Finding]:
     return lint(ast.parse(code), "example.py", Settings())
 
 
+def _options(rule: Rule) -> str:
+    options = [
+        "[`naq-high-priority`, `naq-medium-priority`, `naq-low-priority`]"
+        "(../guide/tiers.md#your-own-words): which place has which priority, the first digit of the code.",
+        "[`naq-baseline`](../guide/ratchet.md): lets today's findings pass, and new ones fail.",
+    ]
+    if rule.number not in _NAMELESS:
+        options.insert(
+            0,
+            "[`naq-connect-functions`, `naq-jetstream-functions`, `naq-close-functions`, "
+            "`naq-context-managers`](../guide/helpers.md): helpers of your own that it is to know.",
+        )
+    listed = "\n".join(f"- {option}" for option in options)
+    return f"\n## Options\n\n{listed}\n"
+
+
 def _silencing(rule: Rule) -> str:
     first, *_ = codes(rule)
     return f"""
@@ -89,8 +109,7 @@ def _silencing(rule: Rule) -> str:
 
 On one line with `# noqa: {first}` (the code as flake8 printed it), for some files with
 [`per-file-ignores`](../guide/configuration.md#select-and-ignore), or everywhere with
-`extend-ignore = {",".join(codes(rule))}`. To let today's findings pass and new ones fail, keep a
-[baseline](../guide/ratchet.md).
+`extend-ignore = {",".join(codes(rule))}`.
 """
 
 

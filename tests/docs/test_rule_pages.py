@@ -9,7 +9,8 @@ import pytest
 from flake8_naq.linter import lint
 from flake8_naq.rules import Rule, all_rules
 from flake8_naq.settings import Settings
-from recorder.reference.rules import fix, page
+from recorder.phases import ROOT
+from recorder.reference.rules import fix, page, source
 
 
 def reported(rule: Rule, code: str) -> bool:
@@ -37,3 +38,8 @@ def test_a_fix_is_shown_as_a_diff(rule: Rule) -> None:
 def test_what_stays_reported_is_shown_without_a_fix(number: str) -> None:
     (rule,) = (rule for rule in all_rules() if rule.number == number)
     assert "--diff" not in page(rule)
+
+
+@pytest.mark.parametrize("rule", all_rules(), ids=lambda rule: rule.number)
+def test_a_page_is_edited_in_the_file_that_holds_its_rule(rule: Rule) -> None:
+    assert f'name="{rule.name}"' in (ROOT / source(rule)).read_text(encoding="utf-8")

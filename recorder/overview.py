@@ -82,7 +82,7 @@ def glance(phase: Phase) -> str:
     before, now = (document["variants"][state] for state in ("before", "now"))
     seconds, lines = document["seconds"], document["lines"]
     figures = {
-        "found": f"{found.total} connections",
+        "connections found": str(found.total),
         "rewritten, safe": f"{found.safe} of {found.total}",
         "rewritten, unsafe": str(found.unsafe),
         "left to do by hand": str(found.by_hand),
@@ -112,7 +112,7 @@ def glance_of_all() -> str:
     total = sum(found.total for found in counted)
     return _figures(
         {
-            f"found in {len(phases)} parts of naq": f"{total} connections",
+            f"connections in {len(phases)} parts of naq": str(total),
             "rewritten by safe fixes": f"{sum(found.safe for found in counted)} of {total}",
             "left to do by hand": str(sum(found.by_hand for found in counted)),
             "opened, for the same calls": _change(*opened),

@@ -57,8 +57,8 @@ class Progress:
 def report_progress(fraction: float, message: str = "") -> None:
     """Say how far the job that calls this has come; from any thread of the job, and cheaply.
 
-    The worker sends on what was said last, five times a second at most. Outside of a job, and in
-    an isolated one, nothing happens.
+    The worker sends on what was said last, five times a second at most. Outside of a job nothing
+    happens.
 
     Args:
         fraction: the part that is done, 0 to 1.

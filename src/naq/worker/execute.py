@@ -66,7 +66,7 @@ class Executor:
                 f"this worker reads no {job.serializer} jobs, only {allowed} ones"
             )
         if job.isolated:
-            return await run_isolated(job, context.attempt, context.worker, self._memory_limit)
+            return await run_isolated(context, self._memory_limit)
         function = job.function()
         with running(context):
             if is_async(function):

@@ -15,8 +15,13 @@ from contextlib import suppress
 from typing import Final
 
 from naq.exceptions import JobCrashedError, SerializationError
-from naq.models.job import Job
 from naq.models.outcome import JobFailure, Outcome
+from naq.worker.context import JobContext
+
+PROGRESS: Final = b"progress "
+"""What a line begins with that tells of progress; the outcome comes behind the last of them."""
+
+LONGEST_LINE: Final = 1 << 20
 
 OUT_OF_MEMORY: Final = "killed, maybe for want of memory"
 
@@ -30,22 +35,23 @@ class IsolatedJobError(Exception):
         self.lineage = lineage
 
 
-async def run_isolated(
-    job: Job, attempt: int, worker: str, memory_limit: int | None = None
-) -> Outcome:
+async def run_isolated(context: JobContext, memory_limit: int | None = None) -> Outcome:
     """Run a job in a process of its own and return its outcome.
 
     Args:
-        job: the job.
-        attempt: the number of the attempt, from 1.
-        worker: id of the worker.
+        context: the job; its progress is reported here.
         memory_limit: bytes of address space that the process may have; None is no limit.
 
     Raises:
         IsolatedJobError: the function raised.
         JobCrashedError: the process ended without an outcome.
     """
-    order = {"attempt": attempt, "worker": worker, "memory_limit": memory_limit, "path": sys.path}
+    order = {
+        "attempt": context.attempt,
+        "worker": context.worker,
+        "memory_limit": memory_limit,
+        "path": sys.path,
+    }
     reading, writing = os.pipe()
     with os.fdopen(reading, "rb") as outcomes:
         try:
@@ -63,17 +69,19 @@ async def run_isolated(
             os.close(writing)
         try:
             loop = asyncio.get_running_loop()
-            reader = asyncio.StreamReader()
+            reader = asyncio.StreamReader(LONGEST_LINE)
             transport, _ = await loop.connect_read_pipe(
                 lambda: asyncio.StreamReaderProtocol(reader), outcomes
             )
             assert process.stdin is not None
             with suppress(ConnectionError):  # it died at once: its end tells more
-                process.stdin.write(json.dumps(order).encode() + b"\n" + job.serialize())
+                process.stdin.write(json.dumps(order).encode() + b"\n" + context.job.serialize())
                 await process.stdin.drain()
                 process.stdin.close()
             ending = asyncio.ensure_future(process.wait())
-            data = await reader.read()
+            while (line := await reader.readline()).startswith(PROGRESS):
+                context.report(line[len(PROGRESS) : -1])
+            data = line + await reader.read()
             transport.close()
             code = await ending
         finally:

@@ -9,12 +9,14 @@ import os
 import resource
 import signal
 import sys
+import threading
 from typing import Any
 
 from naq.models.job import Job
 from naq.models.outcome import JobFailure, Outcome
 from naq.models.retry import exception_name
 from naq.worker.context import JobContext, running
+from naq.worker.isolate import LONGEST_LINE, PROGRESS
 
 
 def main() -> None:
@@ -26,22 +28,48 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the worker's to handle
     if order["memory_limit"] is not None:
         resource.setrlimit(resource.RLIMIT_AS, (order["memory_limit"],) * 2)
-    pid = os.getpid()
+    answers = _Answers(writing)
     try:
-        answer = b"value\n" + _run(data, order)
+        answer = b"value\n" + _run(data, order, answers)
     except BaseException as error:
         answer = b"failure\n" + _told(error)
-    if os.getpid() == pid:
-        with os.fdopen(writing, "wb") as outcomes:
-            outcomes.write(answer)
+    answers.end(answer)
     sys.stdout.flush()
     # Threads that the job has left behind are not waited for.
     os._exit(0)
 
 
-def _run(data: bytes, order: dict[str, Any]) -> bytes:
+class _Answers:
+    """The way back to the worker. What the job has forked may not use it.
+
+    Args:
+        descriptor: of the pipe.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._pipe = os.fdopen(descriptor, "wb")
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+
+    def progress(self, data: bytes) -> None:
+        """Tell how far the job has come, from any of its threads."""
+        line = PROGRESS + data + b"\n"
+        if os.getpid() == self._pid and len(line) < LONGEST_LINE:
+            with self._lock:
+                if not self._pipe.closed:
+                    self._pipe.write(line)
+                    self._pipe.flush()
+
+    def end(self, answer: bytes) -> None:
+        """Tell what became of the job."""
+        if os.getpid() == self._pid:
+            with self._lock, self._pipe:
+                self._pipe.write(answer)
+
+
+def _run(data: bytes, order: dict[str, Any], answers: _Answers) -> bytes:
     job = Job.deserialize(data)
-    with running(JobContext(job, order["attempt"], order["worker"], lambda _: None)):
+    with running(JobContext(job, order["attempt"], order["worker"], answers.progress)):
         value = job.function()(*job.args, **job.kwargs)
         if inspect.isawaitable(value):
             value = asyncio.run(_wait_for(value))

@@ -187,6 +187,15 @@ async def test_a_thread_can_tell_its_progress(url: str) -> None:
     assert (progress.fraction, progress.message[:7]) == (0.5, "naq-job")
 
 
+async def test_an_isolated_job_tells_its_progress(url: str) -> None:
+    job = await naq.enqueue("naq:report_progress", 0.25, "a\nb", config=url, isolated=True)
+    await work(url)
+    progress = await naq.get_progress(job.job_id, url)
+    assert progress is not None
+    assert (progress.fraction, progress.message) == (0.25, "a\nb")
+    assert await naq.fetch_job_result(job, config=url, timeout=0) is None
+
+
 def test_outside_of_a_job_progress_goes_nowhere() -> None:
     naq.report_progress(0.5)
     with pytest.raises(JobError, match="from 0 to 1"):

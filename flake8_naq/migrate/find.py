@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sysconfig
+import tempfile
 from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -94,13 +95,20 @@ def matching(paths: Sequence[str], settings: Settings) -> set[str]:
     ]
     for batch in _batches(paths):
         named = {str(Path(path).absolute()): path for path in batch}
-        done = subprocess.run([*command, *named], capture_output=True, check=False)
-        if done.returncode not in (0, 1):
-            lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
-            raise CommandError(f"ast-grep failed: {lines[0] if lines else done.returncode}")
-        for line in done.stdout.splitlines():
-            file = json.loads(line)["file"]
-            found.add(named.get(file, file))
+        # Taken line by line: what it says of many files is long.
+        with (
+            tempfile.TemporaryFile() as said,
+            subprocess.Popen([*command, *named], stdout=subprocess.PIPE, stderr=said) as process,
+        ):
+            assert process.stdout is not None
+            for line in process.stdout:
+                file = json.loads(line)["file"]
+                found.add(named.get(file, file))
+            code = process.wait()
+            said.seek(0)
+            lines = said.read().decode("utf-8", "replace").strip().splitlines()
+        if code not in (0, 1):
+            raise CommandError(f"ast-grep failed: {lines[0] if lines else code}")
     return found
 
 

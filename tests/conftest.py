@@ -6,8 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from naq.server import NatsServer, run_nats_server
+
+# A busy machine is not a slow law.
+settings.register_profile("naq", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("naq")
 
 
 @pytest.fixture

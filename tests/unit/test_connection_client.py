@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Awaitable, Callable
 
+import nats
 import nats.errors
 import pytest
 from hypothesis import given
@@ -97,4 +98,19 @@ async def test_an_outage_with_a_write_due_ends_the_same_way(
         answers = await conn.subscribe("echo")
         await conn.publish("echo", b"back")
         assert (await answers.next_msg(timeout=5)).data == b"back"
+    await close_all_connections()
+
+
+async def test_a_flush_waits_for_what_was_published_before_it(nats_server: NatsServer) -> None:
+    async with (
+        await nats.connect(nats_server.url) as reader,
+        nats_connection(nats_server.url) as conn,
+    ):
+        subscription = await reader.subscribe("news")
+        await reader.flush()
+        for number in range(1, 51):
+            await conn.publish("news", b"")
+            await conn.flush()
+            await reader.flush()
+            assert subscription.delivered == number
     await close_all_connections()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import nats.errors
@@ -122,12 +121,10 @@ class LeasedKeyValue(Lease, KeyValue):
         self._js = shared.jetstream
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def close(self) -> None:
+        """End the lease, and what is watched under it."""
+        if self._shared is None:
+            return
         self._js = _ENDED
         client, self._client = self._client, None
         try:

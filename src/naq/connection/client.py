@@ -58,6 +58,10 @@ class NaqClient(Client):
         """Wait at full buffers again, after an outage."""
         self._max_pending_size = DEFAULT_PENDING_SIZE
 
+    async def _send_ping(self, future: asyncio.Future[bool] | None = None) -> None:
+        self._write()  # or the ping of a flush would overtake what is to be flushed
+        await super()._send_ping(future)
+
     async def _process_pong(self) -> None:
         # The answer to a flush that was cancelled, or came too late, would end the reading.
         if self._pongs and self._pongs[0].done():

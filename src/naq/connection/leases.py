@@ -7,6 +7,7 @@ dictionary. What belongs to the lease alone lives in slots.
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from time import perf_counter
@@ -47,7 +48,7 @@ async def connect(config: Config) -> SharedConnection:
         raise
 
 
-class Lease:
+class Lease(ABC):
     """A lease on a shared connection, counted from its beginning to its end."""
 
     # A class and no generator, and the very object that is handed out, where that is possible:
@@ -56,6 +57,18 @@ class Lease:
 
     _began: float
     _shared: SharedConnection | None
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    @abstractmethod
+    async def close(self) -> None:
+        """End the lease."""
 
     def _begin(self, shared: SharedConnection) -> None:
         self._shared = shared
@@ -110,14 +123,6 @@ class LeasedClient(Lease, NaqClient):
             self._begin(shared)
             self.__dict__ = shared.client.__dict__
         return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.close()
 
     @property
     def is_closed(self) -> bool:

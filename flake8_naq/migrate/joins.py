@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from flake8_naq.migrate.blocks import Mention, last_line
+from flake8_naq.migrate.blocks import Mention, all_arguments, last_line
 from flake8_naq.migrate.derivations import Derivations
 from flake8_naq.migrate.regions import Module
 from flake8_naq.migrate.sharing import Sharing
@@ -263,14 +263,9 @@ class _Pair:
         """The first name that the function does not use."""
         scope = self.kept.scope
         assert isinstance(scope.node, ast.AsyncFunctionDef)
-        used = {argument.arg for argument in _arguments(scope.node.args)}
+        used = {argument.arg for argument in all_arguments(scope.node.args)}
         used.update(self.module.all_mentions(scope))
         return next((name for name in names if name not in used), None)
-
-
-def _arguments(arguments: ast.arguments) -> Iterator[ast.arg]:
-    yield from (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)
-    yield from filter(None, (arguments.vararg, arguments.kwarg))
 
 
 def _dumps(values: Iterable[ast.AST | None]) -> list[str]:

@@ -1,0 +1,15 @@
+import nats
+
+
+async def dial(url: str) -> nats.NATS:
+    return await nats.connect(url, connect_timeout=2)
+
+
+async def ping(url: str) -> None:
+    async with await dial(url) as nc:
+        await nc.flush()
+
+
+async def ping_with(url: str, opener=dial) -> None:
+    async with await opener(url) as nc:
+        await nc.flush()

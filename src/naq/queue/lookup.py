@@ -29,23 +29,22 @@ class StoredOutcome:
 
     Args:
         succeeded: whether it is a result, and no failure.
-        created: when the job was made whose outcome it is; None when it does not tell.
+        created: when the job was made whose outcome it is, as written; None when it does not tell.
         data: its stored form.
     """
 
     succeeded: bool
-    created: float | None
+    created: str | None
     data: bytes
 
     @classmethod
     def of(cls, data: bytes, headers: Mapping[str, str]) -> StoredOutcome:
         """Return the outcome that a message of the bucket holds."""
-        created = headers.get(CREATED)
-        return cls(not Outcome.is_failure(data), None if created is None else float(created), data)
+        return cls(not Outcome.is_failure(data), headers.get(CREATED), data)
 
     def is_of(self, job: Job) -> bool:
         """Whether it came of this very job, and of none that had the same id before."""
-        return self.created is None or self.created == job.created_at
+        return self.created is None or self.created == repr(job.created_at)
 
 
 async def stored_outcomes(

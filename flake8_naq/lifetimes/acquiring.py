@@ -83,11 +83,12 @@ class Acquiring(Expressions):
             self.may_raise(node)
         place = self.temporary(self.statement.end_lineno or node.lineno)
         site = self._site(node, flavour)
+        acquirer = self.context.acquirers.get(own) if own is not None else None
+        site.awaits_close = acquirer.awaits_close if acquirer else flavour == "nats-py"
         self.emit(Acquire(place, site))
         self.fresh.add(place)
         self.graph.sites.append((site, self.current))
         self.acquired[place] = site
-        acquirer = self.context.acquirers.get(own) if own is not None else None
         return self._returned_parts(node, place, acquirer) if acquirer else place
 
     def _returned_parts(self, node: ast.Call, place: Place, acquirer: Acquirer) -> Place:
@@ -116,6 +117,7 @@ class Acquiring(Expressions):
         self._benign_arguments(node)
         self.may_raise(node, cancel=True)
         site = self._site(node, "nats-py")
+        site.awaits_close = True
         place = client or self.temporary(self.statement.end_lineno or node.lineno)
         self.emit(Acquire(place, site))
         self.graph.sites.append((site, self.current))

@@ -30,10 +30,12 @@ class Acquirer:
     Attributes:
         returned: What it returns: one thing, or the parts of a tuple.
         is_tuple: Whether it returns a tuple.
+        awaits_close: Whether the close of what it returns is to be awaited.
     """
 
     returned: tuple[Returned, ...]
     is_tuple: bool
+    awaits_close: bool
 
 
 @dataclass(frozen=True, slots=True)

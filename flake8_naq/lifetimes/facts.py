@@ -96,6 +96,7 @@ class Site:
         handle: Name or dotted attribute the connection is bound to, None when it has none.
         url: The URL argument as written, None when there is none.
         flavour: ``naq`` for a helper, ``nats-py`` for the library itself.
+        awaits_close: Whether its close is to be awaited, as that of nats-py's client is.
         derived: Handles derived from it, in source order.
         releases: Calls that close it, or mean to, in source order.
         idle_closes: Calls of its close that nobody awaits, so that they do nothing.
@@ -120,6 +121,7 @@ class Site:
     handle: str | None
     url: ast.expr | None
     flavour: Flavour
+    awaits_close: bool = False
     derived: list[Derived] = field(default_factory=list)
     releases: list[Release] = field(default_factory=list)
     idle_closes: list[ast.Call] = field(default_factory=list)

@@ -120,9 +120,13 @@ class Hand:
 
 @dataclass(eq=False, slots=True)
 class Manage:
-    """A context manager or an exit stack takes over the closing of `source`."""
+    """A context manager or an exit stack takes over the closing of `source`.
+
+    It is `idle` when it does not await the close.
+    """
 
     source: Place
+    idle: bool = False
 
 
 @dataclass(eq=False, slots=True)

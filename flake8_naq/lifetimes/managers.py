@@ -58,9 +58,12 @@ class ContextManagers(Calls):
             return
         self.mention(place.partition(".")[0], node.end_lineno or node.lineno)
         release = Release(_a_call(item.context_expr), node, "close", in_finally=True)
-        self.emit(Manage(place))
+        # `contextlib.closing` calls a close that is to be awaited, and does not await it.
+        idle = called == "closing"
+        self.emit(Manage(place, idle))
         self.finally_run(
-            lambda: self.with_items(node, rest), lambda: self.emit(Close(place, release))
+            lambda: self.with_items(node, rest),
+            lambda: self.emit(Close(place, release, idle=idle)),
         )
 
     def hand_on(self, block: Block, way: str) -> None:

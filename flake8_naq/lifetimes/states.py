@@ -154,7 +154,8 @@ class Stepper:
             case Wrap():
                 self._wrap(step)
             case Manage():
-                if self.holders.get(step.source) == CONNECTION:
+                idle = step.idle and self.trace.site.awaits_close
+                if self.holders.get(step.source) == CONNECTION and not idle:
                     self.trace.managed = True
             case Acquire():
                 if step.site is self.trace.site and self.way == "straight":
@@ -258,7 +259,7 @@ class Stepper:
     def _close(self, step: Close) -> None:
         release = step.release
         kind = self._kind(step.source) if step.source is not None else None
-        if kind == CONNECTION and step.idle and self.trace.site.flavour == "nats-py":
+        if kind == CONNECTION and step.idle and self.trace.site.awaits_close:
             self.trace.idle_closes.setdefault(release.call)
         elif kind == CONNECTION:
             self.trace.releases.setdefault(release)

@@ -56,6 +56,7 @@ def acquirer_of(traces: list[Trace], scope: Scope) -> Acquirer | None:
     kinds = {escape.kind for escape in trace.escapes.values()}
     if kinds - {"argument"} != {"returned"} or (trace.releases and not trace.escaped_at_end):
         return None
+    awaits_close = trace.site.awaits_close
     holders: dict[str, Returned] = {}
     made: dict[ast.expr, Returned] = {derived.call: derived.kind for derived in trace.derived}
     if trace.site.handle is not None:
@@ -73,12 +74,12 @@ def acquirer_of(traces: list[Trace], scope: Scope) -> Acquirer | None:
                 for part in node.value.elts
             )
             if "connection" in parts:
-                return Acquirer(parts, is_tuple=True)
+                return Acquirer(parts, True, awaits_close)
         elif node.value in returned:
             if holders.get(dotted(node.value) or "") == "connection":
-                return Acquirer(("connection",), is_tuple=False)
+                return Acquirer(("connection",), False, awaits_close)
             if _gives_the_connection(_unwrapped(node.value), trace.site.call):
-                return Acquirer(("connection",), is_tuple=False)
+                return Acquirer(("connection",), False, awaits_close)
     return None
 
 

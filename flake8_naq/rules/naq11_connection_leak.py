@@ -130,6 +130,20 @@ async def connected(url):
             {8: "11"},
         ),
         Example(
+            "a context manager of the other kind",
+            """\
+from contextlib import closing
+
+import nats
+
+
+async def publish(url, subject, data):
+    with closing(await nats.connect(url)) as nc:
+        await nc.publish(subject, data)
+""",
+            {7: "01 11"},
+        ),
+        Example(
             "a close that nobody awaits",
             """\
 import nats

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from flake8_naq.lifetimes import ModuleAnalysis, Site
+from flake8_naq.lifetimes.vocabulary import NAQ_CONNECT, NAQ_MANAGERS
 from flake8_naq.names import Names, Scope, dotted
 from flake8_naq.rules.rule import Example, Problem, Rule
 
@@ -48,6 +49,8 @@ _RIGHT_KEYWORDS = {
     ("kv.create", "ttl"): "`msg_ttl`",
     ("kv.delete", "purge"): "`purge()`",
 }
+
+_GIVE_A_CLIENT = NAQ_CONNECT | NAQ_MANAGERS
 
 
 @cache
@@ -138,9 +141,11 @@ def _methods(analysis: ModuleAnalysis) -> Iterator[Problem]:
     names = analysis.names
     users: dict[ast.expr, Site] = {}
     for site in analysis.sites:
-        # The other library of that first name has handles of its own.
-        opener = names.resolve(site.call.func, names.scopes[site.scope])
-        if opener != "nats.client.connect":
+        # The other library of that first name has handles of its own, and so may a project's opener.
+        function = site.call.func
+        opener = names.resolve(function, names.scopes[site.scope]) or dotted(function) or ""
+        ours = site.awaits_close or opener.rpartition(".")[2] in _GIVE_A_CLIENT
+        if ours and opener != "nats.client.connect":
             users.update(dict.fromkeys(site.uses, site))
     for scope in {names.scopes[site.scope] for site in users.values()}:
         for call in scope.calls:

@@ -8,6 +8,7 @@ from textwrap import dedent
 import pytest
 
 from flake8_naq.lifetimes import Site, analyse
+from flake8_naq.linter import lint
 from flake8_naq.settings import Settings
 
 HEADER = """\
@@ -1130,3 +1131,33 @@ def test_a_connection_used_only_in_a_callback_is_used() -> None:
 def test_a_connection_is_named_by_who_gets_it_out_of_its_task(body: str) -> None:
     site = site_of(f"async def f(url):\n    {body}\n    await nc.close()\n")
     assert (site.handle, [ast.unparse(use) for use in site.uses]) == ("nc", [])
+
+
+@pytest.mark.parametrize(
+    "open_it",
+    ["open_bus()", "make()"],
+)
+def test_a_close_that_is_no_coroutine_needs_no_await(open_it: str) -> None:
+    settings = Settings(connect_functions=("shop.open_bus",))
+    code = f"""
+        from shop import open_bus
+
+        def make():
+            return open_bus()
+
+        def f():
+            bus = {open_it}
+            try:
+                bus.work()
+            finally:
+                bus.close()
+
+        def g():
+            with contextlib.closing({open_it}) as bus:
+                bus.work()
+        """
+    *_, site, managed = sites_of(code, settings)
+    assert (site.handle, site.closing, site.leaks) == ("bus", "finally", [])
+    assert managed.managed
+    found = lint(ast.parse(HEADER + dedent(code)), "bus.py", settings)
+    assert [finding.code for finding in found] == ["NAQ301"]

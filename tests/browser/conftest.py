@@ -24,11 +24,16 @@ TEXT = {".css", ".html", ".js", ".json", ".svg", ".xml"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Without a browser there is nothing to test; CI is to install one."""
-    if CHROMIUM is None and not os.environ.get("CI"):
-        missing = pytest.mark.skip(reason="no chromium: `apt-get install chromium`")
-        for item in items:
-            if item.path.is_relative_to(Path(__file__).parent):
+    """Give the tests of the browser what they need.
+
+    Without a browser there is nothing to test; CI is to install one. And the first test waits for
+    the build of the site, as one of every page waits for many pages.
+    """
+    missing = pytest.mark.skip(reason="no chromium: `apt-get install chromium`")
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.timeout(600))
+            if CHROMIUM is None and not os.environ.get("CI"):
                 item.add_marker(missing)
 
 

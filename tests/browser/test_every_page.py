@@ -7,9 +7,6 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Browser
 
-# A visit waits until the page asks for nothing more, and there are many pages.
-pytestmark = pytest.mark.timeout(600)
-
 LIMIT = 300_000
 
 

@@ -38,6 +38,11 @@ def test_what_is_ours_stands_out() -> None:
     assert 'class="ours"' not in peer
 
 
+def test_all_stands_out_where_there_is_no_peer() -> None:
+    rows = [{"name": f"{number} files", "value": number} for number in (1, 2)]
+    assert shown(rows=rows).count('class="ours"') == 2
+
+
 def test_a_name_is_no_markup() -> None:
     assert "fresh &amp; slow</th>" in shown()
 

@@ -17,11 +17,12 @@ from typing import Any, Final
 
 import nats.errors
 from nats.aio.msg import Msg
+from nats.js.errors import APIError
 
 from naq import __version__, buckets
 from naq.config import Config, as_config
 from naq.connection import nats_jetstream, nats_kv_store
-from naq.exceptions import JobError, NaqConnectionError, told
+from naq.exceptions import JobError, NaqConnectionError, NaqJetStreamError, told
 from naq.models.job import JOB_STATUS, Job, check_queue_name
 from naq.models.outcome import CREATED
 from naq.names import DEFAULT_QUEUE, is_key, kv_subject
@@ -33,6 +34,9 @@ from naq.worker.execute import Executor
 from naq.worker.session import Session
 
 logger = logging.getLogger("naq.worker")
+
+_ELECTIONS: Final = {10004, 10005, 10008, 10009}
+"""nats-server's codes for a cluster that has no leader, or too few members, for the moment."""
 
 RETRY_CONNECT_AFTER: Final = 1.0
 """Seconds between two attempts of a running worker to get a connection."""
@@ -156,7 +160,8 @@ class Worker:
                     except (NaqConnectionError, nats.errors.Error, ExceptionGroup) as raised:
                         has_begun = has_begun or (session is not None and session.has_begun)
                         errors = _leaves(raised)
-                        if not has_begun or not all(map(_is_about_the_server, errors)):
+                        passing = _is_about_the_server if has_begun else _may_pass
+                        if session is None or not all(map(passing, errors)):
                             raise errors[0] from errors[0].__cause__
                         said = "; ".join(dict.fromkeys(map(told, errors)))
                         logger.warning("no work is done, and all is tried anew: %s", said)
@@ -244,6 +249,14 @@ def _leaves(error: Exception) -> list[Exception]:
     if isinstance(error, ExceptionGroup):
         return [leaf for inner in error.exceptions for leaf in _leaves(inner)]
     return [error]
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether an error at the start may be over soon: an outage, and no refusal."""
+    cause = error.__cause__ if isinstance(error, NaqJetStreamError) else error
+    if isinstance(cause, APIError):
+        return cause.err_code in _ELECTIONS
+    return _is_about_the_server(error)
 
 
 def _is_about_the_server(error: Exception) -> bool:

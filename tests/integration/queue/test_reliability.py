@@ -127,6 +127,25 @@ async def test_a_worker_goes_on_with_a_server_that_has_forgotten_everything(
     await working
 
 
+async def test_a_worker_may_begin_while_its_server_does_not_answer(
+    nats_server: NatsServer,
+) -> None:
+    config = Config(servers=(nats_server.url,), connect_timeout=0.3, request_timeout=0.3)
+    async with naq.nats_connection(config) as conn:
+        nats_server.pause()
+        worker = Worker(config=config)
+        working = asyncio.create_task(worker.run())
+        await asyncio.sleep(1)
+        assert not working.done()
+        nats_server.resume()
+        await conn.flush()
+    job = await naq.enqueue("math:sqrt", 4, config=config)
+    assert await naq.fetch_job_result(job, config=config, timeout=20) == 2
+    worker.stop()
+    await working
+    await naq.close_all_connections()
+
+
 async def test_a_worker_bears_with_a_full_store(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

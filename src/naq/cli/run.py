@@ -112,14 +112,14 @@ def worker(
         )
         await made.run()
         logging.getLogger("naq").info("%d completed, %d failed", made.completed, made.failed)
-        _leave_stuck_threads(made)
+        _leave_stuck_jobs(made)
 
     run()
 
 
-def _leave_stuck_threads(made: Worker) -> None:
-    """End the process although a thread still runs a job that has timed out, or was given back."""
-    if made.abandoned_threads:
+def _leave_stuck_jobs(made: Worker) -> None:
+    """End the process although a job still runs that has timed out, or was given back."""
+    if made.abandoned_jobs:
         logging.shutdown()
         sys.stdout.flush()
         sys.stderr.flush()

@@ -115,7 +115,7 @@ class Worker:
         self.burst = burst
         self.completed = 0
         self.failed = 0
-        self.abandoned_threads = 0
+        self.abandoned_jobs = 0
         self.told_to_stop = asyncio.Event()
         self.told_to_hurry = asyncio.Event()
 
@@ -169,7 +169,7 @@ class Worker:
                         async with asyncio.timeout(RETRY_CONNECT_AFTER):
                             await self.told_to_stop.wait()
         finally:
-            self.abandoned_threads = executor.abandoned
+            self.abandoned_jobs = executor.abandoned
             executor.shutdown()
 
     async def process_message(self, msg: Msg) -> None:

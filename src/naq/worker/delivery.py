@@ -25,6 +25,7 @@ class Delivery:
         started_at: monotonic time at which its attempt began; 0.0 before.
         cancelled: whether somebody has asked to break it off.
         over: whether its attempt has ended.
+        left: whether it was given back although its attempt has not ended.
         recorded: whether ``job_status`` says that it runs.
         refused: whether the server refused its result.
     """
@@ -38,6 +39,7 @@ class Delivery:
     started_at: float = 0.0
     cancelled: bool = False
     over: bool = False
+    left: bool = False
     recorded: bool = False
     refused: bool = False
 

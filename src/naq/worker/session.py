@@ -56,6 +56,9 @@ CRASHES: Final = 3
 
 FLUSH_TIMEOUT: Final = 5
 
+BREAK_OFF_TIMEOUT: Final = 10
+"""Seconds that a job has to end in when it is cancelled, before a stopping worker leaves it."""
+
 HEARTBEAT: Final = 5.0
 """Seconds between two signs of life in ``worker_status``."""
 
@@ -116,6 +119,9 @@ class Session:
                 results_may_expire=await self._results_may_expire(),
             )
             self._guard = stack.enter_context(LoopGuard(worker.block_limit))
+            # Not of the group, which would wait for ever for a job that refuses to end.
+            runners = [asyncio.create_task(self._work()) for _ in range(worker.concurrency)]
+            stack.push_async_callback(self._break_off, runners)
             async with asyncio.TaskGroup() as group:
                 helpers = [
                     group.create_task(coroutine)
@@ -124,9 +130,9 @@ class Session:
                         dependents.follow(),
                         self._resolve_doubts(),
                         self._tick(),
+                        _raise_what_ends(runners),
                     )
                 ]
-                runners = [group.create_task(self._work()) for _ in range(worker.concurrency)]
                 await dependents.known.wait()
                 async with AsyncExitStack() as pulling:
                     for queue in worker.queues:
@@ -264,10 +270,14 @@ class Session:
         )
         try:
             outcome = await self._executor.run(context)
+            if delivery.left:
+                raise asyncio.CancelledError
             delivery.over = True
             await self._settler.complete(delivery, outcome)
             self._worker.completed += 1
         except BaseException as error:
+            if delivery.left:
+                raise asyncio.CancelledError from error  # nobody waits for it any more
             delivery.over = True
             if isinstance(error, asyncio.CancelledError) and delivery.cancelled:
                 await self._settler.cancel(delivery)
@@ -415,10 +425,31 @@ class Session:
         while self._running and time.monotonic() < deadline and not hurry.done():
             await asyncio.wait([hurry], timeout=0.02)
         hurry.cancel()
-        for task in runners:
-            task.cancel()
-        await asyncio.wait(runners)
+        await self._break_off(runners)
         with suppress(TimeoutError):
             async with asyncio.timeout(FLUSH_TIMEOUT if self._in_hand else 0):
                 self._nothing_in_hand.clear()
                 await self._nothing_in_hand.wait()
+
+    async def _break_off(self, runners: list[asyncio.Task[None]]) -> None:
+        """Cancel what still runs; a job that does not end for that is given back all the same."""
+        if not runners:
+            return
+        for task in runners:
+            task.cancel()
+        _, left = await asyncio.wait(runners, timeout=BREAK_OFF_TIMEOUT)
+        runners.clear()
+        for delivery, task in list(self._running.items()):
+            if task in left:
+                logger.error("%s does not end although it is cancelled: left behind", delivery.job)
+                delivery.left = True
+                self._executor.abandoned += 1
+                await self._settler.return_unfinished(delivery)
+
+
+async def _raise_what_ends(runners: list[asyncio.Task[None]]) -> None:
+    """Raise what one of the runners has raised."""
+    done, _ = await asyncio.wait(runners, return_when=asyncio.FIRST_EXCEPTION)
+    for task in done:
+        if not task.cancelled():
+            task.result()

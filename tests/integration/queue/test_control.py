@@ -149,7 +149,7 @@ async def test_a_running_job_can_be_cancelled(url: str, function: Any) -> None:
     assert at_work == set()
     worker.stop()
     await working
-    assert (worker.completed, worker.failed, worker.abandoned_threads) == (1, 0, 0)
+    assert (worker.completed, worker.failed, worker.abandoned_jobs) == (1, 0, 0)
     assert await naq.FailedJobs(url).list() == []
     events = await naq.EventManager(url).history("job.cancelled")
     assert [event.data["job_id"] for event in events] == [job.job_id]

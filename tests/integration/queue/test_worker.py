@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -44,6 +45,17 @@ async def slow(seconds: float) -> str:
     calls.append("slow")
     await asyncio.sleep(seconds)
     return "slept"
+
+
+released = threading.Event()
+
+
+async def stubborn() -> None:
+    calls.append("stubborn")
+    while not released.is_set():
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(0.05)
+    calls.append("at last")
 
 
 def fail_until(attempt: int) -> int:
@@ -534,6 +546,25 @@ async def test_a_worker_in_a_hurry_gives_back_what_runs(url: str) -> None:
     await running
     assert await queue.size() == 1
     assert worker.failed == 0
+
+
+async def test_a_stopping_worker_leaves_a_job_that_swallows_its_cancellation(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("naq.worker.session.BREAK_OFF_TIMEOUT", 0.2)
+    queue = Queue(config=url)
+    job = await queue.enqueue(stubborn)
+    worker = Worker("default", url)
+    running = asyncio.create_task(worker.run())
+    await called(1)
+    worker.stop()
+    worker.stop()
+    await running
+    assert worker.abandoned_jobs == 1
+    assert await queue.size() == 1
+    released.set()
+    await called(2)
+    assert job.job_id not in {info.job_id for info in await Results(url).list_results()}
 
 
 async def test_a_cancelled_worker_gives_back_what_runs(url: str) -> None:

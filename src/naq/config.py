@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import os
+import re
 import tomllib
 import types
 import typing
@@ -25,6 +26,7 @@ _PREFIX = "NAQ_"
 _FILE_VARIABLE = "NAQ_CONFIG"
 _NO_SETTINGS = {_FILE_VARIABLE, "NAQ_DASHBOARD_TOKEN"}
 """Variables with the prefix that say something else than a setting."""
+_OF_A_SERVICE = re.compile(r"NAQ_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_\w+)")
 
 _SCHEMES = ("nats", "tls")
 _BOOLEANS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
@@ -281,7 +283,7 @@ def _settings(part: str | None) -> Iterator[tuple[str, Any, str]]:
     parts = table.pop("parts", {})
     yield from _from_table(table, path)
     for variable, value in os.environ.items():
-        if variable.startswith(_PREFIX) and variable not in _NO_SETTINGS:
+        if variable.startswith(_PREFIX) and not _is_no_setting(variable, value):
             name = variable.removeprefix(_PREFIX).lower()
             _check_name(name, "the environment", variable)
             yield name, value, f"the environment's {variable}"
@@ -289,6 +291,17 @@ def _settings(part: str | None) -> Iterator[tuple[str, Any, str]]:
         if part not in parts:
             raise ConfigurationError(f"{path}: there is no part {part!r} of the configuration")
         yield from _from_table(parts[part], path)
+
+
+def _is_no_setting(variable: str, value: str) -> bool:
+    """Whether a variable with the prefix was never meant as a setting.
+
+    Kubernetes puts the addresses of a service that is called ``naq``, or ``naq-dashboard``, into
+    every container (Kubernetes' documentation, "Service", environment variables).
+    """
+    if variable in _NO_SETTINGS or _OF_A_SERVICE.fullmatch(variable):
+        return True
+    return variable.endswith("_PORT") and "://" in value
 
 
 def _from_table(table: Mapping[str, Any], path: Path) -> Iterator[tuple[str, Any, str]]:

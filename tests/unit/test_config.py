@@ -116,6 +116,22 @@ def test_variables_of_the_command_line_are_no_settings(monkeypatch: pytest.Monke
     assert Config.load() == Config()
 
 
+def test_what_kubernetes_says_of_a_service_called_naq_is_no_setting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("NAQ_SERVICE_HOST", "10.0.0.7")
+    monkeypatch.setenv("NAQ_SERVICE_PORT_HTTP", "8080")
+    monkeypatch.setenv("NAQ_PORT", "tcp://10.0.0.7:8080")
+    monkeypatch.setenv("NAQ_PORT_8080_TCP_ADDR", "10.0.0.7")
+    assert Config.load() == Config()
+
+
+def test_a_port_of_ones_own_is_told_to_be_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NAQ_PORT", "4222")
+    with pytest.raises(ConfigurationError, match="no setting NAQ_PORT"):
+        get_config()
+
+
 def test_a_bad_value_in_a_file_names_the_file(tmp_path: Path) -> None:
     (tmp_path / "naq.toml").write_text("replicas = 0\n")
     with pytest.raises(ConfigurationError, match=r"naq\.toml: replicas must be 1 or more, not 0"):

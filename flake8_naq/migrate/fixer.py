@@ -24,8 +24,10 @@ from flake8_naq.migrate.source import Source, SourceError
 from flake8_naq.migrate.verify import MANUAL, ProofError, prove, prove_findings
 from flake8_naq.settings import Settings, mentions_nats
 
-# What tells one place from all others, whatever line it has moved to.
-_Key: TypeAlias = tuple[str, ...]
+# A place as it reads: function, variable and call.
+_Look: TypeAlias = tuple[str, str, str]
+# What tells one place from all others: how it reads, and its line before the run.
+_Key: TypeAlias = tuple[_Look, int]
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Report:
     """One line for the user about one place.
 
     Attributes:
-        line: Line of the acquiring call, in the file before the run when it was left alone.
+        line: Line of the acquiring call in the file before the run.
         code: Code of the finding.
         qualname: The function.
         kind: What became of it.
@@ -161,9 +163,10 @@ def _attempt(original: Source, filename: str, options: Options, skip: dict[_Key,
     chosen: list[_Candidate] = []
     before: list[Message] = []
     first: list[Finding] = []
+    standing: dict[_Look, list[int]] = {}
     try:
         while True:
-            turn = _plan(source, filename, options, skip)
+            turn = _plan(source, filename, options, skip, standing)
             first = first or turn.findings
             now = _disjoint(turn.candidates)
             if not now:
@@ -175,6 +178,8 @@ def _attempt(original: Source, filename: str, options: Options, skip: dict[_Key,
             needed = [item for candidate in now for item in candidate.rewrite.imports]
             source = Source(mend_imports(original, text, filename, before, needed))
             for candidate in now:
+                look, line = candidate.key
+                standing[look].remove(line)
                 _report(result, candidate)
         if chosen:
             # The last turn found nothing to do: that a second run would not is proven with it.
@@ -226,18 +231,36 @@ class _Turn:
     refusals: list[Report] = field(default_factory=list)
 
 
-def _plan(source: Source, filename: str, options: Options, skip: dict[_Key, str]) -> _Turn:
+def _plan(
+    source: Source,
+    filename: str,
+    options: Options,
+    skip: dict[_Key, str],
+    standing: dict[_Look, list[int]],
+) -> _Turn:
+    """Plan one turn.
+
+    Args:
+        source: The module as earlier turns have left it.
+        filename: Its path.
+        options: What to do.
+        skip: Places to be left alone, and why.
+        standing: The lines before the run of the places that are left, by how they read; filled
+            in the first turn. Places that read alike keep their order.
+    """
     analysis = analyse(source.tree, options.settings)
     turn = _Turn(findings_of(analysis, filename, options.settings))
     module = Module(source, analysis, Vocabulary(options.settings))
-    counts: dict[_Key, int] = {}
+    seen: dict[_Look, list[int]] = {}
     for finding in options.reported(filename, source.lines, turn.findings):
         site = finding.site
         if site is None or finding.rule not in MANUAL:
             continue
-        base = (finding.qualname, site.handle or "", source.segment(site.call))
-        counts[base] = counts.get(base, 0) + 1
-        key = (*base, str(counts[base]))
+        look = (finding.qualname, site.handle or "", source.segment(site.call))
+        same, known = seen.setdefault(look, []), standing.get(look, [])
+        line = known[len(same)] if len(same) < len(known) else finding.line
+        same.append(line)
+        key = (look, line)
         try:
             if key in skip:
                 raise RefusedError(skip[key])
@@ -246,10 +269,11 @@ def _plan(source: Source, filename: str, options: Options, skip: dict[_Key, str]
                 raise RefusedError(f"{rewrite.unsafe[0]} (--unsafe-fixes does it)")
         except RefusedError as reason:
             turn.refusals.append(
-                Report(finding.line, finding.code, finding.qualname, "refused", str(reason))
+                Report(line, finding.code, finding.qualname, "refused", str(reason))
             )
         else:
             turn.candidates.append(_Candidate(site, finding.code, key, rewrite))
+    standing.update(seen)
     return turn
 
 
@@ -285,7 +309,7 @@ def _report(result: Result, candidate: _Candidate) -> None:
     site = candidate.site
 
     def report(kind: str, text: str) -> Report:
-        return Report(site.call.lineno, candidate.code, site.qualname, kind, text)
+        return Report(candidate.key[1], candidate.code, site.qualname, kind, text)
 
     result.rewritten.append(report("rewritten", ""))
     result.reports += [report("unsafe", text) for text in candidate.rewrite.unsafe]

@@ -62,6 +62,7 @@ def main() -> int:
         beside(using, figures)
         per_line(using, figures)
     per_file(plain, figures)
+    share(plain[::3], figures)
     growth(figures)
     return figures.tell()
 
@@ -105,6 +106,17 @@ def per_file(files: list[Source], figures: Figures) -> None:
         for source in files
     ]
     figures.goal("a file without NATS, ms", statistics.median(medians), 0.1)
+
+
+def share(files: list[Source], figures: Figures) -> None:
+    """What the plugin adds to a run of flake8 over a code base that has nothing to do with NATS."""
+    names = [source[0] for source in files]
+    flake8 = [sys.executable, "-m", "flake8", "--isolated", "--jobs=1", "--quiet", *names]
+    ours = statistics.median(
+        cpu(lambda: [plugin(source) for source in files]) for _ in range(ROUNDS)
+    )
+    taken = ours / _process(flake8) * 100
+    figures.goal("share of flake8's time over the standard library, %", taken, 0.5)
 
 
 def per_line(files: list[Source], figures: Figures) -> None:

@@ -184,7 +184,7 @@ def _attempt(original: Source, filename: str, options: Options, skip: dict[_Key,
         if chosen:
             # The last turn found nothing to do: that a second run would not is proven with it.
             dropped = [item for candidate in chosen for item in candidate.rewrite.dropped]
-            fixed = [candidate.site.qualname for candidate in chosen]
+            fixed = [(candidate.site.qualname, candidate.key[1]) for candidate in chosen]
             prove(original, source, filename, before, dropped)
             prove_findings(first, turn.findings, fixed)
             if options.unsafe:
@@ -204,14 +204,14 @@ def _join(
     filename: str,
     options: Options,
     first: list[Finding],
-    fixed: list[str],
+    fixed: list[tuple[str, int]],
 ) -> Source:
     """Join the connections of functions in which all were rewritten, and say so."""
     manual: dict[str, list[Finding]] = {}
     for finding in sorted(first, key=lambda finding: (finding.line, finding.column)):
         if finding.rule in MANUAL:
             manual.setdefault(finding.qualname, []).append(finding)
-    counts = Counter(fixed)
+    counts = Counter(qualname for qualname, _ in fixed)
     whole = {name: count for name, count in counts.items() if count == len(manual[name])}
     joined = join_connections(original, source, filename, options.settings, whole)
     for qualname, pairs in joined.pairs.items():

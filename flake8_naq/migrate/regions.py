@@ -161,6 +161,9 @@ def find_region(module: Module, site: Site) -> Region:
             others = [stmt for stmt in guard.finalbody if id(stmt) not in closing]
         last = end.end_lineno or end.lineno
         first = guard.lineno if shape == "inside-try" and guard else site.statement.lineno
+        _refuse_rebound(module, site, first, last)
+        if shape == "inside-try":
+            _refuse_open_before(module, site, mine, first)
         inside = [close for close in mine if first <= close.statement.lineno <= last]
         return Region(
             site,
@@ -351,9 +354,57 @@ def _bindings(
                     made = statement
                 continue
         raise RefusedError(f"`{handle}` is bound again on line {mention.line}")
+    for node in own_nodes(site.scope):
+        if handle in _bound_without_a_name(node):
+            line = getattr(node, "lineno", site.statement.lineno)
+            raise RefusedError(f"`{handle}` is bound again on line {line}")
     if constructed and made is None:
         raise RefusedError(f"`{handle}` is a client that was made elsewhere")
     return inits, made
+
+
+def _bound_without_a_name(node: ast.AST) -> Iterator[str | None]:
+    """The variables that a node binds and whose names are no nodes of their own."""
+    match node:
+        case (
+            ast.ExceptHandler(name=name)
+            | ast.MatchAs(name=name)
+            | ast.MatchStar(name=name)
+            | ast.MatchMapping(rest=name)
+            | ast.FunctionDef(name=name)
+            | ast.AsyncFunctionDef(name=name)
+            | ast.ClassDef(name=name)
+        ):
+            yield name
+        case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
+            yield from (alias.asname or alias.name.partition(".")[0] for alias in aliases)
+
+
+def _refuse_rebound(module: Module, site: Site, first: int, last: int) -> None:
+    """Inside a region its variable means one connection: the block closes the one it opened."""
+    for other in _acquired_again(module, site):
+        if first <= other.lineno <= last:
+            raise RefusedError(f"`{site.handle}` is bound again on line {other.lineno}")
+
+
+def _refuse_open_before(module: Module, site: Site, mine: list[Close], first: int) -> None:
+    """A ``finally`` around an acquisition that fails closes what the variable meant before."""
+    for other in _acquired_again(module, site):
+        if other.lineno < first and not any(
+            other.lineno < close.statement.lineno < first for close in mine
+        ):
+            raise RefusedError(f"`{site.handle}` holds another connection from line {other.lineno}")
+
+
+def _acquired_again(module: Module, site: Site) -> Iterator[ast.stmt]:
+    """Other statements of the function that give the variable a connection."""
+    for other in module.analysis.sites:
+        if (
+            other.scope is site.scope
+            and other.handle == site.handle
+            and other.statement is not site.statement
+        ):
+            yield other.statement
 
 
 def _rebinding(site: Site, named: list[Mention]) -> float:

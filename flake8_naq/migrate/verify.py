@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pyflakes.messages import Message, UnusedImport
 
@@ -15,6 +15,7 @@ from flake8_naq.migrate.source import Source
 
 # Rules that a hand-managed connection gets exactly one of.
 MANUAL = frozenset({"01", "02", "03", "04", "05"})
+LEAK = "11"
 
 
 class ProofError(Exception):
@@ -93,22 +94,29 @@ def _same_comments(before: Source, after: Source) -> None:
 
 
 def prove_findings(
-    before: Iterable[Finding], after: Iterable[Finding], fixed: Iterable[str]
+    before: Iterable[Finding], after: Iterable[Finding], fixed: Sequence[tuple[str, int]]
 ) -> None:
     """Hold what the linter says of the new text beside what it said of the old one.
 
     Args:
         before: The findings of the old text.
         after: The findings of the new text.
-        fixed: The function of every connection that is no longer managed by hand.
+        fixed: The function of every connection that is no longer managed by hand, and its line
+            in the old text.
 
     Raises:
         ProofError: A finding is still there, or one is new.
     """
-    old, new = _counted(before), _counted(after)
+    # A leak that is mended makes no room for another one in the same function.
+    left = [
+        finding
+        for finding in before
+        if finding.rule != LEAK or (finding.qualname, finding.line) not in fixed
+    ]
+    old, new = _counted(left), _counted(after)
     for rule, qualname in new - old:
         raise ProofError(f"there would be a new finding of rule {rule} in `{qualname}`", qualname)
-    for qualname, number in Counter(fixed).items():
+    for qualname, number in Counter(name for name, _ in fixed).items():
         if new["01", qualname] > old["01", qualname] - number:
             raise ProofError(f"`{qualname}` would still manage it by hand", qualname)
 

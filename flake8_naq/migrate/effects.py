@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from flake8_naq.lifetimes.vocabulary import NAQ_CONNECT
 from flake8_naq.migrate.blocks import all_arguments, last_line
 from flake8_naq.migrate.closing import Close
+from flake8_naq.migrate.managers import Header
 from flake8_naq.migrate.plans import RefusedError, Target
 from flake8_naq.migrate.regions import Module, Region
 from flake8_naq.names import lookup_chain, own_nodes
@@ -87,10 +88,13 @@ class Effects:
             for node in own_nodes(self.region.scope.node)
         )
 
-    def handler_changes(self, kept: list[Close]) -> list[str]:
-        """Handlers of the ``try`` around an acquisition, which now also see a close."""
+    def handler_changes(self, kept: list[Close], header: Header) -> list[str]:
+        """What is new to the ``except`` clauses around an acquisition: the close comes before them."""
         guard = self.region.guard
-        if self.region.shape != "inside-try" or guard is None or self.target == "naq":
+        if self.region.shape != "inside-try" or guard is None:
+            return []
+        # The end of a lease on a shared connection closes nothing.
+        if self.target == "naq" and not header.exclusive:
             return []
         drains = [
             f"an error of the drain on line {close.statement.lineno} now reaches the `except` clauses"
@@ -99,7 +103,7 @@ class Effects:
             and close.statement in guard.finalbody
             and not _swallows(close.statement)
         ]
-        return drains + [
+        cancelled = [
             f"the `except` on line {handler.lineno} now also sees a cancellation of the close"
             for handler in guard.handlers
             if handler.type is None
@@ -109,6 +113,27 @@ class Effects:
                 for node in ast.walk(handler.type)
             )
         ]
+        late = [
+            f"the `except` on line {handler.lineno} runs after the connection is closed, "
+            "no longer before"
+            for handler in guard.handlers
+            if self._sees_the_close(handler.body)
+        ]
+        if guard.handlers and self._sees_the_close(guard.orelse):
+            late.append(
+                f"line {guard.orelse[0].lineno} runs after the connection "
+                "is closed, no longer before"
+            )
+        return drains + cancelled + late
+
+    def _sees_the_close(self, block: list[ast.stmt]) -> bool:
+        """Whether statements can tell if the connection is closed: they wait, or ask it."""
+        return any(
+            isinstance(node, (ast.Await, ast.AsyncFor, ast.AsyncWith, ast.Yield, ast.YieldFrom))
+            or (isinstance(node, ast.Name) and node.id == self.region.handle)
+            for statement in block
+            for node in ast.walk(statement)
+        )
 
     def given_by_callers(self) -> list[str]:
         """What changes when callers may pass what opens the connection."""
@@ -137,7 +162,7 @@ class Effects:
             return ["the block closes the connection itself, which naq's helper might have shared"]
         return []
 
-    def notes(self, removed: list[Close]) -> list[str]:
+    def notes(self, removed: list[Close], kept: list[Close]) -> list[str]:
         """What a reviewer should know of a safe rewrite."""
         region = self.region
         notes = [
@@ -145,15 +170,7 @@ class Effects:
             for close in removed
             if close.method == "pooled"
         ]
-        notes += [
-            f"`{region.handle}` was closed before the other connections of line "
-            f"{last_line(region.end)}, and is now closed after them"
-            for close in removed
-            if region.shape == "straight"
-            and close.statement is not region.end
-            and close.statement in self.region.siblings(self.module)
-            and region.end not in [own.statement for own in region.closes]
-        ]
+        notes += dict.fromkeys(note for close in removed for note in self._other_order(close, kept))
         if (
             region.shape == "inside-try"
             and not region.inits
@@ -165,6 +182,26 @@ class Effects:
                 "it now raises its own error"
             )
         return notes
+
+    def _other_order(self, close: Close, kept: list[Close]) -> Iterator[str]:
+        """Connections closed in the same block as this one: blocks close from the inside out."""
+        region = self.region
+        block = self.module.blocks.place(close.statement).block
+        opened = {
+            site.handle: site.statement.lineno
+            for site in self.module.analysis.sites
+            if site.scope is region.site.scope and site.statement.lineno <= close.statement.lineno
+        }
+        # A `finally` that goes on to close others stays where it is, around the block.
+        outside = region.shape == "inside-try" and not kept
+        for other in region.closing:
+            if other.handle not in opened or other.statement not in block:
+                continue
+            later = other.statement.lineno > close.statement.lineno
+            if outside and not later and other.handle != region.handle:
+                yield f"`{region.handle}` was closed after `{other.handle}`, and is now closed before it"
+            elif not outside and later and opened[other.handle] > region.acquire.lineno:
+                yield f"`{region.handle}` was closed before `{other.handle}`, and is now closed after it"
 
 
 def _inside(module: Module, node: ast.stmt, guard: ast.Try) -> bool:

@@ -35,6 +35,11 @@ class Header:
     imports: list[Import] = field(default_factory=list)
     binds: bool = True
 
+    @property
+    def exclusive(self) -> bool:
+        """Whether the manager opens a connection of its own, which it closes."""
+        return any("exclusive=True" in line for line in self.lines)
+
 
 @dataclass(slots=True)
 class Manager:

@@ -101,7 +101,7 @@ class Region:
         others: Statements of the ``finally`` that do something else.
         inits: ``nc = None`` before the acquisition.
         mentions: Every mention of the variable in the function.
-        closing: Every statement of the function that closes a connection, this one or another.
+        closing: Every close of a connection in the function, this one or another.
     """
 
     site: Site
@@ -117,7 +117,7 @@ class Region:
     others: list[ast.stmt]
     inits: list[ast.stmt]
     mentions: list[Mention]
-    closing: list[ast.stmt]
+    closing: list[Close]
 
     @property
     def unpacked(self) -> bool:
@@ -179,7 +179,7 @@ def find_region(module: Module, site: Site) -> Region:
             others,
             inits,
             named,
-            [close.statement for close in found],
+            found,
         )
 
     statements = {id(close.statement) for close in mine}

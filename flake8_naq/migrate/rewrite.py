@@ -38,7 +38,7 @@ class _Planner:
         removed, kept = self._closes()
         effects = Effects(self.module, region, self.target)
         unsafe = effects.leaks(removed + kept)
-        notes = effects.notes(removed)
+        notes = effects.notes(removed, kept)
         header = Headers(self.module, region).header(self.target, removed)
         guard = region.guard
         first = region.anchor.lineno
@@ -48,7 +48,7 @@ class _Planner:
         first = min([first, *(init.lineno for init in inits)])
         if region.shape == "inside-try" and guard is not None:
             first = min(first, guard.lineno)
-        unsafe += effects.handler_changes(kept) + effects.other_kind()
+        unsafe += effects.handler_changes(kept, header) + effects.other_kind()
         unsafe += effects.given_by_callers()
 
         def edit(edits: Edits) -> None:
@@ -117,7 +117,8 @@ class _Planner:
             # Of several closes in a row, the order does not matter; what comes after does.
             rest = self.region.siblings(self.module)
             tail = rest[rest.index(close.statement) : rest.index(region.end) + 1]
-            return any(statement not in region.closing for statement in tail)
+            closing = [close.statement for close in region.closing]
+            return any(statement not in closing for statement in tail)
         following = place.block[place.index + 1 :]
         if not following:
             return True

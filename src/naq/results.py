@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import nats.errors
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.errors import KeyNotFoundError
@@ -16,15 +18,26 @@ from nats.js.kv import KeyValue
 from naq.buckets import JOB_RESULTS, entries, in_bucket, server_time, stored_at
 from naq.config import Config, as_config
 from naq.connection import nats_connection, nats_jetstream, nats_kv_store
-from naq.exceptions import JobCancelledError, JobFailedError, ResultTimeoutError
+from naq.exceptions import (
+    JobCancelledError,
+    JobFailedError,
+    NaqConnectionError,
+    ResultTimeoutError,
+    told,
+)
 from naq.models import JobFailure, Outcome
 from naq.models.retry import exception_name
 from naq.names import kv_subject
 from naq.serializers import CLOUDPICKLE, Serializer, get_serializer
 
+logger = logging.getLogger("naq.results")
+
 _STREAM = f"KV_{JOB_RESULTS}"
 _LOOK_AGAIN = 2.0
 """Seconds after which a wait asks instead of listening: in an outage there is nothing to hear."""
+
+_AFTER_AN_OUTAGE = 0.5
+"""Seconds until a wait that has lost its server tries to go on."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +110,8 @@ class Results:
     async def fetch_job_result(self, job_id: str, *, timeout: float | None = None) -> Any:
         """Wait for the result of a job and return it.
 
+        An outage of the servers that comes while it waits is waited out, too.
+
         Args:
             job_id: the job's id.
             timeout: seconds to wait; None waits for ever, 0 does not wait.
@@ -105,19 +120,31 @@ class Results:
             ResultTimeoutError: there was no result in time.
             JobFailedError: the job has failed; it carries the worker's traceback.
             SerializationError: the result can't be read here.
+            NaqConnectionError: at the start; there is no connection to be had.
         """
+        has_begun = False
 
         async def wait(kv: KeyValue) -> KeyValue.Entry | None:
+            nonlocal has_begun
             entry = await _entry(kv, job_id)
             if entry is not None or timeout == 0:
                 return entry
+            has_begun = True
             async with nats_connection(self.config) as conn:
                 return await _awaited_entry(conn, kv, job_id)
 
         try:
             async with asyncio.timeout(timeout or None) as limit:
-                # Whoever waits may be here before the first worker, which makes the bucket.
-                entry = await in_bucket(JOB_RESULTS, self.config, wait)
+                while True:
+                    try:
+                        # Whoever waits may be here before the first worker, which makes the bucket.
+                        entry = await in_bucket(JOB_RESULTS, self.config, wait)
+                        break
+                    except (NaqConnectionError, nats.errors.Error) as error:
+                        if not has_begun:
+                            raise
+                        logger.debug("job %s: the wait outlasts an outage: %s", job_id, told(error))
+                        await asyncio.sleep(_AFTER_AN_OUTAGE)
         except TimeoutError as error:
             if not limit.expired():
                 raise  # the server's silence, not the result's

@@ -235,6 +235,7 @@ Span = Annotated[float, typer.Option("--since", min=1e-6, help="Seconds into the
 @command
 async def events_watch(pattern: Pattern = ">", url: Url = None, json_: AsJson = False) -> None:
     """Print events as they come, until Ctrl-C."""
+    log(verbose=False, json_=json_)  # of a connection that is lost, and back
     async for event in EventManager(config_of(url)).watch(pattern):
         _show(event, json_)
 

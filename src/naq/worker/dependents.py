@@ -14,7 +14,7 @@ from nats.js.errors import APIError
 
 from naq import buckets
 from naq.buckets import watching
-from naq.exceptions import NaqError, SerializationError
+from naq.exceptions import NaqError, SerializationError, told
 from naq.models.job import Job
 from naq.queue.waiting import release_if_ready
 
@@ -37,6 +37,7 @@ class Dependents:
         self._js = js
         self._jobs: dict[str, Job] = {}
         self._children: dict[str, set[str]] = {}
+        self._is_told = False
         self.known = asyncio.Event()
 
     async def succeeded(self, job_id: str) -> None:
@@ -70,8 +71,12 @@ class Dependents:
     async def _release(self, job: Job) -> None:
         try:
             await release_if_ready(self._conn, self._js, job)
+            self._is_told = False
         except (nats.errors.Error, APIError, NaqError, TimeoutError) as error:
-            logger.warning("%s waits longer than it has to: %s", job, error)
+            # Once: an outage meets every job that waits, at each sweep.
+            level = logging.DEBUG if self._is_told else logging.WARNING
+            self._is_told = True
+            logger.log(level, "%s waits longer than it has to: %s", job, told(error))
 
     def _learn(self, job: Job) -> None:
         self._jobs[job.job_id] = job

@@ -352,6 +352,8 @@ class Session:
                 await self._say_status(self._status())
                 await ensure_consumer(self._js, queue, self._worker.ack_wait)
             await puller.look_after(reconnected=reconnects != self._reconnects)
+        if reconnects != self._reconnects:
+            self._settler.go_on()
         self._reconnects = reconnects
 
         if now - self._said_at > HEARTBEAT or self._status() != self._said:

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import nats.errors
 from nats.aio.client import Client
@@ -36,6 +36,9 @@ from naq.worker.delivery import Delivery
 from naq.worker.isolate import IsolatedJobError
 
 logger = logging.getLogger("naq.worker")
+
+MAX_UNSENT_EVENTS: Final = 10_000
+"""Events that are kept through an outage; of more, the newest."""
 
 STORE_AGAIN_AFTER = 5.0
 """Seconds after which a job comes back whose result the server refused to store."""
@@ -80,8 +83,8 @@ class Settler:
         self._events = events
         self._stored: deque[tuple[Delivery, bool]] = deque()
         self._trash: deque[Msg] = deque()
-        self._unsent: deque[Event] = deque()
-        self._unstored: deque[tuple[Delivery, bytes, bool]] = deque()
+        self._unsent: deque[Event] = deque(maxlen=MAX_UNSENT_EVENTS)
+        self._unstored: deque[tuple[Delivery, bytes, bool, Event | None]] = deque()
         self._wake = asyncio.Event()
 
     async def complete(self, delivery: Delivery, outcome: Outcome) -> None:
@@ -92,6 +95,7 @@ class Settler:
             ResultError: it is larger than the server takes.
         """
         job = delivery.job
+        event = None
         if job.keep_result:
             data = outcome.serialize()
             if len(data) > self._conn.max_payload:
@@ -99,13 +103,14 @@ class Settler:
                     f"the result has {len(data)} bytes, larger than the server takes in one "
                     "message: store it elsewhere and return a reference"
                 )
-            self._store(delivery, data, succeeded=True)
+            event = self._event_of("job.completed", delivery)
+            self._store(delivery, data, event, succeeded=True)
         else:
             self._stored.append((delivery, True))
+            self.event("job.completed", delivery)
             self._wake.set()
         if delivery.recorded:
             await self.record(delivery, JobRecord(status=JOB_STATUS.COMPLETED))
-        self.event("job.completed", delivery)
 
     async def fail(self, delivery: Delivery, error: BaseException, *, final: bool = False) -> None:
         """Have a failed job tried again, or keep it among the failed jobs."""
@@ -128,18 +133,18 @@ class Settler:
             logger.exception("%s failed, but the server refuses to keep it", job)
             await self.give_back(delivery, delay=STORE_AGAIN_AFTER)
             return
-        self._store(delivery, Outcome(failure=failure).serialize(), succeeded=False)
+        event = self._event_of("job.failed", delivery, error=str(failure), attempts=attempt)
+        self._store(delivery, Outcome(failure=failure).serialize(), event, succeeded=False)
         if delivery.recorded or delivery.record:
             await self.record(delivery, JobRecord(status=JOB_STATUS.FAILED, failures=attempt))
-        self.event("job.failed", delivery, error=str(failure), attempts=attempt)
 
     async def cancel(self, delivery: Delivery) -> None:
         """Store that a job was broken off because somebody has asked for it."""
         failure = tell(JobCancelledError("cancelled while it ran"), delivery.attempt, self._worker)
-        self._store(delivery, Outcome(failure=failure).serialize(), succeeded=False)
+        event = self._event_of("job.cancelled", delivery)
+        self._store(delivery, Outcome(failure=failure).serialize(), event, succeeded=False)
         before = delivery.attempt - 1
         await self.record(delivery, JobRecord(status=JOB_STATUS.CANCELLED, failures=before))
-        self.event("job.cancelled", delivery)
 
     async def _retry(self, delivery: Delivery, error: BaseException) -> None:
         job, attempt = delivery.job, delivery.attempt
@@ -219,8 +224,13 @@ class Settler:
 
     def event(self, kind: str, delivery: Delivery, **more: Any) -> None:
         """Have an event of a job published."""
+        if event := self._event_of(kind, delivery, **more):
+            self._unsent.append(event)
+            self._wake.set()
+
+    def _event_of(self, kind: str, delivery: Delivery, **more: Any) -> Event | None:
         if not self._events:
-            return
+            return None
         job = delivery.job
         data = {
             "job_id": job.job_id,
@@ -231,24 +241,38 @@ class Settler:
         }
         if delivery.started_at:
             data["duration"] = round(time.monotonic() - delivery.started_at, 6)
-        self._unsent.append(Event(kind, data))
-        self._wake.set()
+        return Event(kind, data)
 
     def worker_event(self, kind: str, data: dict[str, Any]) -> None:
         """Have an event of the worker published."""
         if self._events:
             self._unsent.append(Event(kind, {"worker": self._worker, **data}))
 
-    def _store(self, delivery: Delivery, data: bytes, *, succeeded: bool) -> None:
-        self._unstored.append((delivery, data, succeeded))
+    def go_on(self) -> None:
+        """Send what has been kept through an outage."""
         self._wake.set()
 
-    def _is_stored(self, delivery: Delivery, succeeded: bool, future: asyncio.Future[bool]) -> None:
+    def _store(
+        self, delivery: Delivery, data: bytes, event: Event | None, *, succeeded: bool
+    ) -> None:
+        """Have an outcome stored, and an event of it published once it is."""
+        self._unstored.append((delivery, data, succeeded, event))
+        self._wake.set()
+
+    def _is_stored(
+        self,
+        delivery: Delivery,
+        succeeded: bool,
+        event: Event | None,
+        future: asyncio.Future[bool],
+    ) -> None:
         if future.cancelled():
             return  # the worker is leaving the connection; the job comes back
         if error := future.exception():
             logger.error("%s: its result is not stored: %s", delivery.job, told(error))
             delivery.refused = True
+        elif event is not None:
+            self._unsent.append(event)
         self._stored.append((delivery, succeeded))
         self._wake.set()
 
@@ -272,7 +296,7 @@ class Settler:
     async def flush(self) -> None:
         """Send the results, events and acknowledgements that are due."""
         while self._unstored:
-            delivery, data, succeeded = self._unstored.popleft()
+            delivery, data, succeeded, event = self._unstored.popleft()
             job = delivery.job
             headers = {CREATED: repr(job.created_at)}
             if job.result_ttl is not None and self.results_may_expire:
@@ -280,11 +304,8 @@ class Settler:
             future = await self._pipeline.publish(
                 kv_subject(buckets.JOB_RESULTS, job.job_id), data, headers
             )
-            future.add_done_callback(functools.partial(self._is_stored, delivery, succeeded))
-        with suppress(nats.errors.Error):  # an event is worth less than a job
-            while self._unsent:
-                event = self._unsent.popleft()
-                await self._conn.publish(event.subject, event.serialize())
+            future.add_done_callback(functools.partial(self._is_stored, delivery, succeeded, event))
+        await self._send_events()
         while self._trash:
             with suppress(nats.errors.Error):
                 await self._trash.popleft().term()
@@ -298,6 +319,19 @@ class Settler:
             with suppress(nats.errors.Error):  # it comes back, and its result is found
                 await delivery.msg.ack()
             self._done(delivery)
+
+    async def _send_events(self) -> None:
+        while self._unsent:
+            event = self._unsent.popleft()
+            try:
+                await self._conn.publish(event.subject, event.serialize())
+            except nats.errors.OutboundBufferLimitError:
+                # There is no connection: it waits for one.
+                if len(self._unsent) < MAX_UNSENT_EVENTS:
+                    self._unsent.appendleft(event)
+                return
+            except nats.errors.Error as error:  # an event is worth less than a job
+                logger.debug("the event %s is not published: %s", event.type, told(error))
 
 
 def is_worth_a_retry(delivery: Delivery, error: BaseException) -> bool:

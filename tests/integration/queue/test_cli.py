@@ -392,6 +392,21 @@ def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
         time.sleep(0.05)
 
 
+def test_a_watch_says_that_the_server_is_back(cli: Cli, nats_server: NatsServer) -> None:
+    command = [NAQ, "events", "watch", "--url", cli.url]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as watching:
+        assert watching.stderr is not None
+        try:
+            until(lambda: nats_server.open_connections)
+            time.sleep(0.5)
+            nats_server.kill()
+            assert "is lost" in watching.stderr.readline()
+            nats_server.start()
+            assert "is back" in watching.stderr.readline()
+        finally:
+            watching.terminate()
+
+
 def test_the_help_names_every_command() -> None:
     shown = CliRunner().invoke(app, ["--help"]).stdout
     for name in [

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
@@ -21,7 +22,7 @@ from nats.js.errors import APIError, KeyNotFoundError, NoStreamResponseError
 import naq
 from naq.buckets import ensure_buckets
 from naq.config import Config
-from naq.exceptions import JobError, NaqConnectionError
+from naq.exceptions import JobError, JobFailedError, NaqConnectionError, ResultTimeoutError
 from naq.models import Job
 from naq.queue import Queue, queue_sizes
 from naq.results import Results
@@ -125,6 +126,55 @@ async def test_a_worker_goes_on_with_a_server_that_has_forgotten_everything(
     assert listed[0].details["queues"] == ["default"]
     worker.stop()
     await working
+
+
+def wait_for_a_file(path: str) -> str:
+    while not Path(path).exists():
+        time.sleep(0.02)
+    return "seen"
+
+
+async def test_a_job_that_ends_in_an_outage_is_told_and_waited_for(
+    url: str, nats_server: NatsServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    queue, file = Queue(config=url), tmp_path / "go"
+    jobs = [await queue.enqueue(wait_for_a_file, str(file)) for _ in range(3)]
+    jobs.append(await queue.enqueue("math:sqrt", -1, depends_on=jobs[:1]))
+    worker = Worker(config=url)
+    working = asyncio.create_task(worker.run())
+    results = Results(url)
+    waits = [
+        asyncio.create_task(results.fetch_job_result(job.job_id, timeout=60)) for job in jobs[:3]
+    ]
+    await asyncio.sleep(1)
+    nats_server.kill()
+    await asyncio.sleep(0.3)
+    file.touch()
+    await asyncio.sleep(7)  # longer than a wait's own timeouts, and than a sweep takes to return
+    assert not any(wait.done() for wait in waits)
+    assert caplog.text.count("waits longer than it has to") <= 1
+    nats_server.start()
+    assert await asyncio.gather(*waits) == ["seen"] * 3
+    with pytest.raises(JobFailedError):
+        await results.fetch_job_result(jobs[3].job_id, timeout=20)
+    worker.stop()
+    await working
+    ended = await naq.EventManager(url).history("job.*")
+    told = Counter((event.type, event.data["job_id"]) for event in ended)
+    expected = {("job.completed", job.job_id): 1 for job in jobs[:3]}
+    expected[("job.failed", jobs[3].job_id)] = 1
+    assert {key: count for key, count in told.items() if key[0] != "job.started"} == expected
+
+
+async def test_a_wait_for_a_result_ends_in_an_outage_when_its_time_is_over(
+    url: str, nats_server: NatsServer
+) -> None:
+    waiting = asyncio.create_task(Results(url).fetch_job_result("none", timeout=3))
+    await asyncio.sleep(0.5)
+    nats_server.kill()
+    with pytest.raises(ResultTimeoutError, match="within 3 s"):
+        await waiting
 
 
 async def test_a_worker_may_begin_while_its_server_does_not_answer(

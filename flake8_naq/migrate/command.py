@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import difflib
 import os
 import sys
@@ -80,6 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
         if find_spec(module) is None:
             raise missing_extra("fix", package)
     from flake8_naq.migrate.fixer import Options
+    from flake8_naq.migrate.importers import imported_elsewhere
     from flake8_naq.migrate.run import candidates, fix_files, fix_stdin
 
     flake8 = Flake8.configured(arguments)
@@ -100,6 +102,7 @@ def run(arguments: argparse.Namespace) -> int:
     found, failures = candidates(files, explicit, options)
     for failure in failures:
         report.take(failure)
+    options = dataclasses.replace(options, imported=imported_elsewhere(files, found))
     for outcome in report.progress(fix_files(found, options, arguments.jobs), len(found)):
         report.take(outcome)
     return report.finish()

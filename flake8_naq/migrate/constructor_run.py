@@ -88,8 +88,9 @@ def _fix_one(constructor: Constructor, held: dict[str, Outcome], options: Option
         for path, patches in changes.items():
             source = sources[path]
             before = flakes(source.tree, path)
-            text = mend_imports(source, patches.apply(), path, before, patches.imports)
-            prove(source, Source(text), path, before, patches.dropped)
+            module = options.home(path)
+            text = mend_imports(source, patches.apply(), module, before, patches.imports)
+            prove(source, Source(text), module, before, patches.dropped)
             prove_findings(
                 lint(source.tree, path, options.settings),
                 lint(Source(text).tree, path, options.settings),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -15,7 +15,7 @@ from flake8_naq.lifetimes import Site, analyse
 from flake8_naq.lifetimes.vocabulary import NAQ_CONNECT, Vocabulary
 from flake8_naq.linter import findings_of
 from flake8_naq.migrate.edits import Edits
-from flake8_naq.migrate.imports import flakes, mend_imports
+from flake8_naq.migrate.imports import Home, flakes, mend_imports
 from flake8_naq.migrate.joining import join_connections
 from flake8_naq.migrate.plans import RefusedError, Rewrite, Target
 from flake8_naq.migrate.regions import Module
@@ -39,12 +39,19 @@ class Options:
         target: The kind of context manager; None lets each site's own imports decide.
         settings: The linter's settings.
         flake8: What is not reported by flake8 is left alone; None takes every finding.
+        imported: The names that files of this run import from each other, by the path of the file
+            that they are imported from.
     """
 
     unsafe: bool = False
     target: Target | None = None
     settings: Settings = field(default_factory=Settings)
     flake8: Flake8 | None = None
+    imported: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def home(self, filename: str) -> Home:
+        """A module as others import from it."""
+        return Home(filename, self.imported.get(filename, frozenset()))
 
     def reported(
         self, filename: str, lines: Sequence[str], findings: Sequence[Finding]
@@ -159,6 +166,7 @@ def _attempt(original: Source, filename: str, options: Options, skip: dict[_Key,
         _FailedError: The proof of the whole fails.
     """
     source = original
+    home = options.home(filename)
     result = Result(original.text)
     chosen: list[_Candidate] = []
     before: list[Message] = []
@@ -176,7 +184,7 @@ def _attempt(original: Source, filename: str, options: Options, skip: dict[_Key,
             chosen += now
             text = _apply(source, [candidate.rewrite for candidate in now])
             needed = [item for candidate in now for item in candidate.rewrite.imports]
-            source = Source(mend_imports(original, text, filename, before, needed))
+            source = Source(mend_imports(original, text, home, before, needed))
             for candidate in now:
                 look, line = candidate.key
                 standing[look].remove(line)
@@ -185,7 +193,7 @@ def _attempt(original: Source, filename: str, options: Options, skip: dict[_Key,
             # The last turn found nothing to do: that a second run would not is proven with it.
             dropped = [item for candidate in chosen for item in candidate.rewrite.dropped]
             fixed = [(candidate.site.qualname, candidate.key[1]) for candidate in chosen]
-            prove(original, source, filename, before, dropped)
+            prove(original, source, home, before, dropped)
             prove_findings(first, turn.findings, fixed)
             if options.unsafe:
                 source = _join(result, original, source, filename, options, first, fixed)
@@ -213,7 +221,7 @@ def _join(
             manual.setdefault(finding.qualname, []).append(finding)
     counts = Counter(qualname for qualname, _ in fixed)
     whole = {name: count for name, count in counts.items() if count == len(manual[name])}
-    joined = join_connections(original, source, filename, options.settings, whole)
+    joined = join_connections(original, source, options.home(filename), options.settings, whole)
     for qualname, pairs in joined.pairs.items():
         for gone, stays in pairs:
             finding, other = manual[qualname][gone], manual[qualname][stays]

@@ -12,6 +12,7 @@ from pathlib import Path
 from pyflakes.checker import Checker
 from pyflakes.messages import Message, UnusedImport
 
+from flake8_naq.migrate.importers import ALL
 from flake8_naq.migrate.plans import Import, RefusedError
 from flake8_naq.migrate.source import Source
 from flake8_naq.names import Names, lookup_chain, own_nodes
@@ -36,20 +37,35 @@ def flakes(tree: ast.Module, filename: str) -> list[Message]:
     return list(Checker(tree, filename=filename).messages)
 
 
-def exports(filename: str) -> bool:
-    """Whether what a module imports is there for others to import from it."""
-    return Path(filename).name == "__init__.py"
+@dataclass(frozen=True, slots=True)
+class Home:
+    """A module as others import from it.
+
+    Attributes:
+        filename: Its path.
+        imported: The names that files of this run import from it, `ALL` for all.
+    """
+
+    filename: str
+    imported: frozenset[str] = frozenset()
+
+    def exports(self, message: UnusedImport) -> bool:
+        """Whether an import that the module does not use is there for others."""
+        if Path(self.filename).name == "__init__.py" or ALL in self.imported:
+            return True
+        name = str(message.message_args[0]).rpartition(" as ")[2]
+        return not self.imported.isdisjoint((name.partition(".")[0], name.rpartition(".")[2]))
 
 
 def mend_imports(
-    original: Source, text: str, filename: str, before: list[Message], needed: Iterable[Import]
+    original: Source, text: str, home: Home, before: list[Message], needed: Iterable[Import]
 ) -> str:
     """Add the names that a rewrite needs and take out the imports that it left unused.
 
     Args:
         original: The module before the run: what it spreads over lines on purpose stays so.
         text: The rewritten module.
-        filename: Its path: what a package's ``__init__`` imports is for others to use.
+        home: Who imports from it: what is there for others stays.
         before: What pyflakes said of the module as it was.
         needed: The names that were used anew.
 
@@ -66,14 +82,14 @@ def mend_imports(
 
     for wanted in dict.fromkeys(needed):
         for anchor, block in _beside(source.tree, statements, wanted):
-            home = _same_module(block, wanted, source)
-            if home is None:
+            same = _same_module(block, wanted, source)
+            if same is None:
                 additions.append((wanted, change_of(anchor, block)))
-            elif wanted.name not in _locals(home):
-                gains = change_of(home, block).gains
+            elif wanted.name not in _locals(same):
+                gains = change_of(same, block).gains
                 gains += [wanted.name] if wanted.name not in gains else []
     if _may_be_unused(source, statements):
-        for statement, block, local in _unused(source.tree, statements, filename, before):
+        for statement, block, local in _unused(source.tree, statements, home, before):
             change_of(statement, block).losses.add(local)
     lines = list(source.lines)
     spread = {
@@ -91,7 +107,7 @@ def mend_imports(
     imported = [local for statement, _ in statements for local in _locals(statement)]
     if any(imported.count(local) > 1 for local in lost):
         # Of several imports of a name pyflakes judges the last: now the one before it is that.
-        return mend_imports(original, mended, filename, before, ())
+        return mend_imports(original, mended, home, before, ())
     return mended
 
 
@@ -185,13 +201,13 @@ def _local(alias: ast.alias, statement: ast.ImportFrom | ast.Import) -> str:
 def _unused(
     tree: ast.Module,
     statements: list[tuple[ast.ImportFrom | ast.Import, list[ast.stmt]]],
-    filename: str,
+    home: Home,
     before: list[Message],
 ) -> Iterable[tuple[ast.ImportFrom | ast.Import, list[ast.stmt], str]]:
     """Imports that nobody uses any more, and somebody did."""
     old = [message.message_args[0] for message in before if isinstance(message, UnusedImport)]
     by_line = {statement.lineno: (statement, block) for statement, block in statements}
-    for message in flakes(tree, filename):
+    for message in flakes(tree, home.filename):
         if not isinstance(message, UnusedImport):
             continue
         name = message.message_args[0]
@@ -199,7 +215,7 @@ def _unused(
             old.remove(name)
             continue
         statement, block = by_line[message.lineno]
-        if exports(filename) and block is tree.body:
+        if block is tree.body and home.exports(message):
             continue
         for alias in statement.names:
             if _flake_name(alias, statement) == name:

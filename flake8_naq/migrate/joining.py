@@ -11,7 +11,7 @@ from flake8_naq.lifetimes.vocabulary import Vocabulary
 from flake8_naq.linter import findings_of
 from flake8_naq.migrate.blocks import constants, last_line
 from flake8_naq.migrate.edits import Edits, Shift
-from flake8_naq.migrate.imports import flakes, mend_imports
+from flake8_naq.migrate.imports import Home, flakes, mend_imports
 from flake8_naq.migrate.joins import JETSTREAM, KV_STORE, Block, Join, blocks, find_join
 from flake8_naq.migrate.plans import Import, RefusedError
 from flake8_naq.migrate.regions import Module
@@ -35,14 +35,14 @@ class Joined:
 
 
 def join_connections(
-    original: Source, source: Source, filename: str, settings: Settings, counts: dict[str, int]
+    original: Source, source: Source, home: Home, settings: Settings, counts: dict[str, int]
 ) -> Joined:
     """Join what one connection can serve, step by step, each proven by itself.
 
     Args:
         original: The module before the run: the blocks that it has already are left alone.
         source: The module with the blocks that the run has made.
-        filename: Its path.
+        home: Where it is, and who imports from it.
         settings: The linter's settings.
         counts: For each function, by its qualified name, how many blocks the run has made in it.
     """
@@ -62,7 +62,7 @@ def join_connections(
             if join is None:
                 break
             try:
-                result.source = _step(original, module, join, filename, settings)
+                result.source = _step(original, module, join, home, settings)
             except (ProofError, RefusedError, SourceError):
                 break
             gone = numbers.pop(found.index(join.joined))
@@ -91,9 +91,7 @@ def _header(block: Block) -> str:
     return ", ".join(map(ast.dump, block.node.items))
 
 
-def _step(
-    original: Source, module: Module, join: Join, filename: str, settings: Settings
-) -> Source:
+def _step(original: Source, module: Module, join: Join, home: Home, settings: Settings) -> Source:
     """Make one join and prove it.
 
     Raises:
@@ -104,12 +102,12 @@ def _step(
     source = module.source
     writer = _Writer(module, join)
     text = writer.write()
-    before = flakes(source.tree, filename)
-    after = Source(mend_imports(original, text, filename, before, _imports(module, join)))
-    prove(source, after, filename, before, writer.dropped())
+    before = flakes(source.tree, home.filename)
+    after = Source(mend_imports(original, text, home, before, _imports(module, join)))
+    prove(source, after, home, before, writer.dropped())
     prove_findings(
-        findings_of(module.analysis, filename, settings),
-        findings_of(analyse(after.tree, settings), filename, settings),
+        findings_of(module.analysis, home.filename, settings),
+        findings_of(analyse(after.tree, settings), home.filename, settings),
         [],
     )
     return after

@@ -10,7 +10,7 @@ from pyflakes.messages import Message, UnusedImport
 
 from flake8_naq.findings import Finding
 from flake8_naq.migrate.blocks import constants
-from flake8_naq.migrate.imports import exports, flakes
+from flake8_naq.migrate.imports import Home, flakes
 from flake8_naq.migrate.source import Source
 
 # Rules that a hand-managed connection gets exactly one of.
@@ -33,7 +33,7 @@ class ProofError(Exception):
 def prove(
     before: Source,
     after: Source,
-    filename: str,
+    home: Home,
     flaked: list[Message],
     dropped: Iterable[str],
 ) -> None:
@@ -42,7 +42,7 @@ def prove(
     Args:
         before: The module as it was.
         after: The module as it is to be; that it parses, its existence proves.
-        filename: Its path.
+        home: Where it is, and who imports from it.
         flaked: What pyflakes said of ``before``.
         dropped: Constants that were taken out on purpose, as `constants` names them.
 
@@ -53,15 +53,15 @@ def prove(
     _same_comments(before, after)
     flaking = [
         message
-        for message in flakes(after.tree, filename)
-        if not (isinstance(message, UnusedImport) and message.col == 0 and exports(filename))
+        for message in flakes(after.tree, home.filename)
+        if not (isinstance(message, UnusedImport) and message.col == 0 and home.exports(message))
     ]
     new = Counter(map(_said, flaking)) - Counter(map(_said, flaked))
     if new:
         kind, arguments = next(iter(new))
         raise ProofError(f"pyflakes would say {kind} of {', '.join(map(str, arguments))}")
     try:
-        compile(after.tree, filename, "exec", dont_inherit=True)
+        compile(after.tree, home.filename, "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:
         raise ProofError(f"it would not compile: {error}") from error
 

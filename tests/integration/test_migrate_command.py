@@ -275,3 +275,39 @@ def test_an_interrupt_leaves_every_file_whole(tmp_path: Path) -> None:
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == [f"m{number:03}.py" for number in range(200)]
     assert {path.read_text() for path in tmp_path.iterdir()} <= {OLD, NEW}
+
+
+@pytest.mark.parametrize(
+    "importing",
+    [
+        "from pkg.ping import nats",
+        "from .ping import (\n    nats,  # for those below\n)",
+        "from ping import *",
+        "def late():\n    from pkg.ping import nats as client",
+    ],
+)
+def test_an_import_that_another_file_imports_from_there_stays(
+    tmp_path: Path, importing: str
+) -> None:
+    (tmp_path / "pkg").mkdir()
+    module = tmp_path / "pkg" / "ping.py"
+    made = OLD.replace("nc = await nats.connect(url)", "nc = NATS()\n    await nc.connect(url)")
+    old = "from nats.aio.client import Client as NATS\n" + made
+    module.write_text(old)
+    (tmp_path / "pkg" / "other.py").write_text(importing.replace("nats", "NATS") + "\n")
+    fix(tmp_path, ".")
+    assert module.read_text() == "from nats.aio.client import Client as NATS\n" + NEW
+
+
+@pytest.mark.parametrize(
+    "importing",
+    ["", "from nats.ping import NATS", "from ..ping import NATS", "from ping import url"],
+)
+def test_an_import_that_nobody_uses_any_more_goes(tmp_path: Path, importing: str) -> None:
+    (tmp_path / "pkg").mkdir()
+    module = tmp_path / "pkg" / "ping.py"
+    made = OLD.replace("nc = await nats.connect(url)", "nc = NATS()\n    await nc.connect(url)")
+    module.write_text("from nats.aio.client import Client as NATS\n" + made)
+    (tmp_path / "pkg" / "other.py").write_text(importing + "\n")
+    fix(tmp_path, ".")
+    assert module.read_text() == NEW

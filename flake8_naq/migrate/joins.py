@@ -223,12 +223,14 @@ class _Pair:
         if not all(isinstance(node, (*_PLAIN_VALUES, ast.keyword)) for node in nodes):
             return False
         read = {ast.unparse(node) for node in nodes if isinstance(node, (ast.Name, ast.Attribute))}
+        owners = {ast.unparse(node.value) for node in nodes if isinstance(node, ast.Attribute)}
+        # A block inside of the other may be in a loop there, and come again after what follows it.
+        nested = kept.holds(joined.node.lineno)
+        last = last_line(kept.node) if nested else joined.node.lineno
         return not any(
-            isinstance(node, (ast.Name, ast.Attribute))
-            and not isinstance(node.ctx, ast.Load)
-            and ast.unparse(node) in read
-            and node.lineno > kept.node.lineno
+            _changes(node, read, owners)
             for node in ast.walk(kept.scope.node)
+            if kept.node.lineno < getattr(node, "lineno", 0) <= last
         )
 
     def _follows(self) -> bool:
@@ -266,6 +268,19 @@ class _Pair:
         used = {argument.arg for argument in all_arguments(scope.node.args)}
         used.update(self.module.all_mentions(scope))
         return next((name for name in names if name not in used), None)
+
+
+def _changes(node: ast.AST, read: set[str], owners: set[str]) -> bool:
+    """Whether a node may change what is read: binds it, or calls what could set its attribute."""
+    match node:
+        case ast.Name() | ast.Attribute():
+            return not isinstance(node.ctx, ast.Load) and ast.unparse(node) in read
+        case ast.Call(func=ast.Attribute(value=receiver)) if ast.unparse(receiver) in owners:
+            return True
+        case ast.Call() if owners:
+            given = (*node.args, *(keyword.value for keyword in node.keywords))
+            return any(ast.unparse(argument) in owners for argument in given)
+    return False
 
 
 def _dumps(values: Iterable[ast.AST | None]) -> list[str]:

@@ -239,3 +239,32 @@ async def work(url):
             await nc.flush()
 """
     )
+
+
+@pytest.mark.parametrize(
+    ("between", "one"),
+    [
+        ("self.rotate()", False),
+        ("await rotate(self)", False),
+        ("rotate(who=self)", False),
+        ("self.url = 'x'", False),
+        ("self.seen += 1", True),
+        ("self.log.info('x')", True),
+        ("print(self.url)", True),
+    ],
+)
+def test_a_url_on_an_object_may_have_changed_after_a_call_that_sees_the_object(
+    between: str, *, one: bool
+) -> None:
+    text = f"""\
+{PLAIN}async def work(self):
+    nc = await nats.connect(self.url)
+    await nc.publish("x", b"")
+    {between}
+    await nc.close()
+    nc = await nats.connect(self.url)
+    await nc.publish("x", b"")
+    await nc.close()
+    self.rotate()
+"""
+    assert joined(text) == one

@@ -114,3 +114,35 @@ async def test_a_flush_waits_for_what_was_published_before_it(nats_server: NatsS
             await reader.flush()
             assert subscription.delivered == number
     await close_all_connections()
+
+
+async def test_a_flush_waits_for_what_waits_for_room(nats_server: NatsServer) -> None:
+    async with (
+        await nats.connect(nats_server.url) as reader,
+        nats_connection(nats_server.url) as conn,
+    ):
+        subscription = await reader.subscribe("news", pending_bytes_limit=0)
+        await reader.flush()
+        os.kill(nats_server.pid, signal.SIGSTOP)
+        published = 0
+
+        async def publish() -> None:
+            nonlocal published
+            while True:
+                await conn.publish("news", b" " * 64_000)
+                published += 1
+                await asyncio.sleep(0)
+
+        publishing = asyncio.create_task(publish())
+        try:
+            await asyncio.sleep(0.3)  # until nothing more has room
+            before = published
+            flushing = asyncio.create_task(conn.flush())
+            await asyncio.sleep(0.1)
+        finally:
+            os.kill(nats_server.pid, signal.SIGCONT)
+        await flushing
+        publishing.cancel()
+        await reader.flush()
+        assert subscription.delivered >= before
+    await close_all_connections()

@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any, Final
 
 import nats.errors
-from nats.aio.client import DEFAULT_PENDING_SIZE, Client
+from nats.aio.client import DEFAULT_PENDING_SIZE, PING_PROTO, Client
 from nats.aio.msg import Msg
 
 from naq.connection.inbox import open_inbox
@@ -22,6 +22,12 @@ _HEADER_VALUE: Final = re.compile(r"[!-~]+")
 
 _ENOUGH_UNDER_WAY: Final = 65536
 """Bytes in asyncio's write buffer above which the flusher, which waits for room, has to write."""
+
+
+def _is_open(transport: asyncio.WriteTransport) -> bool:
+    """Whether a transport has its socket; asyncio's fail when they are aborted after their end."""
+    socket = transport.get_extra_info("socket")
+    return socket is None or socket.fileno() != -1
 
 
 def _expire(answer: asyncio.Future[Msg]) -> None:
@@ -59,8 +65,14 @@ class NaqClient(Client):
         self._max_pending_size = DEFAULT_PENDING_SIZE
 
     async def _send_ping(self, future: asyncio.Future[bool] | None = None) -> None:
-        self._write()  # or the ping of a flush would overtake what is to be flushed
-        await super()._send_ping(future)
+        if not self.is_connected:
+            await super()._send_ping(future)
+            return
+        # Behind what is to be flushed, which nats-py's own would overtake.
+        self._pongs.append(future or asyncio.get_running_loop().create_future())
+        self._pending.append(PING_PROTO)
+        self._pending_data_size += len(PING_PROTO)
+        self._write()
 
     async def _process_pong(self) -> None:
         # The answer to a flush that was cancelled, or came too late, would end the reading.
@@ -181,7 +193,7 @@ class NaqClient(Client):
 
     def _write(self) -> None:
         self._write_is_due = False
-        if not self._pending or self._status != Client.CONNECTED:
+        if not self._pending or not self.is_connected:
             return
         assert self._transport
         assert self._flush_queue
@@ -193,7 +205,8 @@ class NaqClient(Client):
         ):
             pending, self._pending = self._pending, []
             self._pending_data_size = 0
-            self._transport.writelines(pending)
+            # Not `writelines`, which in early releases of Python 3.12 and 3.13 holds nobody up.
+            self._transport.write(b"".join(pending))
         elif self._flush_queue.empty():
             # nats-py's flusher waits for room, and deals with a connection that is lost.
             self._flush_queue.put_nowait(asyncio.get_running_loop().create_future())
@@ -218,7 +231,7 @@ class NaqClient(Client):
                 waiter.cancel()
         self._subs.clear()
         writer = getattr(self._transport, "_io_writer", None)
-        if writer is not None:
+        if writer is not None and _is_open(writer.transport):
             writer.transport.abort()
 
     def drop_socket(self) -> None:

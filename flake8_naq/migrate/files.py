@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import secrets
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,19 +63,24 @@ def replace(path: str, content: bytes) -> None:
     status = target.stat()
     if not os.access(target, os.W_OK):
         raise PermissionError(13, "permission denied", path)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    # Named before it is made, so that an interrupt at any moment leaves nothing behind.
+    new = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(new, "xb", opener=_for_the_owner) as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         if (status.st_uid, status.st_gid) != (os.geteuid(), os.getegid()):
-            os.chown(name, status.st_uid, status.st_gid)
-        Path(name).chmod(status.st_mode & 0o7777)
-        Path(name).replace(target)
+            os.chown(new, status.st_uid, status.st_gid)
+        new.chmod(status.st_mode & 0o7777)
+        new.replace(target)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        new.unlink(missing_ok=True)
         raise
+
+
+def _for_the_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def unstaged(paths: Iterable[str]) -> set[str]:

@@ -107,9 +107,6 @@ def worker(
             events=events,
             burst=burst,
         )
-        logging.getLogger("naq").info(
-            "worker %s takes jobs from %s", made.worker_id, ", ".join(made.queues)
-        )
         await made.run()
         logging.getLogger("naq").info("%d completed, %d failed", made.completed, made.failed)
         _leave_stuck_jobs(made)

@@ -23,9 +23,10 @@ class Delivery:
         record: what is written down of earlier attempts; None for a first one.
         renewed_at: monotonic time at which the server last heard that it is in good hands.
         started_at: monotonic time at which its attempt began; 0.0 before.
+        leave_at: monotonic time at which its attempt, which has been broken off, is left behind.
         cancelled: whether somebody has asked to break it off.
         over: whether its attempt has ended.
-        left: whether it was given back although its attempt has not ended.
+        left: whether it is dealt with although its attempt has not ended.
         recorded: whether ``job_status`` says that it runs.
         refused: whether the server refused its result.
     """
@@ -37,6 +38,7 @@ class Delivery:
     record: JobRecord | None = None
     renewed_at: float = field(default_factory=time.monotonic)
     started_at: float = 0.0
+    leave_at: float = float("inf")
     cancelled: bool = False
     over: bool = False
     left: bool = False

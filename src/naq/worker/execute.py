@@ -8,16 +8,22 @@ import functools
 import inspect
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final
 
 from naq.exceptions import JobTimeoutError, SerializationError
+from naq.models.job import Job
 from naq.models.outcome import Outcome
 from naq.worker.context import JobContext, running
 from naq.worker.isolate import run_isolated
 
 SPARE_THREADS: Final = 1000
 """Threads beyond the worker's concurrency: a thread whose job has timed out can't be ended."""
+
+
+def overdue(job: Job) -> JobTimeoutError:
+    """Return what becomes of a job that takes too long."""
+    return JobTimeoutError(f"took longer than its timeout of {job.timeout:g} s")
 
 
 class Executor:
@@ -56,7 +62,7 @@ class Executor:
         except TimeoutError as error:
             if not scope.expired():
                 raise  # the function's own
-            raise JobTimeoutError(f"took longer than its timeout of {job.timeout:g} s") from error
+            raise overdue(job) from error
 
     async def _call(self, context: JobContext) -> Outcome:
         job = context.job
@@ -86,9 +92,13 @@ class Executor:
         except asyncio.CancelledError:
             context.broken_off = True
             if not future.done():
-                self.abandoned += 1
-                future.add_done_callback(self._came_back)
+                self.leave(future)
             raise
+
+    def leave(self, running: Future[Any] | asyncio.Task[None]) -> None:
+        """Count what still runs although its job is dealt with, until it ends."""
+        self.abandoned += 1
+        running.add_done_callback(self._came_back)
 
     def _came_back(self, _future: object) -> None:
         self.abandoned -= 1

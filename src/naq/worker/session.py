@@ -7,8 +7,9 @@ import json
 import logging
 import time
 from collections import deque
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack, suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import nats.errors
 from nats.aio.client import Client
@@ -26,10 +27,11 @@ from naq.names import CANCEL_SUBJECTS, JOB_STREAM, cancel_subject, kv_subject
 from naq.pipeline import PublishPipeline
 from naq.queue.lookup import stored_outcomes
 from naq.streams import ensure_consumer, ensure_stream, event_stream, job_stream
+from naq.words import counted
 from naq.worker.context import JobContext
 from naq.worker.delivery import Delivery, position
 from naq.worker.dependents import Dependents
-from naq.worker.execute import Executor
+from naq.worker.execute import Executor, overdue
 from naq.worker.guard import LoopGuard
 from naq.worker.pull import Puller
 from naq.worker.settle import Settler, look_away
@@ -57,7 +59,7 @@ CRASHES: Final = 3
 FLUSH_TIMEOUT: Final = 5
 
 BREAK_OFF_TIMEOUT: Final = 10
-"""Seconds that a job has to end in when it is cancelled, before a stopping worker leaves it."""
+"""Seconds that a job has to end in when it is broken off, before its worker leaves it behind."""
 
 HEARTBEAT: Final = 5.0
 """Seconds between two signs of life in ``worker_status``."""
@@ -88,6 +90,8 @@ class Session:
         self._doubt_until: float = float("inf")
         self._progress: dict[str, bytes] = {}
         self._running: dict[Delivery, asyncio.Task[None]] = {}
+        self._runners: list[asyncio.Task[None]] = []
+        self._runner_failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._mean = PREFETCH_TIME
         self._prefetch = 0 if worker.prefetch is None else worker.prefetch
         self._reconnects = self._conn.stats["reconnects"]
@@ -120,8 +124,9 @@ class Session:
             )
             self._guard = stack.enter_context(LoopGuard(worker.block_limit))
             # Not of the group, which would wait for ever for a job that refuses to end.
-            runners = [asyncio.create_task(self._work()) for _ in range(worker.concurrency)]
-            stack.push_async_callback(self._break_off, runners)
+            stack.push_async_callback(self._break_off)
+            for _ in range(worker.concurrency):
+                self._start_runner(self._work())
             async with asyncio.TaskGroup() as group:
                 helpers = [
                     group.create_task(coroutine)
@@ -130,7 +135,7 @@ class Session:
                         dependents.follow(),
                         self._resolve_doubts(),
                         self._tick(),
-                        _raise_what_ends(runners),
+                        self._raise_what_a_runner_raises(),
                     )
                 ]
                 await dependents.known.wait()
@@ -145,7 +150,7 @@ class Session:
                     self.has_begun = True
                     await self._until_told_to_stop()
                 await self._say_status(WORKER_STATUS.STOPPING)
-                await self._wind_down(runners)
+                await self._wind_down()
                 for task in helpers:
                     task.cancel()
             await self._sign_off()
@@ -244,6 +249,19 @@ class Session:
 
     # Running jobs
 
+    def _start_runner(self, work: Coroutine[Any, Any, None]) -> None:
+        runner = asyncio.create_task(work)
+        runner.add_done_callback(self._runner_has_ended)
+        self._runners.append(runner)
+
+    def _runner_has_ended(self, runner: asyncio.Task[None]) -> None:
+        error = None if runner.cancelled() else runner.exception()
+        if error is not None and not self._runner_failed.done():
+            self._runner_failed.set_exception(error)
+
+    async def _raise_what_a_runner_raises(self) -> None:
+        await self._runner_failed
+
     async def _work(self) -> None:
         task = asyncio.current_task()
         assert task is not None
@@ -253,7 +271,7 @@ class Session:
             try:
                 await self._run(delivery, task)
             finally:
-                del self._running[delivery]
+                self._running.pop(delivery, None)
             for puller in list(self._pullers.values()):
                 await puller.ask()
 
@@ -262,6 +280,8 @@ class Session:
             return
         job = delivery.job
         delivery.started_at = began = time.monotonic()
+        if job.timeout is not None:
+            delivery.leave_at = began + job.timeout + BREAK_OFF_TIMEOUT
         context = JobContext(
             job,
             delivery.attempt,
@@ -301,9 +321,28 @@ class Session:
             if delivery.started_at and not delivery.over:
                 if not delivery.cancelled:
                     delivery.cancelled = True
+                    delivery.leave_at = time.monotonic() + BREAK_OFF_TIMEOUT
                     task.cancel()
                 await msg.respond(b"")
             return
+
+    def _leave_behind(self, delivery: Delivery) -> None:
+        """Go on without a job that does not end although it is cancelled, or its time is over."""
+        logger.error("%s does not end although it is broken off: left behind", delivery.job)
+        delivery.left = True
+        stuck = self._running.pop(delivery)
+        self._runners.remove(stuck)
+        self._executor.leave(stuck)
+        self._start_runner(self._work_after(delivery))
+
+    async def _work_after(self, left: Delivery) -> None:
+        """Take the place of a runner whose job was left behind."""
+        if left.cancelled:
+            await self._settler.cancel(left)
+        else:
+            self._worker.failed += 1
+            await self._settler.fail(left, overdue(left.job))
+        await self._work()
 
     async def _may_start_again(self, delivery: Delivery) -> bool:
         """Write down that a job begins that was begun before, unless it kills its workers."""
@@ -340,6 +379,9 @@ class Session:
                 delivery.renewed_at = now
                 await delivery.msg.in_progress()
         for delivery in list(self._running):
+            if now > delivery.leave_at and self._runners and not delivery.over:
+                self._leave_behind(delivery)
+                continue
             if not (delivery.over or delivery.recorded) and now - delivery.started_at > TICK:
                 await self._settler.record_start(delivery, wait=False)
                 self._settler.event("job.started", delivery)
@@ -382,6 +424,8 @@ class Session:
         await self._tell_details()
         await self._say_status(self._status())
         self._settler.worker_event("worker.started", self._details)
+        worker = self._worker
+        logger.info("worker %s takes jobs from %s", worker.worker_id, ", ".join(worker.queues))
 
     async def _tell_details(self) -> None:
         await self._tell(buckets.WORKER_DETAILS, self._worker.worker_id, self._told_details)
@@ -417,41 +461,43 @@ class Session:
                 return True
         return False
 
-    async def _wind_down(self, runners: list[asyncio.Task[None]]) -> None:
+    async def _wind_down(self) -> None:
         while not self._ready.empty():
             await self._settler.give_back(self._ready.get_nowait())
         while self._doubtful:
             await self._settler.give_back(self._doubtful.popleft())
+        if self._running:
+            logger.info(
+                "stopping: %s to finish, in %g s at most; a second signal does not wait",
+                counted(len(self._running), "job"),
+                self._worker.shutdown_timeout,
+            )
         hurry = asyncio.ensure_future(self._worker.told_to_hurry.wait())
         deadline = time.monotonic() + self._worker.shutdown_timeout
         while self._running and time.monotonic() < deadline and not hurry.done():
             await asyncio.wait([hurry], timeout=0.02)
         hurry.cancel()
-        await self._break_off(runners)
+        if self._running:
+            logger.info("giving back %s", counted(len(self._running), "job"))
+        await self._break_off()
+        if self._settler.returned:
+            logger.info("gave back %s", counted(self._settler.returned, "job"))
         with suppress(TimeoutError):
             async with asyncio.timeout(FLUSH_TIMEOUT if self._in_hand else 0):
                 self._nothing_in_hand.clear()
                 await self._nothing_in_hand.wait()
 
-    async def _break_off(self, runners: list[asyncio.Task[None]]) -> None:
+    async def _break_off(self) -> None:
         """Cancel what still runs; a job that does not end for that is given back all the same."""
-        if not runners:
+        if not self._runners:
             return
+        runners, self._runners = self._runners, []
         for task in runners:
             task.cancel()
         _, left = await asyncio.wait(runners, timeout=BREAK_OFF_TIMEOUT)
-        runners.clear()
         for delivery, task in list(self._running.items()):
             if task in left:
                 logger.error("%s does not end although it is cancelled: left behind", delivery.job)
                 delivery.left = True
-                self._executor.abandoned += 1
+                self._executor.leave(task)
                 await self._settler.return_unfinished(delivery)
-
-
-async def _raise_what_ends(runners: list[asyncio.Task[None]]) -> None:
-    """Raise what one of the runners has raised."""
-    done, _ = await asyncio.wait(runners, return_when=asyncio.FIRST_EXCEPTION)
-    for task in done:
-        if not task.cancelled():
-            task.result()

@@ -32,6 +32,7 @@ from naq.models.record import JobRecord
 from naq.models.retry import is_one_of
 from naq.names import kv_subject
 from naq.pipeline import PublishPipeline
+from naq.words import counted
 from naq.worker.delivery import Delivery
 from naq.worker.isolate import IsolatedJobError
 
@@ -86,6 +87,7 @@ class Settler:
         self._unsent: deque[Event] = deque(maxlen=MAX_UNSENT_EVENTS)
         self._unstored: deque[tuple[Delivery, bytes, bool, Event | None]] = deque()
         self._wake = asyncio.Event()
+        self.returned = 0
 
     async def complete(self, delivery: Delivery, outcome: Outcome) -> None:
         """Store a success, and acknowledge the job once it is stored.
@@ -119,7 +121,7 @@ class Settler:
             await self._retry(delivery, error)
             return
         failure = tell(error, attempt, self._worker)
-        logger.warning("%s failed after %d attempts: %s", job, attempt, failure)
+        logger.warning("%s failed after %s: %s", job, counted(attempt, "attempt"), failure)
         try:
             kept = await self._pipeline.publish(
                 kv_subject(buckets.FAILED_JOBS, job.job_id), FailedJob(job, failure).serialize()
@@ -186,6 +188,7 @@ class Settler:
         with suppress(Exception):
             await asyncio.wait_for(await self.record(delivery, record), RECORD_TIMEOUT)
         await self.give_back(delivery)
+        self.returned += 1
         self.event("job.returned", delivery)
 
     def throw_away(self, msg: Msg) -> None:

@@ -17,12 +17,12 @@ from nats.js.api import StreamConfig
 
 from naq.config import Config
 from naq.connection import close_all_connections, nats_jetstream, nats_kv_store
-from naq.exceptions import JobError, JobFailedError, NaqJetStreamError
+from naq.exceptions import JobCancelledError, JobError, JobFailedError, NaqJetStreamError
 from naq.models import JOB_STATUS, Job
 from naq.models.failed import FailedJob
 from naq.names import LONGEST_KEY, LONGEST_TOKEN
 from naq.queue import Queue, queue_sizes
-from naq.queue.control import get_job
+from naq.queue.control import cancel_job, get_job
 from naq.results import Results
 from naq.server import run_nats_server
 from naq.streams import job_stream
@@ -565,6 +565,65 @@ async def test_a_stopping_worker_leaves_a_job_that_swallows_its_cancellation(
     released.set()
     await called(2)
     assert job.job_id not in {info.job_id for info in await Results(url).list_results()}
+
+
+@pytest.mark.parametrize("how", ["timeout", "cancel"])
+async def test_a_job_that_does_not_end_when_it_is_broken_off_is_left_behind(
+    url: str, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.setattr("naq.worker.session.BREAK_OFF_TIMEOUT", 0.2)
+    released.clear()
+    queue, results = Queue(config=url), Results(url)
+    job = await queue.enqueue(stubborn, timeout=0.5 if how == "timeout" else None)
+    worker = Worker("default", url, concurrency=1)
+    running = asyncio.create_task(worker.run())
+    await called(1)
+    if how == "cancel":
+        await until_it_is_known_to_run(job, url)
+        assert await cancel_job(job.job_id, url)
+    expected, said = {
+        "timeout": (JobFailedError, "longer than its timeout of 0.5 s"),
+        "cancel": (JobCancelledError, "cancelled while it ran"),
+    }[how]
+    with pytest.raises(expected, match=said):
+        await results.fetch_job_result(job.job_id, timeout=10)
+    # Another job has its place.
+    after = await queue.enqueue("math:sqrt", 4)
+    assert await results.fetch_job_result(after.job_id, timeout=10) == 2
+    worker.stop()
+    await running
+    assert worker.abandoned_jobs == 1
+    assert await queue.size() == 0
+    released.set()
+    await called(2)
+
+
+async def until_it_is_known_to_run(job: Job, url: str) -> None:
+    async for _ in _ticks():
+        info = await get_job(job.job_id, url)
+        if info is not None and info.status is JOB_STATUS.RUNNING:
+            return
+
+
+async def test_a_stopping_worker_says_what_it_waits_for(
+    url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "naq")
+    await Queue(config=url).enqueue(slow, 30)
+    worker = Worker("default", url, worker_id="w")
+    running = asyncio.create_task(worker.run())
+    await called(1)
+    worker.stop()
+    while "stopping" not in caplog.text:  # noqa: ASYNC110
+        await asyncio.sleep(0.02)
+    worker.stop()
+    await running
+    assert [record.message for record in caplog.records if record.name == "naq.worker"] == [
+        "worker w takes jobs from default",
+        "stopping: 1 job to finish, in 30 s at most; a second signal does not wait",
+        "giving back 1 job",
+        "gave back 1 job",
+    ]
 
 
 async def test_a_cancelled_worker_gives_back_what_runs(url: str) -> None:

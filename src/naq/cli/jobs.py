@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
+import time
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -20,17 +22,28 @@ from naq.cli.output import (
     command,
     config_of,
     fail,
+    log,
     say,
+    shown,
     table,
+    warn,
 )
-from naq.exceptions import JobError, NaqError
-from naq.models.job import Job
+from naq.config import Config, as_config
+from naq.connection import nats_jetstream
+from naq.exceptions import JobError, NaqError, ResultTimeoutError, ScheduleError
+from naq.models.job import JOB_STATUS, Job
 from naq.models.schedule import Schedule
 from naq.names import DEFAULT_QUEUE
 from naq.queue import control, scheduled
 from naq.queue.core import Queue, queue_sizes
+from naq.queue.publish import publish_job
 from naq.results import Results
+from naq.streams import DUPLICATE_WINDOW
+from naq.words import counted
 from naq.worker.failed import FailedJobs
+
+_ENDS_WITHIN: Final = 1.0
+"""Seconds that a cancelled job has to end in, before it is told to run on."""
 
 job = typer.Typer(no_args_is_help=True, help="One job: status, result, cancel.")
 queue = typer.Typer(no_args_is_help=True, help="Queues: list, purge.")
@@ -86,10 +99,15 @@ async def enqueue(
     ] = None,
     serializer: Annotated[str, typer.Option(help="json or cloudpickle.")] = "cloudpickle",
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the result.")] = False,
+    wait_timeout: Annotated[
+        float | None, typer.Option(min=1e-6, help="Wait for the result, at most so many seconds.")
+    ] = None,
     url: Url = None,
     json_: AsJson = False,
 ) -> None:
     """Put a job into a queue."""
+    if delay is not None and delay < 0:
+        fail(f"--in is a time to come, not {delay:g} seconds")
     args, kwargs = parse_arguments(arguments)
     made = Job(
         function,
@@ -108,11 +126,20 @@ async def enqueue(
     config = config_of(url)
     if delay is not None:
         await Queue(queue, config).enqueue_in(delay, made)
-    else:
+    elif made.depends_on:
         await Queue(queue, config).enqueue(made)
-    if wait:
+    else:
+        async with nats_jetstream(config) as (_, js):
+            new = await publish_job(js, made, replicas=as_config(config).replicas)
+        if not new:
+            warn(
+                f"nothing is enqueued: a job {made.job_id!r} is in the queue, or went into it "
+                f"within the last {DUPLICATE_WINDOW:g} s"
+            )
+    if wait or wait_timeout is not None:
+        log(verbose=False, json_=json_)  # of a connection that is lost, and back
         await ensure_buckets(config, (JOB_RESULTS,))
-        value = await Results(config).fetch_job_result(made.job_id)
+        value = await Results(config).fetch_job_result(made.job_id, timeout=wait_timeout)
         as_json({"job_id": made.job_id, "result": value}) if json_ else say(repr(value))
     elif json_:
         as_json(made.describe())
@@ -127,12 +154,12 @@ async def job_status(job_id: JobId, url: Url = None, json_: AsJson = False) -> N
     info = await control.get_job(job_id, config_of(url))
     if info is None:
         raise JobError(f"nothing is known of a job {job_id!r}")
-    shown = info.describe()
+    told = info.describe()
     if json_:
-        as_json(shown)
+        as_json(told)
         return
-    trace = shown.pop("traceback", "")
-    table(("", ""), ((key, value) for key, value in shown.items() if value not in (None, [])))
+    trace = told.pop("traceback", "")
+    table(("", ""), ((key, shown(key, told[key])) for key in told if told[key] not in (None, [])))
     if trace:
         say(f"\n{trace.rstrip()}")
 
@@ -147,10 +174,18 @@ async def job_result(
     json_: AsJson = False,
 ) -> None:
     """Print the result of a job. It is unpickled here, unless its job was JSON."""
-    await ensure_buckets(config_of(url), (JOB_RESULTS,))
-    value = await Results(config_of(url)).fetch_job_result(
-        job_id, timeout=None if wait and not timeout else timeout
-    )
+    config = config_of(url)
+    if wait or timeout:
+        log(verbose=False, json_=json_)  # of a connection that is lost, and back
+    await ensure_buckets(config, (JOB_RESULTS,))
+    try:
+        value = await Results(config).fetch_job_result(
+            job_id, timeout=None if wait and not timeout else timeout
+        )
+    except ResultTimeoutError:
+        if await control.get_job(job_id, config) is None:
+            raise JobError(f"nothing is known of a job {job_id!r}") from None
+        raise
     as_json({"job_id": job_id, "result": value}) if json_ else say(repr(value))
 
 
@@ -158,10 +193,26 @@ async def job_result(
 @command
 async def job_cancel(job_id: JobId, url: Url = None, json_: AsJson = False) -> None:
     """Cancel a job that is scheduled, waits for others, is in a queue, or runs."""
-    cancelled = await control.cancel_job(job_id, config_of(url))
-    if not cancelled:
+    config = config_of(url)
+    if not await control.cancel_job(job_id, config):
         raise JobError(f"there is no scheduled, waiting, queued or running job {job_id!r}")
-    as_json({"job_id": job_id, "cancelled": True}) if json_ else say("cancelled")
+    over = await _is_over(job_id, config)
+    if json_:
+        as_json({"job_id": job_id, "cancelled": over})
+    else:
+        say("cancelled" if over else "asked to end; it runs on for now")
+
+
+async def _is_over(job_id: str, config: Config | str) -> bool:
+    """Whether a job that is broken off ends at once, as most do."""
+    deadline = time.monotonic() + _ENDS_WITHIN
+    while info := await control.get_job(job_id, config):
+        if info.status is not JOB_STATUS.RUNNING:
+            return True
+        if time.monotonic() > deadline:
+            return False
+        await asyncio.sleep(0.05)
+    return True
 
 
 @queue.command("list")
@@ -184,7 +235,7 @@ async def queue_purge(
 ) -> None:
     """Remove every job from a queue."""
     count = await Queue(name, config_of(url)).purge()
-    as_json({"queue": name, "purged": count}) if json_ else say(f"{count} jobs removed")
+    as_json({"queue": name, "purged": count}) if json_ else say(f"{counted(count, 'job')} removed")
 
 
 @schedule.command("list")
@@ -253,9 +304,15 @@ async def schedule_add(
             fail("--repeat needs --cron or --every")
         await where.enqueue_at(first, made)
     else:
-        await where.schedule(
-            made, cron=cron, interval=every, repeat=repeat, run_at=first, timezone=timezone
-        )
+        try:
+            await where.schedule(
+                made, cron=cron, interval=every, repeat=repeat, run_at=first, timezone=timezone
+            )
+        except ScheduleError as error:
+            if job_id is not None:
+                raise
+            # An id that was made up a moment ago says nothing to whoever reads this.
+            raise ScheduleError(str(error).removeprefix(f"schedule {made.job_id!r}: ")) from error
     as_json(made.describe()) if json_ else say(made.job_id)
 
 
@@ -338,7 +395,7 @@ async def failed_requeue(
         for job_id in job_ids or ():
             await jobs.requeue(job_id)
         count = len(job_ids or ())
-    as_json({"requeued": count}) if json_ else say(f"{count} jobs requeued")
+    as_json({"requeued": count}) if json_ else say(f"{counted(count, 'job')} requeued")
 
 
 @failed.command("purge")
@@ -346,4 +403,4 @@ async def failed_requeue(
 async def failed_purge(queue: AnyQueue = None, url: Url = None, json_: AsJson = False) -> None:
     """Remove every failed job, or those of one queue."""
     count = await FailedJobs(config_of(url)).purge(queue)
-    as_json({"purged": count}) if json_ else say(f"{count} failed jobs removed")
+    as_json({"purged": count}) if json_ else say(f"{counted(count, 'failed job')} removed")

@@ -28,6 +28,9 @@ from naq.config import Config, as_config, get_config
 from naq.connection.dial import where
 from naq.exceptions import NaqConnectionError, NaqError, told
 
+UNLIMITED: Final = 100_000
+"""Columns of what is no terminal."""
+
 REFUSED: Final = 1
 NO_SERVER: Final = 3
 
@@ -79,6 +82,11 @@ def fail(message: str, code: int = REFUSED) -> NoReturn:
     raise typer.Exit(code)
 
 
+def warn(message: str) -> None:
+    """Say on standard error what is worth knowing, and no failure."""
+    errors.print(f"[yellow]naq:[/yellow] {escape(message)}", soft_wrap=True, highlight=False)
+
+
 class _JsonFormatter(logging.Formatter):
     """Writes each record as JSON on one line."""
 
@@ -123,15 +131,24 @@ def table(
     columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str = "nothing there"
 ) -> None:
     """Print rows as a table, or say that there are none."""
-    shown = Table(box=None, pad_edge=False, header_style="bold")
+    lines = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        shown.add_column(column, overflow="fold")
+        lines.add_column(column, overflow="fold")
     for row in rows:
-        shown.add_row(*(escape("" if cell is None else str(cell)) for cell in row))
-    if shown.row_count:
-        console.print(shown)
+        lines.add_row(*(escape("" if cell is None else str(cell)) for cell in row))
+    if lines.row_count:
+        # What another program reads keeps each row on a line, however long.
+        out = console if console.is_terminal else Console(width=UNLIMITED)
+        out.print(lines)
     else:
         say(empty)
+
+
+def shown(name: str, value: Any) -> Any:
+    """Return a value as a person reads it: a moment in seconds since the epoch as a local time."""
+    if name.endswith("_at") and isinstance(value, float):
+        return datetime.fromtimestamp(value).astimezone().isoformat(" ", "seconds")
+    return value
 
 
 def ago(when: datetime | float) -> str:

@@ -10,10 +10,12 @@ import re
 import signal
 import sys
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
+import nats.errors
 import typer
 
 from naq.buckets import WORKER_DETAILS, WORKER_STATUS, ensure_buckets
@@ -28,11 +30,14 @@ from naq.cli.output import (
     fail,
     log,
     say,
+    shown,
     table,
 )
 from naq.events import EventManager
+from naq.exceptions import NaqConnectionError
 from naq.models.event import Event
 from naq.names import DEFAULT_QUEUE
+from naq.queue.core import has_had_a_worker, queue_sizes
 from naq.scheduler import Scheduler
 from naq.server import NatsServer, ServerNotFoundError, ServerStartError, run_nats_server
 from naq.streams import ACK_WAIT
@@ -107,11 +112,35 @@ def worker(
             events=events,
             burst=burst,
         )
+        await _hint_at_modules(made)
         await made.run()
         logging.getLogger("naq").info("%d completed, %d failed", made.completed, made.failed)
         _leave_stuck_jobs(made)
 
     run()
+
+
+async def _hint_at_modules(made: Worker) -> None:
+    """Warn of a queue that nobody knows, and that has the name of a module here."""
+    here = [queue for queue in made.queues if _is_a_module_here(queue)]
+    if not here:
+        return
+    with suppress(NaqConnectionError, nats.errors.Error):
+        sizes = await queue_sizes(made.config)
+        for queue in here:
+            if queue not in sizes and not await has_had_a_worker(queue, made.config):
+                logging.getLogger("naq").warning(
+                    "nobody knows a queue %r: the arguments are names of queues, not of modules",
+                    queue,
+                )
+
+
+def _is_a_module_here(name: str) -> bool:
+    path = name.replace(".", "/")
+    try:
+        return Path(f"{path}.py").exists() or Path(path, "__init__.py").exists()
+    except (OSError, ValueError):  # no file can have this name
+        return False
 
 
 def _leave_stuck_jobs(made: Worker) -> None:
@@ -279,5 +308,5 @@ def _show(event: Event, json_: bool) -> None:
         as_json(dataclasses.asdict(event))
         return
     moment = datetime.fromtimestamp(event.time).astimezone()
-    said = " ".join(f"{name}={value}" for name, value in event.data.items())
-    say(f"{moment:%H:%M:%S.%f} {event.type} {said}")
+    said = " ".join(f"{name}={shown(name, value)}" for name, value in event.data.items())
+    say(f"{moment.isoformat(' ', 'milliseconds')} {event.type} {said}")

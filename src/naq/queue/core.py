@@ -18,7 +18,7 @@ from naq.connection import nats_jetstream
 from naq.exceptions import JobError, ScheduleError
 from naq.models.job import Job, check_queue_name
 from naq.models.schedule import MissedRuns
-from naq.names import DEFAULT_QUEUE, JOB_STREAM, queue_of, queue_subject
+from naq.names import DEFAULT_QUEUE, JOB_STREAM, consumer_name, queue_of, queue_subject
 from naq.queue.publish import publish_job, publish_jobs
 from naq.queue.scheduled import schedule_for, span, store_schedule
 from naq.queue.waiting import park
@@ -281,6 +281,24 @@ class Queue:
 
     def __repr__(self) -> str:
         return f"Queue({self.name!r})"
+
+
+async def has_had_a_worker(queue: str, config: Config | str | None = None) -> bool:
+    """Return whether a worker has ever taken jobs from a queue.
+
+    Args:
+        queue: the queue's name.
+        config: a configuration, a URL, or None for the process's configuration.
+
+    Raises:
+        NaqConnectionError: there is no connection to be had.
+    """
+    async with nats_jetstream(config) as (_, js):
+        try:
+            await js.consumer_info(JOB_STREAM, consumer_name(queue))
+        except NotFoundError:
+            return False
+    return True
 
 
 async def queue_sizes(config: Config | str | None = None) -> dict[str, int]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import signal
 import subprocess
 import sys
@@ -241,12 +243,14 @@ def test_what_runs_on_ends_when_it_cannot_begin(
         ("enqueue math:sqrt --after .x", "job id '.x': use letters"),
         ("enqueue math:sqrt --id x --after x", "depends on itself"),
         (f"enqueue math:sqrt --queue {'q' * 251}", "too long"),
+        ("enqueue math:sqrt --in -5", "--in is a time to come, not -5 seconds"),
         ("enqueue math:sqrt --in nan", "nan seconds make no sense"),
         ("enqueue math:sqrt --in 1e300", "1e+300 seconds make no sense"),
+        ("schedule add math:sqrt --id a --cron 61", "schedule 'a': '61' is no cron expression"),
         ("schedule add math:sqrt", "give --cron, --every or --at"),
         ("schedule add math:sqrt --every 1e300", "1e+300 seconds make no sense"),
         ("schedule add math:sqrt --at 2040-01-01 --repeat 2", "--repeat needs"),
-        ("schedule add math:sqrt --cron 61", "no cron expression"),
+        ("schedule add math:sqrt --cron 61", "naq: '61' is no cron expression"),
         ("job result .x", "an id has letters"),
         ("failed show .x", "an id has letters"),
         ("worker --id .x", "worker id '.x': use letters"),
@@ -317,6 +321,95 @@ def test_naq_server_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
         finally:
             server.send_signal(signal.SIGINT)
         assert server.wait(timeout=10) == 0
+
+
+def test_an_unknown_job_is_unknown_to_each_command(cli: Cli) -> None:
+    for command in ("status", "result"):
+        said = cli.error("job", command, "nope")
+        assert said == "naq: nothing is known of a job 'nope'\n"
+    cli.text("enqueue", "math:sqrt", "4", "--id", "q1")
+    assert "there is no result of job q1 yet" in cli.error("job", "result", "q1")
+
+
+def test_a_second_job_of_an_id_is_told_to_be_none(cli: Cli) -> None:
+    cli.text("enqueue", "math:sqrt", "4", "--id", "q1")
+    cli.work()
+    again = cli.run("enqueue", "math:sqrt", "9", "--id", "q1")
+    assert (again.exit_code, again.stdout) == (0, "q1\n")
+    assert "nothing is enqueued: a job 'q1' is in the queue, or went" in again.stderr
+
+
+def test_a_wait_for_a_new_job_may_have_an_end(cli: Cli) -> None:
+    words = ("enqueue", "math:sqrt", "4", "--id", "q1", "--wait-timeout", "0.3")
+    result = cli.run(*words)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "no result of job q1 within 0.3 s" in result.stderr
+
+
+def test_moments_are_local_times_for_people_and_numbers_for_programs(cli: Cli) -> None:
+    cli.text("enqueue", "math:sqrt", "4", "--id", "q1")
+    moment = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
+    assert re.search(rf"created_at +{moment}[+-]\d\d:\d\d", cli.text("job", "status", "q1"))
+    assert isinstance(cli.json("job", "status", "q1")["created_at"], float)
+    cli.work()
+    lines = cli.text("events", "history").splitlines()
+    assert all(re.match(rf"{moment}\.\d{{3}}[+-]\d\d:\d\d [a-z]", line) for line in lines)
+    assert re.search(rf"worker.started .*started_at={moment}", "\n".join(lines))
+
+
+def test_a_table_for_another_program_keeps_each_row_on_a_line(cli: Cli) -> None:
+    name = "n" * 120
+    cli.text("enqueue", "math:log", "0", "--id", name)
+    cli.work()
+    command = [NAQ, "failed", "list", "--url", cli.url]
+    narrow = {**os.environ, "COLUMNS": "80"}
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=narrow)
+    _, row = done.stdout.splitlines()
+    assert row.split()[:3] == [name, "math:log", "default"]
+
+
+def test_a_module_for_a_queue_is_told(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("tasks", "known"):
+        Path(f"{name}.py").touch()
+    cli.text("enqueue", "math:sqrt", "4", "--queue", "known")
+    command = [NAQ, "worker", "--burst", "--url", cli.url, "known", "tasks"]
+    runs = [
+        subprocess.run(command, check=True, timeout=30, capture_output=True, text=True)
+        for _ in range(2)
+    ]
+    first, second = (run.stderr.count("the arguments are names of queues") for run in runs)
+    assert (first, second) == (1, 0)
+    assert "nobody knows a queue 'tasks'" in runs[0].stderr
+
+
+def test_a_job_that_swallows_its_cancellation_is_told_to_run_on(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "my_tasks.py").write_text(STUBBORN, encoding="utf-8")
+    cli.text("enqueue", "my_tasks:stubborn", "--id", "s")
+    cli.text("enqueue", "asyncio:sleep", "60", "--id", "t")
+    command = [NAQ, "worker", "--url", cli.url]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL) as worker:
+        try:
+            for job_id in ("s", "t"):
+                until(lambda: cli.json("job", "status", job_id)["status"] == "running")  # noqa: B023
+            assert cli.text("job", "cancel", "s") == "asked to end; it runs on for now\n"
+            assert cli.json("job", "cancel", "s") == {"job_id": "s", "cancelled": False}
+            assert cli.text("job", "cancel", "t") == "cancelled\n"
+        finally:
+            worker.kill()
+
+
+STUBBORN = """
+import asyncio
+from contextlib import suppress
+
+async def stubborn():
+    while True:
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+"""
 
 
 def started_in_the_background(*words: str | Path) -> subprocess.Popen[str]:

@@ -135,6 +135,19 @@ class Effects:
             for node in ast.walk(statement)
         )
 
+    def shared_closes(self, removed: list[Close]) -> list[str]:
+        """Other connections that lose their only close with this one: the pool's is for all."""
+        going = {close.call for close in removed if close.method == "pooled"}
+        return [
+            f"line {site.releases[0].call.lineno} closed `{site.handle}` too, "
+            "which nothing else closes"
+            for site in self.module.analysis.sites
+            if site.handle != self.region.handle
+            and site.scope is self.region.site.scope
+            and site.releases
+            and all(release.call in going for release in site.releases)
+        ]
+
     def given_by_callers(self) -> list[str]:
         """What changes when callers may pass what opens the connection."""
         opener = self.region.site.call.func

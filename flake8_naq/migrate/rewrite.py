@@ -49,7 +49,7 @@ class _Planner:
         if region.shape == "inside-try" and guard is not None:
             first = min(first, guard.lineno)
         unsafe += effects.handler_changes(kept, header) + effects.other_kind()
-        unsafe += effects.given_by_callers()
+        unsafe += effects.given_by_callers() + effects.shared_closes(removed)
 
         def edit(edits: Edits) -> None:
             Writer(self.module, region, header, removed, kept, inits, edits).write()

@@ -73,15 +73,14 @@ class Dashboard:
         """Put a failed job into its queue again."""
         job_id = request.path_params["job_id"]
         async with nats_jetstream(self.config) as (source, source_js):
-            async with nats_jetstream(self.config) as (target, target_js):
-                failed = await source_js.key_value("failed_jobs")
-                try:
-                    job = FailedJob.deserialize((await failed.get(job_id)).value).job
-                except KeyNotFoundError:
-                    return JSONResponse({"error": f"there is no failed job {job_id!r}"}, 404)
-                await target_js.publish(f"naq.jobs.{job.queue}.{job.job_id}", job.serialize())
-                await failed.delete(job_id)
-                return JSONResponse({"requeued": job_id})
+            failed = await source_js.key_value("failed_jobs")
+            try:
+                job = FailedJob.deserialize((await failed.get(job_id)).value).job
+            except KeyNotFoundError:
+                return JSONResponse({"error": f"there is no failed job {job_id!r}"}, 404)
+            await source_js.publish(f"naq.jobs.{job.queue}.{job.job_id}", job.serialize())
+            await failed.delete(job_id)
+            return JSONResponse({"requeued": job_id})
 
 
 def create_app(nats_url: str) -> Starlette:

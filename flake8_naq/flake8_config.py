@@ -22,7 +22,9 @@ from flake8.style_guide import StyleGuideManager
 
 from flake8_naq.errors import CommandError
 from flake8_naq.findings import Finding
+from flake8_naq.rules import all_rules
 from flake8_naq.settings import OPTIONS, Settings
+from flake8_naq.tiers import HIGH, LOW, MEDIUM
 
 # flake8's own options that decide what is read and what is reported.
 _FLAKE8_OPTIONS = {
@@ -41,6 +43,8 @@ _FLAKE8_SWITCHES = {
     "isolated": "read no configuration file",
     "disable-noqa": "report what a `# noqa` comment silences, too",
 }
+# What the plugin says of itself, and of the baseline.
+_OWN_CODES = ("NAQ001", "NAQ002")
 _BASELINE_NAMES = ("naq-baseline", "naq_baseline")
 
 
@@ -79,6 +83,8 @@ class Flake8:
         Raises:
             CommandError: An option, or the configuration file, holds something unusable.
         """
+        for option in ("select", "extend_select"):
+            _refuse_unknown(option, getattr(arguments, option))
         try:
             _, options = parse_args(_command_line(arguments))
             flake8 = cls(options, Settings.from_values(vars(options)))
@@ -126,6 +132,17 @@ class Flake8:
     def __getstate__(self) -> dict[str, object]:
         # The guide holds caches that cannot go to another process; it is made again there.
         return {"options": self.options, "settings": self.settings}
+
+
+def _refuse_unknown(option: str, codes: str | None) -> None:
+    """A code of another plugin, or one that was mistyped, would select nothing without a word."""
+    known = [
+        *_OWN_CODES,
+        *(f"NAQ{tier}{rule.number}" for rule in all_rules() for tier in (HIGH, MEDIUM, LOW)),
+    ]
+    for code in (codes or "").replace(",", " ").split():
+        if not any(name.startswith(code) for name in known):
+            raise CommandError(f"--{option.replace('_', '-')} {code}: no rule has such a code")
 
 
 def _one_line(error: Exception) -> str:

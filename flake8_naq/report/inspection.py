@@ -40,8 +40,8 @@ class Inspection:
         flake8: The configuration.
         paths: Files and folders as given.
         progress: Wraps the files while they are gone over, to show how far a long run is.
-        files: How many files were looked at.
-        unreadable: How many of them could not be read; each has its line on standard error.
+        files: How many files were read.
+        unreadable: How many others could not be read; each has its line on standard error.
     """
 
     flake8: Flake8
@@ -54,13 +54,13 @@ class Inspection:
         """The modules that mention NATS."""
         explicit = explicit_files(self.paths)
         for file in self.progress(python_files(self.paths, self.flake8.options)):
-            self.files += 1
             try:
                 inspected = self._inspect(file, explicit)
             except ReadError as error:
                 self.unreadable += 1
                 print(f"naq-migrate: {error}", file=sys.stderr)
                 continue
+            self.files += 1
             if inspected:
                 yield inspected
 

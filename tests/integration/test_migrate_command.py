@@ -119,6 +119,20 @@ def test_select_leaves_the_other_tiers_alone(file: Path) -> None:
     assert file.read_text() == NEW
 
 
+@pytest.mark.parametrize("code", ["FOO", "NAQ9", "NAQ399", "E501", "naq3"])
+@pytest.mark.parametrize("option", ["--select", "--extend-select"])
+def test_a_code_that_no_rule_has_is_wrong_usage(file: Path, option: str, code: str) -> None:
+    done = fix(file.parent, option, f"NAQ3,{code}", ".")
+    assert (done.returncode, file.read_text()) == (2, OLD)
+    assert error(done) == f"naq-migrate: {option} {code}: no rule has such a code"
+
+
+@pytest.mark.parametrize("code", ["N", "NAQ", "NAQ3", "NAQ30", "NAQ301", "NAQ0,NAQ3", " NAQ301 "])
+def test_any_beginning_of_a_code_selects(file: Path, code: str) -> None:
+    assert fix(file.parent, "--select", code, ".").returncode == 0
+    assert file.read_text() == NEW
+
+
 def test_standard_input_goes_to_standard_output(tmp_path: Path) -> None:
     done = fix(tmp_path, "-", stdin=OLD.encode())
     assert (done.returncode, done.stdout.decode()) == (0, NEW)

@@ -96,7 +96,9 @@ class TestPaths:
         files = ["missing.py", "broken.py", "latin.py", "null.py", "good.py"]
         assert main(["inventory", "--format", "json", *files]) == 2
         output = capsys.readouterr()
-        assert [one["path"] for one in json.loads(output.out)["connections"]] == ["good.py"]
+        made = json.loads(output.out)
+        assert [one["path"] for one in made["connections"]] == ["good.py"]
+        assert made["files"] == 1
         missing, broken, latin, null = output.err.splitlines()
         assert missing == "naq-migrate: missing.py: no such file or directory"
         assert broken.startswith("naq-migrate: broken.py:2: not valid Python 3.")

@@ -146,3 +146,13 @@ async def test_a_flush_waits_for_what_waits_for_room(nats_server: NatsServer) ->
         await reader.flush()
         assert subscription.delivered >= before
     await close_all_connections()
+
+
+async def test_what_is_published_last_is_written_after_the_lease(nats_server: NatsServer) -> None:
+    async with nats_connection(nats_server.url) as reader:
+        subscription = await reader.subscribe("news")
+        await reader.flush()
+        async with nats_connection(nats_server.url) as conn:
+            await conn.publish("news", b"last")
+        assert (await subscription.next_msg(timeout=2)).data == b"last"
+    await close_all_connections()

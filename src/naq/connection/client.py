@@ -20,6 +20,9 @@ _SUBJECT: Final = re.compile(r"[!-~]+")
 _HEADER_NAME: Final = re.compile(r"[!-9;-~]+")
 _HEADER_VALUE: Final = re.compile(r"[!-~]+")
 
+# Not `is_connected`: a lease that has ended says no to that, and still has something to write.
+_WRITES: Final = frozenset({Client.CONNECTED, Client.DRAINING_SUBS, Client.DRAINING_PUBS})
+
 _ENOUGH_UNDER_WAY: Final = 65536
 """Bytes in asyncio's write buffer above which the flusher, which waits for room, has to write."""
 
@@ -65,7 +68,7 @@ class NaqClient(Client):
         self._max_pending_size = DEFAULT_PENDING_SIZE
 
     async def _send_ping(self, future: asyncio.Future[bool] | None = None) -> None:
-        if not self.is_connected:
+        if self._status not in _WRITES:
             await super()._send_ping(future)
             return
         # Behind what is to be flushed, which nats-py's own would overtake.
@@ -193,7 +196,7 @@ class NaqClient(Client):
 
     def _write(self) -> None:
         self._write_is_due = False
-        if not self._pending or not self.is_connected:
+        if not self._pending or self._status not in _WRITES:
             return
         assert self._transport
         assert self._flush_queue

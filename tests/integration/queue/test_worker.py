@@ -524,7 +524,7 @@ async def test_a_job_longer_than_ack_wait_stays_with_its_worker(url: str) -> Non
 
 async def test_a_stopping_worker_finishes_what_runs_and_gives_back_the_rest(url: str) -> None:
     queue = Queue(config=url)
-    await queue.enqueue_many(Job(slow, (0.3,)) for _ in range(6))
+    await queue.enqueue_many(Job(slow, (1.0,)) for _ in range(6))
     worker = Worker("default", url, concurrency=2)
     running = asyncio.create_task(worker.run())
     await called(2)

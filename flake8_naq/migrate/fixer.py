@@ -17,6 +17,7 @@ from flake8_naq.linter import findings_of
 from flake8_naq.migrate.edits import Edits
 from flake8_naq.migrate.imports import Home, flakes, mend_imports
 from flake8_naq.migrate.joining import join_connections
+from flake8_naq.migrate.lines import Lines
 from flake8_naq.migrate.plans import RefusedError, Rewrite, Target
 from flake8_naq.migrate.regions import Module
 from flake8_naq.migrate.rewrite import plan_rewrite
@@ -174,7 +175,7 @@ def _attempt(original: Source, filename: str, options: Options, skip: dict[_Key,
     standing: dict[_Look, list[int]] = {}
     try:
         while True:
-            turn = _plan(source, filename, options, skip, standing)
+            turn = _plan(original, source, filename, options, skip, standing)
             first = first or turn.findings
             now = _disjoint(turn.candidates)
             if not now:
@@ -240,6 +241,7 @@ class _Turn:
 
 
 def _plan(
+    original: Source,
     source: Source,
     filename: str,
     options: Options,
@@ -249,6 +251,7 @@ def _plan(
     """Plan one turn.
 
     Args:
+        original: The module before the run.
         source: The module as earlier turns have left it.
         filename: Its path.
         options: What to do.
@@ -259,6 +262,7 @@ def _plan(
     analysis = analyse(source.tree, options.settings)
     turn = _Turn(findings_of(analysis, filename, options.settings))
     module = Module(source, analysis, Vocabulary(options.settings))
+    lines = Lines(original.lines, source.lines)
     seen: dict[_Look, list[int]] = {}
     for finding in options.reported(filename, source.lines, turn.findings):
         site = finding.site
@@ -272,9 +276,7 @@ def _plan(
         try:
             if key in skip:
                 raise RefusedError(skip[key])
-            rewrite = plan_rewrite(module, site, options.target or _target(module, site))
-            if rewrite.unsafe and not options.unsafe:
-                raise RefusedError(f"{rewrite.unsafe[0]} (--unsafe-fixes does it)")
+            rewrite = _planned(module, site, options, lines)
         except RefusedError as reason:
             turn.refusals.append(
                 Report(line, finding.code, finding.qualname, "refused", str(reason))
@@ -283,6 +285,23 @@ def _plan(
             turn.candidates.append(_Candidate(site, finding.code, key, rewrite))
     standing.update(seen)
     return turn
+
+
+def _planned(module: Module, site: Site, options: Options, lines: Lines) -> Rewrite:
+    """Plan one rewrite.
+
+    Raises:
+        RefusedError: There is none, or it is not asked for.
+    """
+    try:
+        rewrite = plan_rewrite(module, site, options.target or _target(module, site))
+        if rewrite.unsafe and not options.unsafe:
+            raise RefusedError(f"{rewrite.unsafe[0]} (--unsafe-fixes does it)")
+    except RefusedError as reason:
+        raise RefusedError(lines.before_the_run(str(reason))) from None
+    rewrite.unsafe = [lines.before_the_run(text) for text in rewrite.unsafe]
+    rewrite.notes = [lines.before_the_run(text) for text in rewrite.notes]
+    return rewrite
 
 
 def _target(module: Module, site: Site) -> Target:

@@ -142,7 +142,8 @@ class _Printer:
             return
         if stdin and not (self.arguments.diff or self.arguments.check):
             sys.stdout.buffer.write(outcome.document.codec.encode(outcome.text))
-        for report in sorted(outcome.reports, key=_order):
+        # Two places on one line can say the same.
+        for report in dict.fromkeys(sorted(outcome.reports, key=_order)):
             self._say(outcome.path, report)
         self.rewritten += len(outcome.rewritten)
         self.files += outcome.changed

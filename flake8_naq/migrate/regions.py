@@ -204,14 +204,21 @@ def find_region(module: Module, site: Site) -> Region:
     ]
     if straight:
         return region("straight", None, _outermost(module, site, found, block, straight[-1]))
+    for statement in block[index + 1 :]:
+        if isinstance(statement, ast.TryStar) and any(
+            id(inner) in statements for inner in statement.finalbody
+        ):
+            raise RefusedError(f"the `try` on line {statement.lineno} has `except*` clauses")
     if any(site.statement.lineno < close.statement.lineno < rebound for close in mine):
         raise RefusedError(
             "it is closed in some branches only, or in another block than it is opened"
         )
     for release in site.releases:
-        raise RefusedError(
-            f"the close on line {release.call.lineno} is of a form that is not known"
-        )
+        line = release.call.lineno
+        if release.method == "helper":
+            called = ast.unparse(release.call.func)
+            raise RefusedError(f"`{called}`, which line {line} calls, closes it")
+        raise RefusedError(f"the close on line {line} is of a form that is not known")
     return region("never", None, block[-1])
 
 

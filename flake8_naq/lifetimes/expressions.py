@@ -7,6 +7,7 @@ nothing to do with a connection.
 from __future__ import annotations
 
 import ast
+from abc import abstractmethod
 from collections.abc import Sequence
 
 from flake8_naq.lifetimes.closures import captured_by
@@ -73,9 +74,9 @@ class Expressions(Conditions):
                 self.discard(child)
         return None
 
+    @abstractmethod
     def call(self, node: ast.Call, *, awaited: bool) -> Place | None:
         """Lower a call."""
-        raise NotImplementedError
 
     def capture(self, node: ast.Lambda | ast.FunctionDef | ast.AsyncFunctionDef) -> Place | None:
         """Note a nested function, and that the names it uses matter for as long as it may run."""

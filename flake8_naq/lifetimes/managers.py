@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -38,9 +39,9 @@ _ENTERED_AT_ONCE = frozenset({"timeout", "timeout_at"})
 class ContextManagers(Calls):
     """Lowers the `with` statements of one scope."""
 
+    @abstractmethod
     def block(self, statements: Sequence[ast.stmt]) -> None:
         """Lower statements one after the other."""
-        raise NotImplementedError
 
     def with_items(self, node: _With, items: Sequence[ast.withitem]) -> None:
         """Lower the items, then the body."""

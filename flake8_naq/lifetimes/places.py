@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from flake8_naq.lifetimes.builder import Builder
@@ -24,7 +25,7 @@ from flake8_naq.lifetimes.vocabulary import CLOSING_METHODS
 from flake8_naq.names import Scope, defaults_of, dotted
 
 
-class Places(Builder):
+class Places(Builder, ABC):
     """Lowers what binds the places of one scope.
 
     Attributes:
@@ -67,9 +68,9 @@ class Places(Builder):
         self.closers: dict[Place, Place] = {}
         self.depth = 0
 
+    @abstractmethod
     def value(self, node: ast.expr, *, awaited: bool = False) -> Place | None:
         """Lower an expression; `awaited` tells that its coroutine, if it is one, is run."""
-        raise NotImplementedError
 
     def discard(self, node: ast.expr) -> None:
         """Lower an expression whose value goes no further."""

@@ -26,7 +26,14 @@ class Lines:
         """A reason or a note whose lines are given by their numbers now."""
         if self.before is self.now:
             return text
-        return _NUMBER.sub(lambda found: f"line {self._numbers[int(found[1]) - 1]}", text)
+        return _NUMBER.sub(self._renumbered, text)
+
+    def _renumbered(self, found: re.Match[str]) -> str:
+        index = int(found[1]) - 1
+        # The words may be the code's own: a reason quotes what it is about.
+        if not 0 <= index < len(self._numbers):
+            return found[0]
+        return f"line {self._numbers[index]}"
 
     @cached_property
     def _numbers(self) -> list[int]:

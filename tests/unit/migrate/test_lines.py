@@ -42,3 +42,10 @@ def test_lines_that_moved_keep_their_numbers() -> None:
     lines = Lines(before, now)
     said = [lines.before_the_run(f"line {number}") for number in (1, 4, 5)]
     assert said == ["line 1", "line 3", "line 4"]
+
+
+def test_a_number_that_is_no_line_is_left_as_it_is() -> None:
+    lines = Lines(["a\n", "b\n"], ["b\n"])
+    assert lines.before_the_run("`f('line 99', 'line 0')` on line 1") == (
+        "`f('line 99', 'line 0')` on line 2"
+    )

@@ -10,7 +10,6 @@ from flake8_naq.lifetimes.facts import (
     Leak,
     ModuleAnalysis,
     Release,
-    Scope,
     Site,
 )
 
@@ -23,7 +22,6 @@ __all__ = [
     "Leak",
     "ModuleAnalysis",
     "Release",
-    "Scope",
     "Site",
     "analyse",
 ]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 
 from flake8_naq.lifetimes.context import Context
+from flake8_naq.lifetimes.dataflow.nullness import facts_on_entry
+from flake8_naq.lifetimes.dataflow.propagation import Flow
+from flake8_naq.lifetimes.dataflow.trace import Trace
 from flake8_naq.lifetimes.facts import Failure, ModuleAnalysis, Site
-from flake8_naq.lifetimes.flow import Flow, facts_on_entry
+from flake8_naq.lifetimes.lowering.statements import Statements
 from flake8_naq.lifetimes.ownership import conclude
-from flake8_naq.lifetimes.sharing import find_shared
-from flake8_naq.lifetimes.statements import Statements
-from flake8_naq.lifetimes.states import Trace
+from flake8_naq.lifetimes.redundant import find_redundant
 from flake8_naq.lifetimes.summaries import Fates, acquirer_of
 from flake8_naq.lifetimes.vocabulary import Vocabulary
 from flake8_naq.names import Names, Scope
@@ -96,7 +97,7 @@ def _look_into(scope: Scope, context: Context, analysis: ModuleAnalysis) -> list
                     traces.append(Flow(graph, site).from_acquisition(block, facts[block]))
             for trace in traces:
                 conclude(trace, lowered)
-            find_shared([trace.site for trace in traces], graph)
+            find_redundant([trace.site for trace in traces], graph)
         return traces
     except Exception as error:  # noqa: BLE001  one function's trouble is not the whole run's
         analysis.failures.append(Failure(scope.node, scope.qualname, error))

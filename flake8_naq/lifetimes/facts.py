@@ -5,11 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal
 
-from flake8_naq.names import Names
+from flake8_naq.names import Names, ScopeNode
 
-Scope: TypeAlias = ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef
 Flavour = Literal["naq", "nats-py"]
 HandleKind = Literal["jetstream", "kv", "subscription", "other"]
 ReleaseMethod = Literal["close", "drain", "helper"]
@@ -114,7 +113,7 @@ class Site:
         shared_with: Other connections that this one could do the work of, the first three.
     """
 
-    scope: Scope
+    scope: ScopeNode
     qualname: str
     call: ast.Call
     statement: ast.stmt
@@ -147,7 +146,7 @@ class Site:
 class Failure:
     """A function that could not be analysed."""
 
-    scope: Scope
+    scope: ScopeNode
     qualname: str
     error: Exception
 

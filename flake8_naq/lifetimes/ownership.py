@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from flake8_naq.lifetimes.closures import Closure
+from flake8_naq.lifetimes.cfg.graph import Place
 from flake8_naq.lifetimes.context import decorators_of
+from flake8_naq.lifetimes.dataflow.trace import Trace
 from flake8_naq.lifetimes.facts import Closing, Escape, Site
-from flake8_naq.lifetimes.graph import Place
-from flake8_naq.lifetimes.statements import Statements
-from flake8_naq.lifetimes.states import Trace
+from flake8_naq.lifetimes.lowering.closures import Closure
+from flake8_naq.lifetimes.lowering.statements import Statements
 from flake8_naq.names import Scope, dotted, own_nodes
 
 # Which path tells most, when there are several.

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 
 from flake8_naq.lifetimes.context import Acquirer, Context, ParameterFate, Returned
+from flake8_naq.lifetimes.dataflow.propagation import Flow
+from flake8_naq.lifetimes.dataflow.trace import Trace
 from flake8_naq.lifetimes.facts import Site
-from flake8_naq.lifetimes.flow import Flow
-from flake8_naq.lifetimes.statements import Statements
-from flake8_naq.lifetimes.states import Trace
+from flake8_naq.lifetimes.lowering.statements import Statements
 from flake8_naq.names import Function, Scope, dotted, own_nodes
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from flake8_naq.lifetimes.graph import Block, Graph, Place, Step, Test
+from flake8_naq.lifetimes.cfg.graph import BasicBlock, Graph, Instruction, Place, Test
 
 Exit = Literal["normal", "raise", "cancel", "return", "break", "continue"]
 
@@ -18,20 +18,20 @@ _SHARED_FROM_DEPTH = 2
 
 @dataclass(eq=False, slots=True)
 class _Loop:
-    on_break: Block
-    on_continue: Block
+    on_break: BasicBlock
+    on_continue: BasicBlock
 
 
 @dataclass(eq=False, slots=True)
 class _Handlers:
-    raised: Block
-    cancelled: Block
+    raised: BasicBlock
+    cancelled: BasicBlock
 
 
 @dataclass(eq=False, slots=True)
 class _Finally:
     lower_body: Callable[[], None]
-    entries: dict[Exit, Block] = field(default_factory=dict)
+    entries: dict[Exit, BasicBlock] = field(default_factory=dict)
 
 
 _Frame: TypeAlias = _Loop | _Handlers | _Finally
@@ -47,8 +47,8 @@ class Builder:
     """
 
     def __init__(self, end_line: int) -> None:
-        entry = Block()
-        self.graph = Graph(entry, Block(), Block(), Block(), end_line=end_line)
+        entry = BasicBlock()
+        self.graph = Graph(entry, BasicBlock(), BasicBlock(), BasicBlock(), end_line=end_line)
         self.current = entry
         self.line = 0
         self.finally_depth = 0
@@ -56,11 +56,11 @@ class Builder:
         self._frames: list[_Frame] = []
         self._temporaries = 0
 
-    def emit(self, step: Step) -> None:
+    def emit(self, step: Instruction) -> None:
         """Add a step to the current block."""
         self.current.steps.append(step)
 
-    def ask(self, block: Block, test: Test) -> None:
+    def ask(self, block: BasicBlock, test: Test) -> None:
         """Let the path go on in this block only where a test holds."""
         self.graph.asks = True
         block.steps.append(test)
@@ -79,17 +79,17 @@ class Builder:
         if self.graph.last_line.get(root, 0) < line:
             self.graph.last_line[root] = line
 
-    def start(self, block: Block) -> None:
+    def start(self, block: BasicBlock) -> None:
         """Go on in this block."""
         self.current = block
 
-    def go(self, target: Block) -> None:
+    def go(self, target: BasicBlock) -> None:
         """Lead the straight path from the current block to another."""
         self.current.successors.append(target)
 
     def advance(self) -> None:
         """Go on in a new block after the current one."""
-        block = Block(self.line)
+        block = BasicBlock(self.line)
         self.go(block)
         self.start(block)
 
@@ -112,7 +112,7 @@ class Builder:
             block.cancels = self.exceptional("cancel")
         else:
             block.raises = self.exceptional("raise")
-        self.start(Block())
+        self.start(BasicBlock())
 
     def jump(self, way: Literal["return", "break", "continue"], line: int = 0) -> None:
         """Leave by a statement; what follows is dead."""
@@ -121,15 +121,19 @@ class Builder:
         target = self._target(way)
         if target is not None:
             self.go(target)
-        self.start(Block())
+        self.start(BasicBlock())
 
-    def in_loop(self, on_break: Block, on_continue: Block, lower_body: Callable[[], None]) -> None:
+    def in_loop(
+        self, on_break: BasicBlock, on_continue: BasicBlock, lower_body: Callable[[], None]
+    ) -> None:
         """Lower a loop's body."""
         self._frames.append(_Loop(on_break, on_continue))
         lower_body()
         self._frames.pop()
 
-    def catching(self, raised: Block, cancelled: Block, lower_body: Callable[[], None]) -> None:
+    def catching(
+        self, raised: BasicBlock, cancelled: BasicBlock, lower_body: Callable[[], None]
+    ) -> None:
         """Lower a body whose exceptions go to these blocks."""
         self._frames.append(_Handlers(raised, cancelled))
         lower_body()
@@ -143,7 +147,7 @@ class Builder:
         self._frames.pop()
         normal = self._enter(frame, "normal")
         self.go(normal)
-        after = Block()
+        after = BasicBlock()
         if self.finally_depth >= _SHARED_FROM_DEPTH:
             self._lower_final(frame, normal)
             last = self.current
@@ -156,30 +160,30 @@ class Builder:
                 self._go_on(way, after)
         self.start(after)
 
-    def _lower_final(self, frame: _Finally, entry: Block) -> None:
+    def _lower_final(self, frame: _Finally, entry: BasicBlock) -> None:
         self.start(entry)
         self.finally_depth += 1
         frame.lower_body()
         self.finally_depth -= 1
 
-    def _go_on(self, way: Exit, after: Block) -> None:
+    def _go_on(self, way: Exit, after: BasicBlock) -> None:
         target = after if way == "normal" else self._target(way)
         if target is not None:
             self.go(target)
 
-    def _enter(self, frame: _Finally, way: Exit) -> Block:
+    def _enter(self, frame: _Finally, way: Exit) -> BasicBlock:
         if way not in frame.entries:
             shared = self.finally_depth >= _SHARED_FROM_DEPTH and frame.entries
-            frame.entries[way] = next(iter(frame.entries.values())) if shared else Block()
+            frame.entries[way] = next(iter(frame.entries.values())) if shared else BasicBlock()
         return frame.entries[way]
 
-    def exceptional(self, way: Literal["raise", "cancel"]) -> Block:
+    def exceptional(self, way: Literal["raise", "cancel"]) -> BasicBlock:
         """Where an exception goes from here, or a cancellation."""
         target = self._target(way)
         assert target is not None
         return target
 
-    def _target(self, way: Exit) -> Block | None:
+    def _target(self, way: Exit) -> BasicBlock | None:
         for frame in reversed(self._frames):
             if isinstance(frame, _Finally):
                 return self._enter(frame, way)

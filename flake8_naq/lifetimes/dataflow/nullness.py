@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from flake8_naq.lifetimes.graph import FALSE, NONE, SOME, TRUE, Place, Test
+from flake8_naq.lifetimes.cfg.graph import (
+    FALSE,
+    NONE,
+    SOME,
+    TRUE,
+    Acquire,
+    BasicBlock,
+    Derive,
+    Forget,
+    Graph,
+    Instruction,
+    Move,
+    Place,
+    Test,
+)
+from flake8_naq.lifetimes.dataflow.worklist import Worklist
 
 Facts: TypeAlias = dict[Place, str]
 
@@ -50,6 +65,42 @@ class Knowledge:
         if not self._is_own:
             self.facts = dict(self.facts)
             self._is_own = True
+
+
+def facts_on_entry(graph: Graph) -> dict[BasicBlock, Facts]:
+    """What is known of flags and of None at the start of each block."""
+    if not graph.asks:
+        # No branch tests a flag: skip this pass.
+        return {block: {} for _, block in graph.sites if block.order >= 0}
+    known: dict[BasicBlock, Facts] = {graph.entry: {}}
+    worklist = Worklist()
+    worklist.add(graph.entry)
+    while worklist:
+        block = worklist.pop()
+        knowledge = Knowledge(known[block])
+        if not _apply_facts(knowledge, block.steps):
+            continue
+        for target in block.targets:
+            before = known.get(target)
+            after = knowledge.facts
+            if before is not None:
+                after = joined_facts(before, after)
+            if before is None or after != before:
+                known[target] = after
+                worklist.add(target)
+    return known
+
+
+def _apply_facts(knowledge: Knowledge, steps: list[Instruction]) -> bool:
+    """Apply instructions to the facts; False when no path goes on."""
+    for step in steps:
+        if isinstance(step, (Forget, Move, Acquire, Derive)):
+            knowledge.forget(step.place)
+            if isinstance(step, Forget) and step.fact is not None:
+                knowledge.learn(step.place, step.fact)
+        elif isinstance(step, Test) and step.question != "iterated" and not knowledge.test(step):
+            return False
+    return True
 
 
 def joined_facts(one: Facts, other: Facts) -> Facts:

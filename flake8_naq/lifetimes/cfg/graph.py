@@ -144,13 +144,13 @@ class Test:
     mark: str = ""
 
 
-Step: TypeAlias = (
+Instruction: TypeAlias = (
     Acquire | Move | Wrap | Derive | Forget | Use | Close | Leave | Hand | Manage | Test
 )
 
 
 @dataclass(eq=False, slots=True)
-class Block:
+class BasicBlock:
     """Steps that run one after the other.
 
     Attributes:
@@ -166,17 +166,17 @@ class Block:
     """
 
     line: int = 0
-    steps: list[Step] = field(default_factory=list)
-    successors: list[Block] = field(default_factory=list)
-    raises: Block | None = None
-    cancels: Block | None = None
+    steps: list[Instruction] = field(default_factory=list)
+    successors: list[BasicBlock] = field(default_factory=list)
+    raises: BasicBlock | None = None
+    cancels: BasicBlock | None = None
     raising_line: int = 0
     raises_on: bool = False
     returning_line: int = 0
     order: int = -1
 
     @property
-    def targets(self) -> list[Block]:
+    def targets(self) -> list[BasicBlock]:
         """Where any path goes on from here, a list of one's own."""
         targets = self.successors.copy()
         if self.raises is not None:
@@ -202,11 +202,11 @@ class Graph:
         asks: Whether any path depends on a flag, or on what is None.
     """
 
-    entry: Block
-    end: Block
-    failure: Block
-    cancellation: Block
-    sites: list[tuple[Site, Block]] = field(default_factory=list)
+    entry: BasicBlock
+    end: BasicBlock
+    failure: BasicBlock
+    cancellation: BasicBlock
+    sites: list[tuple[Site, BasicBlock]] = field(default_factory=list)
     last_line: dict[str, int] = field(default_factory=dict)
     last_url_close: int = 0
     end_line: int = 0
@@ -214,7 +214,7 @@ class Graph:
 
     def number(self) -> None:
         """Number the blocks in reverse postorder."""
-        postorder: list[Block] = []
+        postorder: list[BasicBlock] = []
         self.entry.order = 0
         stack = [(self.entry, self.entry.targets)]
         while stack:

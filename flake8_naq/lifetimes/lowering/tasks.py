@@ -7,7 +7,7 @@ import ast
 from flake8_naq.names import Scope, own_nodes
 
 
-class Waiting:
+class AwaitedTasks:
     """What one scope waits for, worked out when somebody first asks."""
 
     def __init__(self, scope: Scope) -> None:
@@ -15,7 +15,7 @@ class Waiting:
         self._names: set[str] | None = None
         self._groups: set[str] = set()
 
-    def waits_for(self, start: ast.Call, statement: ast.stmt) -> bool:
+    def include(self, start: ast.Call, statement: ast.stmt) -> bool:
         """Whether the scope waits for the task that a call in a statement starts.
 
         It does when the call is a task group's, or when what the task is put into is awaited.

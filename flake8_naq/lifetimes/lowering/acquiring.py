@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from flake8_naq.lifetimes.cfg.graph import Acquire, Derive, Leave, Place, Use, Wrap
 from flake8_naq.lifetimes.context import Acquirer, Context
-from flake8_naq.lifetimes.expressions import Expressions
 from flake8_naq.lifetimes.facts import Derived, Flavour, Release, Site
-from flake8_naq.lifetimes.graph import Acquire, Derive, Leave, Place, Use, Wrap
-from flake8_naq.lifetimes.tasks import Waiting
+from flake8_naq.lifetimes.lowering.expressions import Expressions
+from flake8_naq.lifetimes.lowering.tasks import AwaitedTasks
 from flake8_naq.names import Function, Scope
 
 
@@ -23,7 +23,7 @@ class Acquiring(Expressions):
         gathering: Whether the current call is one of several that run at once.
         in_task: Whether the current call runs in a task that nobody has awaited yet.
         detached: Whether it runs in one that nobody awaits in this scope.
-        waiting: Which tasks the scope waits for.
+        awaited_tasks: Which tasks the scope waits for.
     """
 
     def __init__(self, context: Context, scope: Scope) -> None:
@@ -34,7 +34,7 @@ class Acquiring(Expressions):
         self.gathering = False
         self.in_task = False
         self.detached = False
-        self.waiting = Waiting(scope)
+        self.awaited_tasks = AwaitedTasks(scope)
         # A node in a `finally` is lowered more than once and stays one fact.
         self._sites: dict[ast.Call, Site] = {}
         self._releases: dict[ast.Call, Release] = {}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 
-from flake8_naq.lifetimes.graph import Block, Place, Test, Use
-from flake8_naq.lifetimes.places import Places
+from flake8_naq.lifetimes.cfg.graph import BasicBlock, Place, Test, Use
+from flake8_naq.lifetimes.lowering.places import Places
 from flake8_naq.names import dotted
 
 # Beyond this depth of nesting an expression is not looked into.
@@ -17,14 +17,14 @@ _MOST_FLAGS = 4
 class Conditions(Places):
     """Lowers the conditions of one scope."""
 
-    def condition(self, node: ast.expr, yes: Block, no: Block) -> None:
+    def condition(self, node: ast.expr, yes: BasicBlock, no: BasicBlock) -> None:
         """Lower a condition: the straight path goes on in `yes` or in `no`."""
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
             self.condition(node.operand, no, yes)
         elif isinstance(node, ast.BoolOp) and self.depth < DEEPEST:
             self.depth += 1
             for operand in node.values[:-1]:
-                on = Block(self.current.line)
+                on = BasicBlock(self.current.line)
                 if isinstance(node.op, ast.And):
                     self.condition(operand, on, no)
                 else:
@@ -37,7 +37,7 @@ class Conditions(Places):
         else:
             self._ask(node, yes, no)
 
-    def _ask(self, node: ast.expr, yes: Block, no: Block) -> None:
+    def _ask(self, node: ast.expr, yes: BasicBlock, no: BasicBlock) -> None:
         tested = self._question(node)
         if tested is None:
             place = self.value(node)
@@ -49,12 +49,12 @@ class Conditions(Places):
             if tested is None:
                 self.go(block)
                 continue
-            edge = Block(self.current.line)
+            edge = BasicBlock(self.current.line)
             self.tell(edge, tested, tested.answer is answer)
             edge.successors.append(block)
             self.go(edge)
 
-    def tell(self, block: Block, test: Test, answer: bool) -> None:
+    def tell(self, block: BasicBlock, test: Test, answer: bool) -> None:
         """Let a block know the answer to a question, and what flags say that ask the same."""
         self.ask(block, Test(test.place, test.question, answer, test.mark))
         if test.question == "same":

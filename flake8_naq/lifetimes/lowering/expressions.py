@@ -10,9 +10,9 @@ import ast
 from abc import abstractmethod
 from collections.abc import Sequence
 
-from flake8_naq.lifetimes.closures import captured_by
-from flake8_naq.lifetimes.conditions import DEEPEST, Conditions
-from flake8_naq.lifetimes.graph import Block, Leave, Move, Place, Test, Use, Wrap
+from flake8_naq.lifetimes.cfg.graph import BasicBlock, Leave, Move, Place, Test, Use, Wrap
+from flake8_naq.lifetimes.lowering.closures import captured_by
+from flake8_naq.lifetimes.lowering.conditions import DEEPEST, Conditions
 from flake8_naq.lifetimes.vocabulary import CONNECTION_ATTRIBUTES
 from flake8_naq.names import dotted
 
@@ -113,7 +113,7 @@ class Expressions(Conditions):
 
     def _either(self, node: ast.IfExp, awaited: bool) -> Place | None:
         result = self.temporary(node.end_lineno or node.lineno)
-        yes, no, after = Block(), Block(), Block()
+        yes, no, after = BasicBlock(), BasicBlock(), BasicBlock()
         self.condition(node.test, yes, no)
         for block, branch in ((yes, node.body), (no, node.orelse)):
             self.start(block)
@@ -126,7 +126,7 @@ class Expressions(Conditions):
 
     def _bool_op(self, node: ast.BoolOp, awaited: bool) -> Place | None:
         result = self.temporary(node.end_lineno or node.lineno)
-        after = Block()
+        after = BasicBlock()
         for operand in node.values:
             place = self.value(operand, awaited=awaited)
             if place is not None:
@@ -134,7 +134,7 @@ class Expressions(Conditions):
             if operand is node.values[-1]:
                 self.go(after)
                 continue
-            on, off = Block(self.current.line), Block(self.current.line)
+            on, off = BasicBlock(self.current.line), BasicBlock(self.current.line)
             self.go(on)
             self.go(off)
             if place is not None:

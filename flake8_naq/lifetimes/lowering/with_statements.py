@@ -7,22 +7,22 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from flake8_naq.lifetimes.calls import Calls
-from flake8_naq.lifetimes.exceptions import (
-    CANCELLATION,
-    ERRORS,
-    EVERYTHING,
-    exception_names,
-)
-from flake8_naq.lifetimes.facts import Derived, Release, Site
-from flake8_naq.lifetimes.graph import (
+from flake8_naq.lifetimes.cfg.graph import (
     Acquire,
-    Block,
+    BasicBlock,
     Close,
     Derive,
     Manage,
     Place,
     Wrap,
+)
+from flake8_naq.lifetimes.facts import Derived, Release, Site
+from flake8_naq.lifetimes.lowering.calls import Calls
+from flake8_naq.lifetimes.lowering.exception_names import (
+    CANCELLATION,
+    ERRORS,
+    EVERYTHING,
+    exception_names,
 )
 from flake8_naq.names import dotted
 
@@ -67,7 +67,7 @@ class ContextManagers(Calls):
             lambda: self.emit(Close(place, release, idle=idle)),
         )
 
-    def hand_on(self, block: Block, way: str) -> None:
+    def hand_on(self, block: BasicBlock, way: str) -> None:
         """Let what arrives at a block go on outwards as an exception or a cancellation."""
         kept = self.current
         self.start(block)
@@ -77,7 +77,7 @@ class ContextManagers(Calls):
     def _swallowing(
         self, node: _With, expression: ast.expr, called: str, rest: Sequence[ast.withitem]
     ) -> None:
-        after, raised, cancelled = Block(), Block(), Block()
+        after, raised, cancelled = BasicBlock(), BasicBlock(), BasicBlock()
         arguments = expression.args if isinstance(expression, ast.Call) else []
         for argument in arguments:
             self.discard(argument)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 
+from flake8_naq.lifetimes.cfg.graph import BasicBlock, Graph
 from flake8_naq.lifetimes.facts import Site
-from flake8_naq.lifetimes.graph import Block, Graph
 
 # So many of the others are noted on each.
 _SHOWN = 3
 
 
-def find_shared(sites: list[Site], graph: Graph) -> None:
+def find_redundant(sites: list[Site], graph: Graph) -> None:
     """Note on each hand-managed connection the others that could be the same one."""
     alike: dict[str, list[Site]] = defaultdict(list)
     for site in sites:
@@ -38,10 +38,10 @@ def _opened_with(site: Site) -> str:
 
 
 def _reaching(
-    graph: Graph, opened: list[tuple[Site, Block]], bits: dict[Site, int], *, forward: bool
+    graph: Graph, opened: list[tuple[Site, BasicBlock]], bits: dict[Site, int], *, forward: bool
 ) -> dict[Site, int]:
     """Which groups have an acquisition before (or after) each site on a straight path."""
-    edges: dict[Block, list[Block]] = defaultdict(list)
+    edges: dict[BasicBlock, list[BasicBlock]] = defaultdict(list)
     stack, seen = [graph.entry], {graph.entry}
     while stack:
         block = stack.pop()
@@ -51,10 +51,10 @@ def _reaching(
             if target not in seen:
                 seen.add(target)
                 stack.append(target)
-    made: dict[Block, int] = defaultdict(int)
+    made: dict[BasicBlock, int] = defaultdict(int)
     for site, block in opened:
         made[block] |= bits[site]
-    reached: dict[Block, int] = defaultdict(int)
+    reached: dict[BasicBlock, int] = defaultdict(int)
     waiting = list(made)
     while waiting:
         block = waiting.pop()

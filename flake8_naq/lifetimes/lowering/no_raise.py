@@ -98,7 +98,7 @@ _CONSTRUCTORS = frozenset(
 )
 
 
-def is_calm(node: ast.Call) -> bool:
+def cannot_raise(node: ast.Call) -> bool:
     """Whether a call that is not awaited is taken not to raise.
 
     Logging, printing, plain accessors and the constructors of asyncio's primitives. In theory

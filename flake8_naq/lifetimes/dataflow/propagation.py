@@ -7,81 +7,17 @@ number of paths.
 
 from __future__ import annotations
 
-import heapq
 from typing import TypeAlias
 
+from flake8_naq.lifetimes.cfg.graph import CONNECTION, Acquire, BasicBlock, Graph, Place
+from flake8_naq.lifetimes.dataflow.nullness import Facts
+from flake8_naq.lifetimes.dataflow.state import Key, State, Status, Way
+from flake8_naq.lifetimes.dataflow.trace import Trace
+from flake8_naq.lifetimes.dataflow.transfer import TransferFunction
+from flake8_naq.lifetimes.dataflow.worklist import Worklist
 from flake8_naq.lifetimes.facts import Leak, Site
-from flake8_naq.lifetimes.graph import (
-    CONNECTION,
-    Acquire,
-    Block,
-    Derive,
-    Forget,
-    Graph,
-    Move,
-    Place,
-    Step,
-    Test,
-)
-from flake8_naq.lifetimes.knowledge import Facts, Knowledge, joined_facts
-from flake8_naq.lifetimes.states import Key, State, Status, Stepper, Trace, Way
 
 _Point: TypeAlias = dict[Key, State]
-
-
-def facts_on_entry(graph: Graph) -> dict[Block, Facts]:
-    """What is known of flags and of None at the start of each block."""
-    if not graph.asks:
-        # Nobody wants to know.
-        return {block: {} for _, block in graph.sites if block.order >= 0}
-    known: dict[Block, Facts] = {graph.entry: {}}
-    waiting = _Waiting()
-    waiting.add(graph.entry)
-    while waiting:
-        block = waiting.next()
-        knowledge = Knowledge(known[block])
-        if not _tell(knowledge, block.steps):
-            continue
-        for target in block.targets:
-            before = known.get(target)
-            after = knowledge.facts
-            if before is not None:
-                after = joined_facts(before, after)
-            if before is None or after != before:
-                known[target] = after
-                waiting.add(target)
-    return known
-
-
-def _tell(knowledge: Knowledge, steps: list[Step]) -> bool:
-    """Let steps change what is known; False when no path goes on."""
-    for step in steps:
-        if isinstance(step, (Forget, Move, Acquire, Derive)):
-            knowledge.forget(step.place)
-            if isinstance(step, Forget) and step.fact is not None:
-                knowledge.learn(step.place, step.fact)
-        elif isinstance(step, Test) and step.question != "iterated" and not knowledge.test(step):
-            return False
-    return True
-
-
-class _Waiting:
-    """Blocks to be visited, the first in the order of the graph first."""
-
-    def __init__(self) -> None:
-        self._orders: list[int] = []
-        self._blocks: dict[int, Block] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self._orders)
-
-    def add(self, block: Block) -> None:
-        if block.order not in self._blocks:
-            self._blocks[block.order] = block
-            heapq.heappush(self._orders, block.order)
-
-    def next(self) -> Block:
-        return self._blocks.pop(heapq.heappop(self._orders))
 
 
 class Flow:
@@ -90,10 +26,10 @@ class Flow:
     def __init__(self, graph: Graph, site: Site) -> None:
         self.trace = Trace(site)
         self._graph = graph
-        self._points: dict[Block, _Point] = {}
-        self._waiting = _Waiting()
+        self._points: dict[BasicBlock, _Point] = {}
+        self._worklist = Worklist()
 
-    def from_acquisition(self, block: Block, facts: Facts) -> Trace:
+    def from_acquisition(self, block: BasicBlock, facts: Facts) -> Trace:
         """Follow a connection from the block in which it is acquired."""
         index, acquire = next(
             (index, step)
@@ -110,13 +46,13 @@ class Flow:
         return self._finish()
 
     def _finish(self) -> Trace:
-        while self._waiting:
-            block = self._waiting.next()
+        while self._worklist:
+            block = self._worklist.pop()
             for key, state in list(self._points[block].items()):
                 self._run(block, key, state, 0)
         return self.trace
 
-    def _arrive(self, block: Block, key: Key, state: State) -> None:
+    def _arrive(self, block: BasicBlock, key: Key, state: State) -> None:
         if block in (self._graph.end, self._graph.failure, self._graph.cancellation):
             self._leave(block, key, state)
             return
@@ -126,9 +62,9 @@ class Flow:
         if joined is None:
             return
         point[key] = joined
-        self._waiting.add(block)
+        self._worklist.add(block)
 
-    def _run(self, block: Block, key: Key, state: State, index: int) -> None:
+    def _run(self, block: BasicBlock, key: Key, state: State, index: int) -> None:
         status, way = key
         if block.line > self._graph.last_url_close:
             state = self._alive(state, block.line)
@@ -136,11 +72,11 @@ class Flow:
                 self._end(status, way, state.line)
                 return
         if block.steps:
-            stepper = Stepper(self.trace, status, way, state, block.line)
+            transfer = TransferFunction(self.trace, status, way, state, block.line)
             for step in block.steps[index:]:
-                if not stepper.apply(step):
+                if not transfer.apply(step):
                     return
-            status, state = stepper.status, stepper.state
+            status, state = transfer.status, transfer.state
         if block.returning_line and way == "straight":
             after = state.left_at(block.returning_line)
             for target in block.successors:
@@ -169,7 +105,7 @@ class Flow:
         holders = {place: kind for place, kind in state.holders.items() if place not in dead}
         return State(holders, state.facts, state.line, state.unsure.difference(dead))
 
-    def _leave(self, block: Block, key: Key, state: State) -> None:
+    def _leave(self, block: BasicBlock, key: Key, state: State) -> None:
         status, way = key
         if block is self._graph.end or (status == "open" and way not in ("straight", "returned")):
             self._end(status, way, state.line)

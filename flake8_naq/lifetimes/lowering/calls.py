@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from flake8_naq.lifetimes.acquiring import Acquiring, arguments_of
-from flake8_naq.lifetimes.calm import is_calm
-from flake8_naq.lifetimes.context import ParameterFate
-from flake8_naq.lifetimes.facts import Derived, HandleKind, Release, ReleaseMethod
-from flake8_naq.lifetimes.graph import (
+from flake8_naq.lifetimes.cfg.graph import (
     Close,
     Derive,
     Hand,
@@ -17,6 +13,10 @@ from flake8_naq.lifetimes.graph import (
     Use,
     Wrap,
 )
+from flake8_naq.lifetimes.context import ParameterFate
+from flake8_naq.lifetimes.facts import Derived, HandleKind, Release, ReleaseMethod
+from flake8_naq.lifetimes.lowering.acquiring import Acquiring, arguments_of
+from flake8_naq.lifetimes.lowering.no_raise import cannot_raise
 from flake8_naq.lifetimes.vocabulary import CLOSING_METHODS, DERIVING_METHODS
 from flake8_naq.names import Function, dotted
 
@@ -127,13 +127,13 @@ class Calls(Acquiring):
         outer = self.gathering, self.in_task, self.detached
         self.gathering = last == "gather"
         self.in_task = not awaited and last in ("create_task", "ensure_future")
-        self.detached = self.in_task and not self.waiting.waits_for(node, self.statement)
+        self.detached = self.in_task and not self.awaited_tasks.include(node, self.statement)
         places = [self.value(argument, awaited=True) for argument in arguments_of(node)]
         if last == "gather":
             places = [self.finished(place) if place in self.tasks else place for place in places]
         self.gathering, self.in_task, self.detached = outer
         fresh = any(place in self.fresh for place in places if place is not None)
-        if not awaited and not fresh and not is_calm(node):
+        if not awaited and not fresh and not cannot_raise(node):
             self.may_raise(node, cancel=last in ("run", "run_until_complete"))
         if last != "gather":
             if last in _STARTING and not awaited and places and places[0] in self.acquired:
@@ -192,7 +192,7 @@ class Calls(Acquiring):
             result = self._lend(node)
         else:
             result = self._unknown(node, own, last, receiver, awaited)
-        if not awaited and not is_calm(node) and result not in self.fresh:
+        if not awaited and not cannot_raise(node) and result not in self.fresh:
             self.may_raise(node)
         return result
 
@@ -341,7 +341,7 @@ class Calls(Acquiring):
     def _may_keep(self, last: str, receiver: Place | None, awaited: bool, node: ast.Call) -> bool:
         if last in _HANDING_METHODS and isinstance(node.func, ast.Attribute):
             return True
-        if is_calm(node) or last.startswith("assert"):
+        if cannot_raise(node) or last.startswith("assert"):
             return False
         words = last.lower().lstrip("_").split("_")
         if not awaited or self.detached:

@@ -6,11 +6,8 @@ import ast
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-from flake8_naq.lifetimes.builder import Builder
-from flake8_naq.lifetimes.closures import Closure
-from flake8_naq.lifetimes.context import Context
-from flake8_naq.lifetimes.facts import Derived, Site
-from flake8_naq.lifetimes.graph import (
+from flake8_naq.lifetimes.cfg.builder import Builder
+from flake8_naq.lifetimes.cfg.graph import (
     FALSE,
     NONE,
     TRUE,
@@ -21,6 +18,9 @@ from flake8_naq.lifetimes.graph import (
     Use,
     Wrap,
 )
+from flake8_naq.lifetimes.context import Context
+from flake8_naq.lifetimes.facts import Derived, Site
+from flake8_naq.lifetimes.lowering.closures import Closure
 from flake8_naq.lifetimes.vocabulary import CLOSING_METHODS
 from flake8_naq.names import Scope, defaults_of, dotted
 

@@ -6,10 +6,11 @@ import ast
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from flake8_naq.lifetimes.acquiring import arguments_of
-from flake8_naq.lifetimes.closures import join_closures
+from flake8_naq.lifetimes.cfg.graph import BasicBlock, Forget, Graph, Leave, Test
 from flake8_naq.lifetimes.context import decorators_of
-from flake8_naq.lifetimes.exceptions import (
+from flake8_naq.lifetimes.lowering.acquiring import arguments_of
+from flake8_naq.lifetimes.lowering.closures import join_closures
+from flake8_naq.lifetimes.lowering.exception_names import (
     CANCELLATION,
     ERRORS,
     EVERYTHING,
@@ -17,8 +18,7 @@ from flake8_naq.lifetimes.exceptions import (
     exception_names,
     expected_to_fail,
 )
-from flake8_naq.lifetimes.graph import Block, Forget, Graph, Leave, Test
-from flake8_naq.lifetimes.managers import ContextManagers
+from flake8_naq.lifetimes.lowering.with_statements import ContextManagers
 from flake8_naq.names import dotted
 
 # Functions that end the process.
@@ -63,7 +63,7 @@ class Statements(ContextManagers):
             case ast.Expr(value=ast.BoolOp() as test):
                 self._short_circuit(test)
             case ast.Expr(value=ast.Call() as call) if self._ends_the_process(call):
-                self.start(Block())
+                self.start(BasicBlock())
             case ast.Expr():
                 self.discard(node.value)
             case ast.Assign():
@@ -165,10 +165,10 @@ class Statements(ContextManagers):
 
     def _if(self, node: ast.If) -> None:
         # A chain of `elif` is a list here, however deep it is in the tree.
-        after = Block()
+        after = BasicBlock()
         branch: ast.If = node
         while True:
-            yes, no = Block(), Block()
+            yes, no = BasicBlock(), BasicBlock()
             self.condition(branch.test, yes, no)
             self.start(yes)
             self.block(branch.body)
@@ -185,7 +185,7 @@ class Statements(ContextManagers):
         self.start(after)
 
     def _while(self, node: ast.While) -> None:
-        head, body, done, after = Block(node.lineno), Block(), Block(), Block()
+        head, body, done, after = BasicBlock(node.lineno), BasicBlock(), BasicBlock(), BasicBlock()
         self.loop_ends.append(node.end_lineno or node.lineno)
         self.loops.append(node)
         self.go(head)
@@ -203,7 +203,7 @@ class Statements(ContextManagers):
 
     def _for(self, node: ast.For | ast.AsyncFor) -> None:
         source = self.value(node.iter)
-        head, body, done, after = Block(node.lineno), Block(), Block(), Block()
+        head, body, done, after = BasicBlock(node.lineno), BasicBlock(), BasicBlock(), BasicBlock()
         self.loop_ends.append(node.end_lineno or node.lineno)
         self.loops.append(node)
         self.go(head)
@@ -239,9 +239,9 @@ class Statements(ContextManagers):
 
     def _short_circuit(self, node: ast.BoolOp) -> None:
         """``nc and await nc.close()`` as a statement is an ``if``."""
-        after = Block()
+        after = BasicBlock()
         for operand in node.values[:-1]:
-            on = Block(self.line)
+            on = BasicBlock(self.line)
             if isinstance(node.op, ast.And):
                 self.condition(operand, on, after)
             else:
@@ -253,9 +253,9 @@ class Statements(ContextManagers):
 
     def _match(self, node: ast.Match) -> None:
         subject = self.value(node.subject)
-        after = Block()
+        after = BasicBlock()
         for case in node.cases:
-            body, following = Block(), Block()
+            body, following = BasicBlock(), BasicBlock()
             open_ended = isinstance(case.pattern, ast.MatchAs) and case.pattern.pattern is None
             if not open_ended:
                 self.go(following)
@@ -284,8 +284,8 @@ class Statements(ContextManagers):
             self._try_except(node)
 
     def _try_except(self, node: _Try) -> None:
-        after = Block()
-        raised, cancelled = Block(), Block()
+        after = BasicBlock()
+        raised, cancelled = BasicBlock(), BasicBlock()
         if not node.handlers:
             self.block(node.body)
             return
@@ -301,7 +301,7 @@ class Statements(ContextManagers):
         self.go(after)
         raised_on, cancelled_on = True, True
         for handler in node.handlers:
-            entry = Block(handler.lineno)
+            entry = BasicBlock(handler.lineno)
             caught = exception_names(handler.type) if handler.type is not None else EVERYTHING
             if raised_on and not caught <= NOT_ERRORS:
                 raised.successors.append(entry)

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
 
-from flake8_naq.lifetimes.facts import Derived, Escape, EscapeKind, Leak, Release, Site
-from flake8_naq.lifetimes.graph import (
+from flake8_naq.lifetimes.cfg.graph import (
     BOX,
     CONNECTION,
     HANDLE,
@@ -18,100 +15,26 @@ from flake8_naq.lifetimes.graph import (
     Derive,
     Forget,
     Hand,
+    Instruction,
     Leave,
     Manage,
     Move,
     Place,
-    Step,
     Test,
     Use,
     Wrap,
 )
-from flake8_naq.lifetimes.knowledge import Facts, Knowledge, joined_facts
+from flake8_naq.lifetimes.dataflow.nullness import Knowledge
+from flake8_naq.lifetimes.dataflow.state import STRENGTH, State, Status, Way
+from flake8_naq.lifetimes.dataflow.trace import Trace
+from flake8_naq.lifetimes.facts import Escape, EscapeKind, Leak, Release
 from flake8_naq.lifetimes.vocabulary import CONNECTION_ATTRIBUTES
 
-Status = Literal["open", "escaped", "closed"]
-# How the path came here: straight, through a `return`, an exception or a cancellation.
-Way = Literal["straight", "returned", "raised", "cancelled"]
-Key: TypeAlias = tuple[Status, Way]
 _WRAPPED = {CONNECTION: BOX, BOX: BOX, HANDLE: HANDLES, HANDLES: HANDLES}
 _UNWRAPPED = {BOX: CONNECTION, HANDLES: HANDLE}
-_STRENGTH = {HANDLES: 0, HANDLE: 1, BOX: 2, CONNECTION: 3}
 
 
-@dataclass(slots=True)
-class State:
-    """One connection at one point, on the paths of one key.
-
-    Attributes:
-        holders: The places that hold it, and as what.
-        facts: What is known of other places.
-        line: The line at which the path left the straight way, 0 on it.
-        unsure: The places that hold it on some of the paths only.
-    """
-
-    holders: dict[Place, str]
-    facts: Facts
-    line: int = 0
-    unsure: frozenset[Place] = frozenset()
-
-    def left_at(self, line: int) -> State:
-        """The same, on paths that leave the straight way at a line."""
-        return State(self.holders, self.facts, line, self.unsure)
-
-    def joined(self, other: State) -> State | None:
-        """Both, or None when `other` adds nothing."""
-        holders, facts = self.holders, self.facts
-        unsure = self.unsure | other.unsure
-        if other.holders != holders:
-            unsure |= holders.keys() ^ other.holders.keys()
-            holders = dict(holders)
-            for place, kind in other.holders.items():
-                if place not in holders or _STRENGTH[kind] > _STRENGTH[holders[place]]:
-                    holders[place] = kind
-        if other.facts != facts:
-            facts = joined_facts(facts, other.facts)
-        line = min(self.line, other.line)
-        joined = State(holders, facts, line, unsure)
-        return None if joined == self else joined
-
-
-@dataclass(eq=False, slots=True)
-class Trace:
-    """What was seen of one connection on all paths."""
-
-    site: Site
-    derived: dict[Derived, None] = field(default_factory=dict)
-    releases: dict[Release, None] = field(default_factory=dict)
-    idle_closes: dict[ast.Call, None] = field(default_factory=dict)
-    uses: dict[ast.expr, None] = field(default_factory=dict)
-    escapes: dict[tuple[str, ast.AST], Escape] = field(default_factory=dict)
-    stored_in: set[Place] = field(default_factory=set)
-    leaks: dict[tuple[str, int], Leak] = field(default_factory=dict)
-    used_open: set[ast.expr] = field(default_factory=set)
-    used_closed: dict[ast.expr, None] = field(default_factory=dict)
-    # Escapes of the connection or of a handle, before a close that ends the block around them.
-    left_then_closed: bool = False
-    escaped_at_end: bool = False
-    closer_handed_on: bool = False
-    close_begun: bool = False
-    comes_round: bool = False
-    managed: bool = False
-    collected: bool = False
-
-    def leak(self, way: Way, line: int, straight: Leak) -> None:
-        """Note that a path of this way loses the open connection."""
-        leak = straight
-        if way == "returned":
-            leak = Leak(line, "returns")
-        elif way == "raised":
-            leak = Leak(line, "raises")
-        elif way == "cancelled":
-            leak = Leak(line, "cancelled")
-        self.leaks.setdefault((leak.how, leak.line), leak)
-
-
-class Stepper:
+class TransferFunction:
     """Applies steps to one state."""
 
     def __init__(self, trace: Trace, status: Status, way: Way, state: State, line: int) -> None:
@@ -129,7 +52,7 @@ class Stepper:
         """The state after the steps so far."""
         return State(self.holders, self._known.facts, self.line, self.unsure)
 
-    def apply(self, step: Step) -> bool:
+    def apply(self, step: Instruction) -> bool:
         """Apply a step; False when the path ends here."""
         match step:
             case Use():
@@ -250,7 +173,7 @@ class Stepper:
             return
         wrapped = _WRAPPED[kind]
         before = self.holders.get(step.place)
-        if before is None or _STRENGTH[wrapped] > _STRENGTH[before]:
+        if before is None or STRENGTH[wrapped] > STRENGTH[before]:
             self.holders[step.place] = wrapped
         if step.collected and kind == CONNECTION:
             self.trace.collected = True

@@ -1,0 +1,1 @@
+"""Propagates facts through the control-flow graph."""

@@ -1,0 +1,45 @@
+"""The trace of one connection: everything that the dataflow saw of it."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+
+from flake8_naq.lifetimes.cfg.graph import Place
+from flake8_naq.lifetimes.dataflow.state import Way
+from flake8_naq.lifetimes.facts import Derived, Escape, Leak, Release, Site
+
+
+@dataclass(eq=False, slots=True)
+class Trace:
+    """What was seen of one connection on all paths."""
+
+    site: Site
+    derived: dict[Derived, None] = field(default_factory=dict)
+    releases: dict[Release, None] = field(default_factory=dict)
+    idle_closes: dict[ast.Call, None] = field(default_factory=dict)
+    uses: dict[ast.expr, None] = field(default_factory=dict)
+    escapes: dict[tuple[str, ast.AST], Escape] = field(default_factory=dict)
+    stored_in: set[Place] = field(default_factory=set)
+    leaks: dict[tuple[str, int], Leak] = field(default_factory=dict)
+    used_open: set[ast.expr] = field(default_factory=set)
+    used_closed: dict[ast.expr, None] = field(default_factory=dict)
+    # Escapes of the connection or of a handle, before a close that ends the block around them.
+    left_then_closed: bool = False
+    escaped_at_end: bool = False
+    closer_handed_on: bool = False
+    close_begun: bool = False
+    comes_round: bool = False
+    managed: bool = False
+    collected: bool = False
+
+    def leak(self, way: Way, line: int, straight: Leak) -> None:
+        """Note that a path of this way loses the open connection."""
+        leak = straight
+        if way == "returned":
+            leak = Leak(line, "returns")
+        elif way == "raised":
+            leak = Leak(line, "raises")
+        elif way == "cancelled":
+            leak = Leak(line, "cancelled")
+        self.leaks.setdefault((leak.how, leak.line), leak)

@@ -1,0 +1,1 @@
+"""Lowers syntax to the control-flow graph."""

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
-from itertools import islice
+from functools import partial
 
 from flake8_naq.migrate.constructor_run import fix_constructors
 from flake8_naq.migrate.files import Document, document, read_bytes
 from flake8_naq.migrate.find import matching, needles, suspicious, unreadable_for_ast_grep
 from flake8_naq.migrate.fixer import Options, Report, Result, fix_text
+from flake8_naq.migrate.processes import map_in_processes
 from flake8_naq.migrate.source import Source, SourceError
 from flake8_naq.paths import STDIN
 
@@ -130,29 +128,4 @@ def _fixed(paths: Sequence[str], options: Options, jobs: int) -> Iterator[Outcom
         for path in paths:
             yield fix_file(path, options)
         return
-    pool = ProcessPoolExecutor(
-        jobs, multiprocessing.get_context("spawn"), initializer=_ignore_interrupts
-    )
-    try:
-        yield from _in_order(pool, paths, options, ahead=4 * jobs)
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _in_order(
-    pool: ProcessPoolExecutor, paths: Sequence[str], options: Options, ahead: int
-) -> Iterator[Outcome]:
-    """Results in the order of the files, never more than a few files ahead."""
-    left = iter(paths)
-    waiting: list[Future[Outcome]] = [
-        pool.submit(fix_file, path, options) for path in islice(left, ahead)
-    ]
-    while waiting:
-        wait(waiting[:1], return_when=FIRST_COMPLETED)
-        yield waiting.pop(0).result()
-        waiting += [pool.submit(fix_file, path, options) for path in islice(left, 1)]
-
-
-def _ignore_interrupts() -> None:
-    # Ctrl-C is for the process that writes; it then ends the others.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    yield from map_in_processes(partial(fix_file, options=options), paths, jobs)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import sysconfig
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -272,16 +273,32 @@ def test_a_project_s_own_opener_keeps_its_name(tmp_path: Path) -> None:
     assert module.read_text() == new
 
 
-def test_an_interrupt_leaves_every_file_whole(tmp_path: Path) -> None:
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A run over 200 files in two processes, once it has written some."""
     for number in range(200):
         (tmp_path / f"m{number:03}.py").write_text(OLD)
-    running = subprocess.Popen(
+    with subprocess.Popen(
         [str(Path(sysconfig.get_path("scripts")) / "naq-migrate"), "fix", "--jobs", "2", "."],
         cwd=tmp_path,
         stderr=subprocess.PIPE,
-    )
-    while running.poll() is None and (tmp_path / "m005.py").read_text() == OLD:
-        time.sleep(0.001)
+    ) as process:
+        while process.poll() is None and (tmp_path / "m005.py").read_text() == OLD:
+            time.sleep(0.001)
+        yield process
+        process.kill()
+
+
+def processes_of(pid: int) -> list[int]:
+    """The processes that a run has started for its files."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    commands = {child: Path(f"/proc/{child}/cmdline").read_bytes() for child in children}
+    return [int(child) for child, command in commands.items() if b"spawn_main" in command]
+
+
+def test_an_interrupt_leaves_every_file_whole(
+    tmp_path: Path, running: subprocess.Popen[bytes]
+) -> None:
     running.send_signal(signal.SIGINT)
     _, said = running.communicate(timeout=60)
     assert running.returncode in (0, 130)
@@ -289,6 +306,29 @@ def test_an_interrupt_leaves_every_file_whole(tmp_path: Path) -> None:
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == [f"m{number:03}.py" for number in range(200)]
     assert {path.read_text() for path in tmp_path.iterdir()} <= {OLD, NEW}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the processes from /proc")
+def test_an_interrupt_ends_a_run_whose_processes_do_not_answer(
+    running: subprocess.Popen[bytes],
+) -> None:
+    stopped = processes_of(running.pid)
+    assert len(stopped) == 2
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=30)
+    assert (running.returncode, said) == (130, b"")
+    assert not [pid for pid in stopped if Path(f"/proc/{pid}").exists()]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the processes from /proc")
+def test_a_killed_process_ends_the_run_with_one_line(running: subprocess.Popen[bytes]) -> None:
+    for pid in processes_of(running.pid):
+        os.kill(pid, signal.SIGKILL)
+    _, said = running.communicate(timeout=30)
+    assert running.returncode == 2
+    assert said.decode().startswith("naq-migrate: a process of this run was killed")
 
 
 @pytest.mark.parametrize(

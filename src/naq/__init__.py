@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     )
     from naq.events import EventManager, EventPublisher, EventSubscriber
     from naq.exceptions import NaqError
+    from naq.failed import FailedJobs
     from naq.models import JOB_STATUS, WORKER_STATUS, Exponential, Fixed, Job, Linear, Schedule
     from naq.progress import get_progress, report_progress, watch_progress
     from naq.queue.control import cancel_job, get_job
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from naq.serializers import register_serializer
     from naq.worker.context import current_job
     from naq.worker.core import Worker
-    from naq.worker.failed import FailedJobs
     from naq.worker.status import WorkerStatusManager
 
 # Where each public name lives. It is imported when it is first used, so that `import naq` costs
@@ -69,7 +69,7 @@ _HOMES = {
     "naq.serializers": "register_serializer",
     "naq.worker.context": "current_job",
     "naq.worker.core": "Worker",
-    "naq.worker.failed": "FailedJobs",
+    "naq.failed": "FailedJobs",
     "naq.worker.status": "WorkerStatusManager",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}

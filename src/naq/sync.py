@@ -18,12 +18,12 @@ from typing import Any, ParamSpec, TypeVar
 from naq import api, connection, progress
 from naq.events import EventManager as _EventManager
 from naq.exceptions import NaqError
+from naq.failed import FailedJobs as _FailedJobs
 from naq.queue import control as _control
 from naq.queue import core as _core
 from naq.queue import scheduled as _scheduled
 from naq.results import Results as _Results
 from naq.scheduler import Scheduler as _Scheduler
-from naq.worker.failed import FailedJobs as _FailedJobs
 from naq.worker.status import WorkerStatusManager as _WorkerStatusManager
 
 P = ParamSpec("P")

@@ -31,6 +31,7 @@ from naq.cli.output import (
 from naq.config import Config, as_config
 from naq.connection import nats_jetstream
 from naq.exceptions import JobError, NaqError, ResultTimeoutError, ScheduleError
+from naq.failed import FailedJobs
 from naq.models.job import JOB_STATUS, Job
 from naq.models.schedule import Schedule
 from naq.names import DEFAULT_QUEUE
@@ -40,7 +41,6 @@ from naq.queue.publish import publish_job
 from naq.results import Results
 from naq.streams import DUPLICATE_WINDOW
 from naq.words import counted
-from naq.worker.failed import FailedJobs
 
 _ENDS_WITHIN: Final = 1.0
 """Seconds that a cancelled job has to end in, before it is told to run on."""

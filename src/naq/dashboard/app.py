@@ -23,10 +23,10 @@ from naq.buckets import ensure_buckets
 from naq.config import Config, as_config
 from naq.events import EventManager
 from naq.exceptions import JobError, NaqError, ScheduleError
+from naq.failed import FailedJobs
 from naq.models.job import Job
 from naq.queue import scheduled
 from naq.queue.core import Queue, queue_sizes
-from naq.worker.failed import FailedJobs
 from naq.worker.status import WorkerStatusManager
 
 RATE_SPAN = 60.0

@@ -9,17 +9,16 @@ import re
 import signal
 import socket
 import threading
-import time
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, Final
+from typing import Final
 
 import nats.errors
 from nats.aio.msg import Msg
 from nats.js.errors import APIError
 
-from naq import __version__, buckets
+from naq import buckets
 from naq.config import Config, as_config
 from naq.connection import nats_jetstream, nats_kv_store
 from naq.exceptions import JobError, NaqConnectionError, NaqJetStreamError, told
@@ -32,6 +31,8 @@ from naq.worker.context import JobContext
 from naq.worker.delivery import position
 from naq.worker.execute import Executor
 from naq.worker.session import Session
+from naq.worker.settings import Counters, WorkerSettings
+from naq.worker.stopping import StopRequest
 
 logger = logging.getLogger("naq.worker")
 
@@ -87,10 +88,10 @@ class Worker:
         burst: bool = False,
         nats_url: str | None = None,
     ) -> None:
-        self.queues = (queues,) if isinstance(queues, str) else tuple(dict.fromkeys(queues))
-        if not self.queues:
+        names = (queues,) if isinstance(queues, str) else tuple(dict.fromkeys(queues))
+        if not names:
             raise JobError("a worker needs the name of a queue")
-        for queue in self.queues:
+        for queue in names:
             check_queue_name(queue)
         if worker_id is not None and not is_key(worker_id):
             raise JobError(
@@ -100,41 +101,55 @@ class Worker:
             raise JobError(f"concurrency must be 1 or more, not {concurrency}")
         if ack_wait <= 0:
             raise JobError(f"ack_wait must be a positive number of seconds, not {ack_wait!r}")
-        self.config = as_config(config, nats_url)
-        self.concurrency = concurrency
-        self.worker_id = worker_id or f"{_host()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-        self.prefetch = prefetch
-        self.ack_wait = ack_wait
-        self.shutdown_timeout = shutdown_timeout
-        self.block_limit = block_limit
-        self.memory_limit = memory_limit
-        self.serializers = None if serializers is None else frozenset(serializers)
-        for name in self.serializers or ():
+        readable = None if serializers is None else frozenset(serializers)
+        for name in readable or ():
             get_serializer(name)
-        self.events = events
-        self.burst = burst
-        self.completed = 0
-        self.failed = 0
+        self.settings = WorkerSettings(
+            queues=names,
+            config=as_config(config, nats_url),
+            worker_id=worker_id or f"{_host()}-{os.getpid()}-{uuid.uuid4().hex[:8]}",
+            concurrency=concurrency,
+            prefetch=prefetch,
+            ack_wait=ack_wait,
+            shutdown_timeout=shutdown_timeout,
+            block_limit=block_limit,
+            memory_limit=memory_limit,
+            serializers=readable,
+            events=events,
+            burst=burst,
+        )
         self.abandoned_jobs = 0
-        self.told_to_stop = asyncio.Event()
-        self.told_to_hurry = asyncio.Event()
+        self._counters = Counters()
+        self._stop = StopRequest()
+
+    @property
+    def queues(self) -> tuple[str, ...]:
+        """The names of its queues."""
+        return self.settings.queues
+
+    @property
+    def config(self) -> Config:
+        """Its configuration."""
+        return self.settings.config
+
+    @property
+    def worker_id(self) -> str:
+        """Its name in the list of workers."""
+        return self.settings.worker_id
+
+    @property
+    def completed(self) -> int:
+        """How many attempts have returned."""
+        return self._counters.completed
+
+    @property
+    def failed(self) -> int:
+        """How many attempts have raised."""
+        return self._counters.failed
 
     def stop(self) -> None:
         """Take no more jobs, finish those that run, and end. A second call does not wait."""
-        if self.told_to_stop.is_set():
-            self.told_to_hurry.set()
-        self.told_to_stop.set()
-
-    def details(self) -> dict[str, Any]:
-        """Return what the worker tells of itself in a list of workers."""
-        return {
-            "host": socket.gethostname(),
-            "pid": os.getpid(),
-            "queues": list(self.queues),
-            "concurrency": self.concurrency,
-            "started_at": time.time(),
-            "version": __version__,
-        }
+        self._stop.again()
 
     async def run(self) -> None:
         """Work until stopped.
@@ -146,15 +161,18 @@ class Worker:
             nats.js.errors.APIError: at the start; the server refuses to make naq's own streams
                 or buckets.
         """
-        executor = Executor(self.concurrency, self.memory_limit, self.serializers)
+        settings, stop = self.settings, self._stop.asked
+        executor = Executor(settings.concurrency, settings.memory_limit, settings.serializers)
         session: Session | None = None
         has_begun = False
         try:
             with self._signals():
-                while not self.told_to_stop.is_set():
+                while not stop.is_set():
                     try:
                         async with nats_jetstream(self.config) as (conn, js):
-                            session = Session(self, conn, js, executor)
+                            session = Session(
+                                settings, self._counters, self._stop, executor, conn, js
+                            )
                             await session.run()
                             return
                     except (NaqConnectionError, nats.errors.Error, ExceptionGroup) as raised:
@@ -167,7 +185,7 @@ class Worker:
                         logger.warning("no work is done, and all is tried anew: %s", said)
                     with suppress(TimeoutError):
                         async with asyncio.timeout(RETRY_CONNECT_AFTER):
-                            await self.told_to_stop.wait()
+                            await stop.wait()
         finally:
             self.abandoned_jobs = executor.abandoned
             executor.shutdown()
@@ -185,7 +203,7 @@ class Worker:
             Exception: whatever the job raised, or kept it from being run or its result from being
                 stored.
         """
-        executor = Executor(1, self.memory_limit, self.serializers)
+        executor = Executor(1, self.settings.memory_limit, self.settings.serializers)
         try:
             async with nats_jetstream(self.config) as (_, js):
                 try:

@@ -551,7 +551,7 @@ async def test_a_worker_in_a_hurry_gives_back_what_runs(url: str) -> None:
 async def test_a_stopping_worker_leaves_a_job_that_swallows_its_cancellation(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("naq.worker.session.BREAK_OFF_TIMEOUT", 0.2)
+    monkeypatch.setattr("naq.worker.runners.BREAK_OFF_TIMEOUT", 0.2)
     queue = Queue(config=url)
     job = await queue.enqueue(stubborn)
     worker = Worker("default", url)
@@ -571,7 +571,7 @@ async def test_a_stopping_worker_leaves_a_job_that_swallows_its_cancellation(
 async def test_a_job_that_does_not_end_when_it_is_broken_off_is_left_behind(
     url: str, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
-    monkeypatch.setattr("naq.worker.session.BREAK_OFF_TIMEOUT", 0.2)
+    monkeypatch.setattr("naq.worker.runners.BREAK_OFF_TIMEOUT", 0.2)
     released.clear()
     queue, results = Queue(config=url), Results(url)
     job = await queue.enqueue(stubborn, timeout=0.5 if how == "timeout" else None)

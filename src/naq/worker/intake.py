@@ -1,0 +1,173 @@
+"""Taking in: the jobs that a worker asks for, and a look whether they are done already."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import AsyncExitStack, suppress
+from typing import Final
+
+import nats.errors
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext
+from nats.js.errors import APIError, KeyNotFoundError
+
+from naq import buckets
+from naq.exceptions import SerializationError, told
+from naq.models.job import Job
+from naq.models.record import JobRecord
+from naq.names import JOB_STREAM
+from naq.queue.lookup import stored_outcomes
+from naq.streams import ensure_consumer
+from naq.worker.delivery import Delivery, position
+from naq.worker.in_hand import PREFETCH_TIME, InHand
+from naq.worker.pull import Puller
+from naq.worker.settings import WorkerSettings
+from naq.worker.settle import Settler
+
+logger = logging.getLogger("naq.worker")
+
+MAX_PREFETCH: Final = 256
+MAX_IN_HAND: Final = 2000
+LOOKUP_BATCH: Final = 200
+
+
+class Intake:
+    """Pulls jobs from the queues of a worker and hands them on when they may run.
+
+    Args:
+        settings: the worker's settings.
+        conn: the connection.
+        js: its JetStream context.
+        in_hand: takes the jobs.
+        settler: settles what need not run.
+    """
+
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        conn: Client,
+        js: JetStreamContext,
+        in_hand: InHand,
+        settler: Settler,
+    ) -> None:
+        self._settings = settings
+        self._conn = conn
+        self._js = js
+        self._in_hand = in_hand
+        self._settler = settler
+        self._prefetch = settings.prefetch or 0
+        self._doubt_until = float("inf")
+        self._pullers: dict[str, Puller] = {}
+
+    async def open(self, stack: AsyncExitStack) -> None:
+        """Make the queues' consumers and ask them for jobs, until the stack is closed."""
+        for queue in self._settings.queues:
+            name = await ensure_consumer(self._js, queue, self._settings.ack_wait)
+            puller = Puller(self._conn, JOB_STREAM, name, self._deliver, self._room)
+            self._pullers[queue] = await stack.enter_async_context(puller)
+
+    async def ask(self) -> None:
+        """Ask for as many jobs as there is room for."""
+        for puller in list(self._pullers.values()):
+            await puller.ask()
+
+    async def look_after(self, *, reconnected: bool) -> None:
+        """Ask anew where a request is lost; make consumers anew that the server has lost.
+
+        Args:
+            reconnected: whether the connection was lost since the last call.
+        """
+        for queue, puller in list(self._pullers.items()):
+            if puller.consumer_lost:
+                await ensure_consumer(self._js, queue, self._settings.ack_wait)
+            await puller.look_after(reconnected=reconnected)
+
+    @property
+    def lost_a_consumer(self) -> bool:
+        """Whether a consumer, or its server, reports trouble."""
+        return any(puller.consumer_lost for puller in self._pullers.values())
+
+    async def anything_left(self) -> bool:
+        """Whether a queue still holds jobs, those of other workers included."""
+        for puller in self._pullers.values():
+            info = await self._js.consumer_info(JOB_STREAM, puller.consumer)
+            if info.num_pending or info.num_ack_pending:
+                return True
+        return False
+
+    def adapt_prefetch(self) -> None:
+        """Let as many jobs wait as take a moment, unless the settings give a number."""
+        if self._settings.prefetch is None:
+            in_a_moment = PREFETCH_TIME / self._in_hand.mean_duration
+            self._prefetch = min(int(self._settings.concurrency * in_a_moment), MAX_PREFETCH)
+
+    async def learn_where_doubt_ends(self) -> None:
+        """Ask which jobs were there before this connection was.
+
+        A server that was killed may have forgotten that it handed a job out, or that the job was
+        acknowledged. Whatever is older than the connection is looked up before it runs.
+        """
+        self._doubt_until = float("inf")
+        info = await self._js.stream_info(JOB_STREAM)
+        self._doubt_until = info.state.last_seq
+
+    async def resolve_doubts(self) -> None:
+        """Look up the results of doubtful jobs, until cancelled."""
+        doubtful = self._in_hand.doubtful
+        while True:
+            await self._in_hand.doubts.wait()
+            self._in_hand.doubts.clear()
+            while doubtful:
+                batch = [doubtful.popleft() for _ in range(min(LOOKUP_BATCH, len(doubtful)))]
+                try:
+                    await self._look_up(batch)
+                except (nats.errors.Error, TimeoutError, APIError) as error:
+                    logger.warning("cannot look up results: %s", told(error))
+                    doubtful.extendleft(reversed(batch))
+                    await asyncio.sleep(1)
+
+    def _room(self) -> int:
+        in_hand = self._in_hand
+        if len(in_hand.deliveries) >= MAX_IN_HAND:
+            return 0
+        idle = self._settings.concurrency - len(in_hand.running)
+        return idle + self._prefetch - in_hand.waiting
+
+    def _deliver(self, msg: Msg) -> None:
+        sequence, delivered = position(msg)
+        held = self._in_hand.deliveries.get(sequence)
+        if held is not None:
+            held.msg = msg  # delivered again while it is in hand: the newer handle counts
+            return
+        try:
+            job = Job.deserialize(msg.data)
+        except SerializationError as error:
+            logger.error("%s is thrown away: %s", msg.subject, error)
+            self._settler.throw_away(msg)
+            return
+        delivery = Delivery(msg, job, sequence, delivered)
+        self._in_hand.deliveries[sequence] = delivery
+        if delivered > 1 or sequence <= self._doubt_until:
+            self._in_hand.doubt(delivery)
+        else:
+            self._in_hand.ready.put_nowait(delivery)
+
+    async def _look_up(self, batch: list[Delivery]) -> None:
+        ids = [delivery.job.job_id for delivery in batch if delivery.job.keep_result]
+        stored = await stored_outcomes(self._conn, self._js, ids) if ids else {}
+        done = {d: s for d in batch if (s := stored.get(d.job.job_id)) and s.is_of(d.job)}
+        again = [d for d in batch if d.delivered > 1 and d not in done]
+        await asyncio.gather(*(self._read_record(delivery) for delivery in again))
+        for delivery in batch:
+            if delivery in done:
+                self._settler.already_done(delivery, succeeded=done[delivery].succeeded)
+            else:
+                self._in_hand.ready.put_nowait(delivery)
+
+    async def _read_record(self, delivery: Delivery) -> None:
+        kv = await self._js.key_value(buckets.JOB_STATUS)
+        with suppress(KeyNotFoundError, SerializationError):
+            entry = await kv.get(delivery.job.job_id)
+            delivery.record = JobRecord.deserialize(entry.value)

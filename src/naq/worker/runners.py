@@ -1,0 +1,201 @@
+"""Running: the tasks of a worker that take one ready job after the other."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final
+
+from nats.aio.msg import Msg
+
+from naq.exceptions import JobCrashedError
+from naq.models.job import JOB_STATUS
+from naq.models.record import JobRecord
+from naq.names import cancel_subject
+from naq.worker.context import JobContext
+from naq.worker.delivery import Delivery
+from naq.worker.execute import Executor, overdue
+from naq.worker.in_hand import InHand
+from naq.worker.settings import Counters, WorkerSettings
+from naq.worker.settle import Settler
+
+logger = logging.getLogger("naq.worker")
+
+CRASHES: Final = 3
+"""How many workers may die of a job before it counts as failed."""
+
+BREAK_OFF_TIMEOUT: Final = 10
+"""Seconds that a job has to end in when it is broken off, before its worker leaves it behind."""
+
+
+class Runners:
+    """As many tasks as a worker runs jobs at once.
+
+    Args:
+        settings: the worker's settings.
+        counters: count the attempts.
+        in_hand: gives the ready jobs, and knows which of them run.
+        executor: makes the calls.
+        settler: settles what comes of them.
+        ask: awaited after each job; there is room for another one.
+    """
+
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        counters: Counters,
+        in_hand: InHand,
+        executor: Executor,
+        settler: Settler,
+        ask: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._settings = settings
+        self._counters = counters
+        self._in_hand = in_hand
+        self._executor = executor
+        self._settler = settler
+        self._ask = ask
+        self._tasks: list[asyncio.Task[None]] = []
+        self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.progress: dict[str, bytes] = {}
+
+    def start(self) -> None:
+        """Start the tasks."""
+        for _ in range(self._settings.concurrency):
+            self._start(self._work())
+
+    async def raise_first_error(self) -> None:
+        """Wait for a task to fail and raise its error; a job's own errors are no such failure."""
+        await self._failed
+
+    async def cancel(self, msg: Msg) -> None:
+        """Break off the running job that a request names, and answer the request."""
+        for delivery, task in self._in_hand.running.items():
+            if msg.subject != cancel_subject(delivery.job.job_id):
+                continue
+            if delivery.started_at and not delivery.over:
+                if not delivery.cancelled:
+                    delivery.cancelled = True
+                    delivery.leave_at = time.monotonic() + BREAK_OFF_TIMEOUT
+                    task.cancel()
+                await msg.respond(b"")
+            return
+
+    def leave_overdue_jobs(self) -> None:
+        """Go on without the jobs that were broken off and have not ended in their time."""
+        now = time.monotonic()
+        for delivery in list(self._in_hand.running):
+            if now > delivery.leave_at and self._tasks and not delivery.over:
+                self._leave(delivery)
+
+    async def break_off(self) -> None:
+        """Cancel what still runs; give back a job that does not end for that."""
+        if not self._tasks:
+            return
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        _, left = await asyncio.wait(tasks, timeout=BREAK_OFF_TIMEOUT)
+        for delivery, task in list(self._in_hand.running.items()):
+            if task in left:
+                logger.error("%s does not end although it is cancelled: left behind", delivery.job)
+                delivery.left = True
+                self._executor.leave(task)
+                await self._settler.return_unfinished(delivery)
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        task.add_done_callback(self._note_end)
+        self._tasks.append(task)
+
+    def _note_end(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not self._failed.done():
+            self._failed.set_exception(error)
+
+    async def _work(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        while True:
+            delivery = await self._in_hand.ready.get()
+            self._in_hand.running[delivery] = task
+            try:
+                await self._run(delivery, task)
+            finally:
+                self._in_hand.running.pop(delivery, None)
+            await self._ask()
+
+    async def _run(self, delivery: Delivery, task: asyncio.Task[None]) -> None:
+        if delivery.delivered > 1 and not await self._may_start_again(delivery):
+            return
+        delivery.started_at = began = time.monotonic()
+        if delivery.job.timeout is not None:
+            delivery.leave_at = began + delivery.job.timeout + BREAK_OFF_TIMEOUT
+        try:
+            outcome = await self._executor.run(self._context(delivery))
+            if delivery.left:
+                raise asyncio.CancelledError
+            delivery.over = True
+            await self._settler.complete(delivery, outcome)
+            self._counters.completed += 1
+        except BaseException as error:
+            if delivery.left:
+                raise asyncio.CancelledError from error  # nobody waits for it any more
+            delivery.over = True
+            await self._settle_error(delivery, error, task)
+        finally:
+            if delivery.cancelled:
+                task.uncancel()  # the job was meant, not the worker
+            self._in_hand.measure(time.monotonic() - began)
+
+    async def _settle_error(
+        self, delivery: Delivery, error: BaseException, task: asyncio.Task[None]
+    ) -> None:
+        if isinstance(error, asyncio.CancelledError):
+            if delivery.cancelled:
+                await self._settler.cancel(delivery)
+                return
+            if task.cancelling():
+                # The worker breaks off; a job that cancels itself has nobody to ask for it.
+                await self._settler.return_unfinished(delivery)
+                raise error
+        self._counters.failed += 1
+        await self._settler.fail(delivery, error)
+
+    def _context(self, delivery: Delivery) -> JobContext:
+        job_id, progress = delivery.job.job_id, self.progress
+        return JobContext(
+            delivery.job,
+            delivery.attempt,
+            self._settings.worker_id,
+            lambda data: progress.__setitem__(job_id, data),
+        )
+
+    async def _may_start_again(self, delivery: Delivery) -> bool:
+        """Write down that a job begins that was begun before, unless it kills its workers."""
+        before = delivery.record or JobRecord(status=JOB_STATUS.RUNNING)
+        if before.crashes >= CRASHES:
+            crashed = JobCrashedError(f"{before.crashes} workers died while they ran it")
+            await self._settler.fail(delivery, crashed, final=True)
+            return False
+        await self._settler.record_start(delivery)
+        return True
+
+    def _leave(self, delivery: Delivery) -> None:
+        logger.error("%s does not end although it is broken off: left behind", delivery.job)
+        delivery.left = True
+        stuck = self._in_hand.running.pop(delivery)
+        self._tasks.remove(stuck)
+        self._executor.leave(stuck)
+        self._start(self._work_after(delivery))
+
+    async def _work_after(self, left: Delivery) -> None:
+        """Take the place of a task whose job was left behind."""
+        if left.cancelled:
+            await self._settler.cancel(left)
+        else:
+            self._counters.failed += 1
+            await self._settler.fail(left, overdue(left.job))
+        await self._work()

@@ -1,0 +1,54 @@
+"""A worker's settings, which do not change while it runs, and its counters, which do."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from naq import __version__
+from naq.config import Config
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSettings:
+    """The settings of a worker; :class:`naq.Worker` documents and checks them."""
+
+    queues: tuple[str, ...]
+    config: Config
+    worker_id: str
+    concurrency: int
+    prefetch: int | None
+    ack_wait: float
+    shutdown_timeout: float
+    block_limit: float
+    memory_limit: int | None
+    serializers: frozenset[str] | None
+    events: bool
+    burst: bool
+
+    def describe(self) -> dict[str, Any]:
+        """Return what a list of workers shows, in JSON's types."""
+        return {
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "queues": list(self.queues),
+            "concurrency": self.concurrency,
+            "started_at": time.time(),
+            "version": __version__,
+        }
+
+
+@dataclass(slots=True)
+class Counters:
+    """Jobs that a worker has ended, over all its connections.
+
+    Args:
+        completed: attempts that returned.
+        failed: attempts that raised.
+    """
+
+    completed: int = 0
+    failed: int = 0

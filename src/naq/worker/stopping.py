@@ -1,0 +1,108 @@
+"""Stopping: when a worker ends, and what becomes of the jobs that it holds then."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from naq.words import counted
+from naq.worker.heartbeat import FLUSH_TIMEOUT, TICK
+from naq.worker.in_hand import InHand
+from naq.worker.intake import Intake
+from naq.worker.runners import Runners
+from naq.worker.settings import WorkerSettings
+from naq.worker.settle import Settler
+
+logger = logging.getLogger("naq.worker")
+
+
+@dataclass(slots=True)
+class StopRequest:
+    """Whether somebody wants a worker to stop.
+
+    Args:
+        asked: set by the first request; running jobs may end.
+        hurried: set by the second one; running jobs are given back.
+    """
+
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    hurried: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def again(self) -> None:
+        """Ask once more."""
+        if self.asked.is_set():
+            self.hurried.set()
+        self.asked.set()
+
+
+class Stopping:
+    """Ends the work on one connection.
+
+    Args:
+        settings: the worker's settings.
+        request: whether somebody wants the worker to stop.
+        in_hand: the jobs in hand.
+        intake: takes jobs in.
+        runners: run them.
+        settler: settles them.
+    """
+
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        request: StopRequest,
+        in_hand: InHand,
+        intake: Intake,
+        runners: Runners,
+        settler: Settler,
+    ) -> None:
+        self._settings = settings
+        self._request = request
+        self._in_hand = in_hand
+        self._intake = intake
+        self._runners = runners
+        self._settler = settler
+
+    async def wait(self) -> None:
+        """Wait until the worker has to stop, or, in a burst, has nothing left to do."""
+        if not self._settings.burst:
+            await self._request.asked.wait()
+            return
+        while not self._request.asked.is_set():
+            await asyncio.sleep(TICK / 4)
+            if not self._in_hand.deliveries and not await self._intake.anything_left():
+                return
+
+    async def wind_down(self) -> None:
+        """Give back what has not begun, and what does not end in time."""
+        in_hand = self._in_hand
+        while not in_hand.ready.empty():
+            await self._settler.give_back(in_hand.ready.get_nowait())
+        while in_hand.doubtful:
+            await self._settler.give_back(in_hand.doubtful.popleft())
+        await self._let_jobs_end()
+        if in_hand.running:
+            logger.info("giving back %s", counted(len(in_hand.running), "job"))
+        await self._runners.break_off()
+        if self._settler.returned:
+            logger.info("gave back %s", counted(self._settler.returned, "job"))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FLUSH_TIMEOUT):
+                await in_hand.wait_until_empty()
+
+    async def _let_jobs_end(self) -> None:
+        running, patience = self._in_hand.running, self._settings.shutdown_timeout
+        if running:
+            logger.info(
+                "stopping: %s to finish, in %g s at most; a second signal does not wait",
+                counted(len(running), "job"),
+                patience,
+            )
+        hurried = asyncio.ensure_future(self._request.hurried.wait())
+        deadline = time.monotonic() + patience
+        while running and time.monotonic() < deadline and not hurried.done():
+            await asyncio.wait([hurried], timeout=0.02)
+        hurried.cancel()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 import nats.errors
 from nats.aio.client import Client
@@ -17,6 +17,7 @@ from nats.js.kv import KeyValue
 
 from naq.config import Config, as_config
 from naq.connection import nats_jetstream, nats_kv_store
+from naq.connection.nats_py.bucket import deliveries, patience, stop_watch
 
 T = TypeVar("T")
 
@@ -120,15 +121,15 @@ async def entries(
     """
     found: dict[str, KeyValue.Entry] = {}
     loop = asyncio.get_running_loop()
-    patience: float = kv._js._timeout
+    timeout = patience(kv)
     try:
         async with (
             watching(kv, pattern, meta_only=meta_only) as watcher,
-            asyncio.timeout(patience) as limit,
+            asyncio.timeout(timeout) as limit,
         ):
             entry: KeyValue.Entry | None
             async for entry in watcher:
-                limit.reschedule(loop.time() + patience)
+                limit.reschedule(loop.time() + timeout)
                 if entry is None:
                     if found or not await _on_the_way(watcher):
                         break
@@ -148,9 +149,7 @@ async def _on_the_way(watcher: KeyValue.KeyWatcher) -> bool:
     nats-py takes a bucket for empty when the server has sent everything and nothing has come.
     The messages may be overtaken by that answer, though.
     """
-    subscription: Any = watcher._sub
-    info = await subscription.consumer_info()
-    return bool(info.delivered.consumer_seq)
+    return await deliveries(watcher) > 0
 
 
 @asynccontextmanager
@@ -168,13 +167,7 @@ async def watching(
     try:
         yield watcher
     finally:
-        subscription: Any = watcher._sub
-        with suppress(nats.errors.Error):  # without a connection there is nothing to be done
-            await watcher.stop()
-            # A server allows only so many consumers. Nobody needs the answer.
-            await subscription._conn.publish(
-                f"$JS.API.CONSUMER.DELETE.{subscription._stream}.{subscription._consumer}"
-            )
+        await stop_watch(watcher)
 
 
 def stored_at(entry: KeyValue.Entry) -> datetime:

@@ -17,7 +17,7 @@ from nats.js.api import Header
 
 from naq.config import Config
 from naq.connection import close_all_connections, nats_connection
-from naq.connection.client import NaqClient
+from naq.connection.nats_py.client import NaqClient
 from naq.server import NatsServer
 
 subjects = st.text(alphabet="ab.*>é \r\n\x7f", max_size=5)

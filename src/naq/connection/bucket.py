@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
-import nats.errors
 from nats.js import JetStreamContext
-from nats.js.errors import (
-    APIError,
-    BucketNotFoundError,
-    InvalidKeyError,
-    KeyNotFoundError,
-    NoStreamResponseError,
-)
-from nats.js.kv import KeyValue, _is_key_valid
+from nats.js.errors import APIError, BucketNotFoundError, KeyNotFoundError
+from nats.js.kv import KeyValue
 
 from naq.config import Config
 from naq.connection.dial import where
 from naq.connection.leases import Lease, LeasedClient, connect, jetstream_explained
 from naq.connection.metrics import count_failure
+from naq.connection.nats_py.bucket import BucketView
 from naq.connection.shared import SharedConnection
 from naq.exceptions import NaqConnectionClosedError, NaqTimeoutError
 
 _STREAM_NOT_FOUND = 10059
 """nats-server's error code."""
-
-_MAY_BE_GONE = (APIError, NoStreamResponseError, nats.errors.NoRespondersError)
-
-T = TypeVar("T")
 
 
 async def bind(jetstream: JetStreamContext, bucket: str, config: Config) -> KeyValue:
@@ -83,7 +73,7 @@ def _explained(bucket: str, config: Config) -> Iterator[None]:
         ) from error
 
 
-class LeasedKeyValue(Lease, KeyValue):
+class LeasedKeyValue(Lease, BucketView):
     """A bucket for the time of a lease.
 
     It was bound earlier, perhaps by another lease, so that the bucket may be gone by now. An
@@ -97,7 +87,6 @@ class LeasedKeyValue(Lease, KeyValue):
     __slots__ = ("_bucket", "_client", "_config", "_js")
 
     _client: LeasedClient | None
-    _js: JetStreamContext
 
     def __init__(self, bucket: str, config: Config) -> None:
         # Not nats-py's: the bound bucket's state is everybody's.
@@ -117,15 +106,14 @@ class LeasedKeyValue(Lease, KeyValue):
                 count_failure()
                 raise
         self._begin(shared)
-        self.__dict__ = bound.__dict__
-        self._js = shared.jetstream
+        self.look_at(bound, shared.jetstream)
         return self
 
     async def close(self) -> None:
         """End the lease, and what is watched under it."""
         if self._shared is None:
             return
-        self._js = _ENDED
+        self.work_on(_ENDED)
         client, self._client = self._client, None
         try:
             if client is not None:
@@ -133,54 +121,12 @@ class LeasedKeyValue(Lease, KeyValue):
         finally:
             self._end()
 
-    async def put(self, key: str, value: bytes, validate_keys: bool = True) -> int:
-        """Put a value and return its revision."""
-        if validate_keys and not _is_key_valid(key):
-            raise InvalidKeyError(key)
-        try:
-            ack = await self._js.publish(f"{self._pre}{key}", value)
-        except NoStreamResponseError as error:
-            await self._say_if_gone(error)
-            raise
-        return ack.seq
-
-    async def _checked(self, operation: Awaitable[T]) -> T:
-        try:
-            return await operation
-        except _MAY_BE_GONE as error:
-            await self._say_if_gone(error)
-            raise
-
-    async def _say_if_gone(self, error: Exception) -> None:
+    async def raise_if_gone(self, error: Exception) -> None:
         """Raise ``BucketNotFoundError`` where the bucket is gone, and bind it anew."""
         if self._shared is None or not _may_mean_no_bucket(error):
             return
         self._shared.buckets.pop(self._bucket, None)
-        await bind(self._js, self._bucket, self._config)
-
-    async def _get(self, key: str, revision: int | None = None) -> KeyValue.Entry:
-        return await self._checked(super()._get(key, revision))
-
-    async def _update(self, *arguments: Any, **options: Any) -> int:
-        return await self._checked(super()._update(*arguments, **options))
-
-    async def delete(
-        self,
-        key: str,
-        last: int | None = None,
-        validate_keys: bool = True,
-        msg_ttl: float | None = None,
-    ) -> bool:
-        """Put a mark of deletion."""
-        return await self._checked(super().delete(key, last, validate_keys, msg_ttl))
-
-    async def purge(self, key: str, msg_ttl: float | None = None) -> bool:
-        """Remove a key and its history."""
-        return await self._checked(super().purge(key, msg_ttl))
-
-    async def status(self) -> KeyValue.BucketStatus:
-        """Return the bucket's state and configuration."""
-        return await self._checked(super().status())
+        await bind(self.jetstream, self._bucket, self._config)
 
     async def watch(self, keys: Any, *arguments: Any, **options: Any) -> KeyValue.KeyWatcher:
         """Watch the keys that match a pattern, until the lease ends."""
@@ -188,10 +134,8 @@ class LeasedKeyValue(Lease, KeyValue):
             raise _ended()
         if self._client is None:
             self._client = LeasedClient.of(self._shared)
-        bucket = KeyValue(
-            self._name, self._stream, self._pre, self._client.jetstream(), self._direct
-        )
-        return await self._checked(bucket.watch(keys, *arguments, **options))
+        bucket = self.on(self._client.jetstream())
+        return await self.checked(bucket.watch(keys, *arguments, **options))
 
 
 class _Ended:

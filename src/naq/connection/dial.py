@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import nats.errors
 
 from naq.config import Config
-from naq.connection.client import NaqClient
+from naq.connection.nats_py.client import NaqClient
 from naq.exceptions import (
     NaqAuthorizationError,
     NaqConnectionError,
@@ -64,7 +64,7 @@ async def dial(
         except NaqConnectionError as error:
             failures.append(error)
         else:
-            client._setup_server_pool([other for other in servers if other != server])
+            client.add_servers([other for other in servers if other != server])
             return client
     if len(failures) == 1:
         raise failures[0]
@@ -104,7 +104,7 @@ async def _try(config: Config, server: str, options: dict[str, Any]) -> NaqClien
             )
             # Here and not with the first request, which may belong to a lease: the
             # subscription to replies is everybody's.
-            await client._init_request_sub()
+            await client.open_reply_inbox()
             if task.cancelling() > cancelling:
                 # Python 3.11's wait_for loses a cancellation that comes with the last byte.
                 raise asyncio.CancelledError
@@ -112,7 +112,7 @@ async def _try(config: Config, server: str, options: dict[str, Any]) -> NaqClien
         client.abandon()
         if isinstance(error, (OSError, nats.errors.Error)):
             cause = causes[0] if causes else error
-            if isinstance(cause, ConnectionError) and client._server_info:
+            if isinstance(cause, ConnectionError) and client.was_greeted:
                 raise NaqRefusedError(
                     f"the NATS server at {address(server)} greets and closes the connection: "
                     "it is full, or wants a client certificate"

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from naq.config import Config
-from naq.connection.client import NaqClient
 from naq.connection.metrics import Uses, monitor
 from naq.connection.shared import SharedConnection
 from naq.exceptions import NaqConnectionError
@@ -197,7 +196,7 @@ async def close_all_connections() -> None:
 def standing_connection(config: Config) -> SharedConnection | None:
     """Return the connection of a configuration with one lease more, if it can be had at once."""
     shared = current_pool().connections.get(config)
-    if shared is None or shared.client._status != NaqClient.CONNECTED:
+    if shared is None or not shared.client.is_up:
         return None
     shared.leases += 1
     return shared

@@ -10,10 +10,10 @@ import nats.errors
 from nats.js.kv import KeyValue
 
 from naq.config import Config
-from naq.connection.client import NaqClient
 from naq.connection.dial import dial, where
-from naq.connection.jetstream import NaqJetStream
 from naq.connection.metrics import Uses
+from naq.connection.nats_py.client import NaqClient
+from naq.connection.nats_py.jetstream import NaqJetStream
 from naq.exceptions import NaqTimeoutError
 
 logger = logging.getLogger("naq.connection")

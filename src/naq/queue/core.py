@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -15,6 +14,7 @@ from naq import buckets
 from naq.buckets import entries
 from naq.config import Config, as_config
 from naq.connection import nats_jetstream
+from naq.connection.nats_py.jetstream import purge_subject
 from naq.exceptions import JobError, ScheduleError
 from naq.models.job import Job, check_queue_name
 from naq.models.schedule import MissedRuns
@@ -260,15 +260,11 @@ class Queue:
         """
         async with nats_jetstream(self.config) as (_, js):
             try:
-                # nats-py's purge_stream keeps the count to itself.
-                answer = await js._api_request(
-                    f"$JS.API.STREAM.PURGE.{JOB_STREAM}",
-                    json.dumps({"filter": queue_subject(self.name)}).encode(),
-                    timeout=self.config.request_timeout,
+                return await purge_subject(
+                    js, JOB_STREAM, queue_subject(self.name), self.config.request_timeout
                 )
             except NotFoundError:
                 return 0
-        return int(answer["purged"])
 
     async def waiting_jobs(self) -> list[Job]:
         """Return the jobs of this queue that wait for others, oldest first."""

@@ -1,4 +1,4 @@
-"""nats-py's client, mended where a shared connection can't bear its ways, or its prices."""
+"""nats-py's client, changed where a shared connection needs other behaviour or lower cost."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import nats.errors
 from nats.aio.client import DEFAULT_PENDING_SIZE, PING_PROTO, Client
 from nats.aio.msg import Msg
 
-from naq.connection.inbox import open_inbox
+from naq.connection.nats_py.inbox import open_inbox
 
 _tokens = map(str, count())
 
@@ -66,6 +66,29 @@ class NaqClient(Client):
     def buffer_again(self) -> None:
         """Wait at full buffers again, after an outage."""
         self._max_pending_size = DEFAULT_PENDING_SIZE
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the connection stands, whatever the state of a view on it."""
+        return self._status == Client.CONNECTED
+
+    @property
+    def is_down(self) -> bool:
+        """Whether the connection was closed, whatever the state of a view on it."""
+        return self._status == Client.CLOSED
+
+    @property
+    def was_greeted(self) -> bool:
+        """Whether the server has sent its greeting."""
+        return bool(self._server_info)
+
+    def add_servers(self, servers: list[str]) -> None:
+        """Add servers to reconnect to."""
+        self._setup_server_pool(servers)
+
+    async def open_reply_inbox(self) -> None:
+        """Subscribe to the replies of requests, which all views share."""
+        await self._init_request_sub()
 
     async def _send_ping(self, future: asyncio.Future[bool] | None = None) -> None:
         if self._status not in _WRITES:

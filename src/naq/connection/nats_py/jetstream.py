@@ -41,3 +41,23 @@ class NaqJetStream(JetStreamContext):
         if "error" in said:
             APIError.from_error(said["error"])
         return PubAck(**said) if said.keys() <= _USUAL else PubAck.from_response(said)
+
+
+async def purge_subject(js: JetStreamContext, stream: str, subject: str, timeout: float) -> int:
+    """Remove the messages of a subject from a stream; return how many there were.
+
+    nats-py's ``purge_stream`` does not return the count.
+
+    Args:
+        js: the JetStream context.
+        stream: the stream.
+        subject: the subject, which may have wildcards.
+        timeout: seconds that the server may take.
+
+    Raises:
+        nats.js.errors.NotFoundError: there is no such stream.
+    """
+    answer = await js._api_request(
+        f"$JS.API.STREAM.PURGE.{stream}", orjson.dumps({"filter": subject}), timeout=timeout
+    )
+    return int(answer["purged"])

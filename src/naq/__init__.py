@@ -32,15 +32,15 @@ if TYPE_CHECKING:
     from naq.progress import get_progress, report_progress, watch_progress
     from naq.queue.control import cancel_job, get_job
     from naq.queue.core import Queue, queue_sizes
-    from naq.queue.scheduled import (
+    from naq.results import Results
+    from naq.scheduling.scheduler import Scheduler
+    from naq.scheduling.store import (
         cancel_scheduled_job,
         list_schedules,
         modify_scheduled_job,
         pause_scheduled_job,
         resume_scheduled_job,
     )
-    from naq.results import Results
-    from naq.scheduler import Scheduler
     from naq.serializers import register_serializer
     from naq.worker.context import current_job
     from naq.worker.core import Worker
@@ -60,12 +60,12 @@ _HOMES = {
     "naq.progress": "get_progress report_progress watch_progress",
     "naq.queue.control": "cancel_job get_job",
     "naq.queue.core": "Queue queue_sizes",
-    "naq.queue.scheduled": (
+    "naq.scheduling.store": (
         "cancel_scheduled_job list_schedules modify_scheduled_job pause_scheduled_job "
         "resume_scheduled_job"
     ),
     "naq.results": "Results",
-    "naq.scheduler": "Scheduler",
+    "naq.scheduling.scheduler": "Scheduler",
     "naq.serializers": "register_serializer",
     "naq.worker.context": "current_job",
     "naq.worker.core": "Worker",

@@ -21,9 +21,9 @@ from naq.exceptions import NaqError
 from naq.failed import FailedJobs as _FailedJobs
 from naq.queue import control as _control
 from naq.queue import core as _core
-from naq.queue import scheduled as _scheduled
 from naq.results import Results as _Results
-from naq.scheduler import Scheduler as _Scheduler
+from naq.scheduling import store as _store
+from naq.scheduling.scheduler import Scheduler as _Scheduler
 from naq.worker.status import WorkerStatusManager as _WorkerStatusManager
 
 P = ParamSpec("P")
@@ -180,11 +180,11 @@ fetch_job_result = _plain(api.fetch_job_result)
 queue_sizes = _plain(_core.queue_sizes)
 get_job = _plain(_control.get_job)
 cancel_job = _plain(_control.cancel_job)
-list_schedules = _plain(_scheduled.list_schedules)
-cancel_scheduled_job = _plain(_scheduled.cancel_scheduled_job)
-pause_scheduled_job = _plain(_scheduled.pause_scheduled_job)
-resume_scheduled_job = _plain(_scheduled.resume_scheduled_job)
-modify_scheduled_job = _plain(_scheduled.modify_scheduled_job)
+list_schedules = _plain(_store.list_schedules)
+cancel_scheduled_job = _plain(_store.cancel_scheduled_job)
+pause_scheduled_job = _plain(_store.pause_scheduled_job)
+resume_scheduled_job = _plain(_store.resume_scheduled_job)
+modify_scheduled_job = _plain(_store.modify_scheduled_job)
 get_progress = _plain(progress.get_progress)
 watch_progress = _plain_generator(progress.watch_progress)
 test_nats_connection = _plain(connection.test_nats_connection)

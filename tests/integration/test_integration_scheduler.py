@@ -19,11 +19,11 @@ from naq.buckets import SCHEDULED_JOBS, ensure_buckets
 from naq.config import Config
 from naq.connection import close_all_connections, nats_jetstream, nats_kv_store
 from naq.exceptions import ScheduleError
-from naq.leadership import Leadership
 from naq.models import Job, MissedRuns, Schedule, ScheduleStatus
 from naq.names import JOB_STREAM
 from naq.queue import Queue
-from naq.scheduler import GROUP, Scheduler
+from naq.scheduling.leadership import Leadership
+from naq.scheduling.scheduler import GROUP, Scheduler
 from naq.server import NatsServer
 from naq.streams import ensure_stream, job_stream
 from naq.worker import Worker
@@ -239,7 +239,7 @@ async def test_a_run_that_has_ended_is_not_made_again_when_the_server_has_forgot
 SCHEDULER = """
 import asyncio, sys
 from naq.config import Config
-from naq.scheduler import Scheduler
+from naq.scheduling.scheduler import Scheduler
 asyncio.run(Scheduler(Config(servers=(sys.argv[1],), leader_ttl=float(sys.argv[2]))).run())
 """
 

@@ -11,7 +11,7 @@ from naq.buckets import SCHEDULED_JOBS, ensure_buckets
 from naq.connection import nats_kv_store
 from naq.exceptions import SerializationError
 from naq.models import Schedule
-from naq.scheduler import Scheduler
+from naq.scheduling.scheduler import Scheduler
 from naq.server import NatsServer
 
 NIGHTLY = Schedule(job_id="nightly", cron="0 3 * * *", timezone="Europe/Berlin")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from naq.exceptions import ScheduleError
 from naq.models import MissedRuns, Schedule
-from naq.models.recurrence import BATCH, first_run, split_due
+from naq.scheduling.recurrence import BATCH, first_run, split_due
 
 NOW = datetime(2030, 6, 1, 12, 0, tzinfo=UTC)
 GRACE = timedelta(seconds=30)

@@ -35,10 +35,11 @@ from naq.failed import FailedJobs
 from naq.models.job import JOB_STATUS, Job
 from naq.models.schedule import Schedule
 from naq.names import DEFAULT_QUEUE
-from naq.queue import control, scheduled
+from naq.queue import control
 from naq.queue.core import Queue, queue_sizes
 from naq.queue.publish import publish_job
 from naq.results import Results
+from naq.scheduling import store
 from naq.streams import DUPLICATE_WINDOW
 from naq.words import counted
 
@@ -242,7 +243,7 @@ async def queue_purge(
 @command
 async def schedule_list(url: Url = None, json_: AsJson = False) -> None:
     """List the scheduled jobs, the next due first."""
-    listed = await scheduled.list_schedules(config_of(url))
+    listed = await store.list_schedules(config_of(url))
     if json_:
         as_json([_schedule_as_json(each) for each in listed])
         return
@@ -320,7 +321,7 @@ async def schedule_add(
 @command
 async def schedule_pause(job_id: JobId, url: Url = None, json_: AsJson = False) -> None:
     """Let a scheduled job stay stored, and not run."""
-    changed = await scheduled.pause_scheduled_job(job_id, config_of(url))
+    changed = await store.pause_scheduled_job(job_id, config_of(url))
     as_json(_schedule_as_json(changed)) if json_ else say("paused")
 
 
@@ -328,7 +329,7 @@ async def schedule_pause(job_id: JobId, url: Url = None, json_: AsJson = False) 
 @command
 async def schedule_resume(job_id: JobId, url: Url = None, json_: AsJson = False) -> None:
     """Let a paused job run again."""
-    changed = await scheduled.resume_scheduled_job(job_id, config_of(url))
+    changed = await store.resume_scheduled_job(job_id, config_of(url))
     as_json(_schedule_as_json(changed)) if json_ else say("resumed")
 
 
@@ -336,7 +337,7 @@ async def schedule_resume(job_id: JobId, url: Url = None, json_: AsJson = False)
 @command
 async def schedule_cancel(job_id: JobId, url: Url = None, json_: AsJson = False) -> None:
     """Remove a scheduled job."""
-    if not await scheduled.cancel_scheduled_job(job_id, config_of(url)):
+    if not await store.cancel_scheduled_job(job_id, config_of(url)):
         raise NaqError(f"there is no scheduled job {job_id!r}")
     as_json({"job_id": job_id, "cancelled": True}) if json_ else say("cancelled")
 

@@ -38,7 +38,7 @@ from naq.exceptions import NaqConnectionError
 from naq.models.event import Event
 from naq.names import DEFAULT_QUEUE
 from naq.queue.core import has_had_a_worker, queue_sizes
-from naq.scheduler import Scheduler
+from naq.scheduling.scheduler import Scheduler
 from naq.server import NatsServer, ServerNotFoundError, ServerStartError, run_nats_server
 from naq.streams import ACK_WAIT
 from naq.worker.core import Worker

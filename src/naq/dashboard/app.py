@@ -25,8 +25,8 @@ from naq.events import EventManager
 from naq.exceptions import JobError, NaqError, ScheduleError
 from naq.failed import FailedJobs
 from naq.models.job import Job
-from naq.queue import scheduled
 from naq.queue.core import Queue, queue_sizes
+from naq.scheduling import store
 from naq.worker.status import WorkerStatusManager
 
 RATE_SPAN = 60.0
@@ -188,7 +188,7 @@ class _Dashboard:
         sizes, workers, schedules, failed, stats = await asyncio.gather(
             queue_sizes(self._config),
             WorkerStatusManager(self._config).list_workers(),
-            scheduled.list_schedules(self._config),
+            store.list_schedules(self._config),
             self._failed.list(),
             EventManager(self._config).stats(RATE_SPAN),
         )
@@ -263,12 +263,12 @@ class _Dashboard:
 
     async def pause(self, request: Request) -> dict[str, Any]:
         """Pause a schedule."""
-        await scheduled.pause_scheduled_job(request.path_params["job_id"], self._config)
+        await store.pause_scheduled_job(request.path_params["job_id"], self._config)
         return {"paused": request.path_params["job_id"]}
 
     async def resume(self, request: Request) -> dict[str, Any]:
         """Resume a schedule."""
-        await scheduled.resume_scheduled_job(request.path_params["job_id"], self._config)
+        await store.resume_scheduled_job(request.path_params["job_id"], self._config)
         return {"resumed": request.path_params["job_id"]}
 
 

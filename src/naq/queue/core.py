@@ -20,8 +20,8 @@ from naq.models.job import Job, check_queue_name
 from naq.models.schedule import MissedRuns
 from naq.names import DEFAULT_QUEUE, JOB_STREAM, consumer_name, queue_of, queue_subject
 from naq.queue.publish import publish_job, publish_jobs
-from naq.queue.scheduled import schedule_for, span, store_schedule
 from naq.queue.waiting import park
+from naq.scheduling.store import schedule_for, span, store_schedule
 from naq.streams import ACK_WAIT, ensure_consumer, ensure_stream, job_stream
 
 _OPTIONS: Final = frozenset(inspect.signature(Job).parameters) - {

@@ -1,6 +1,6 @@
 """Jobs for later, and again and again: putting them into the bucket ``scheduled_jobs``.
 
-The scheduler (:mod:`naq.scheduler`) takes them out when they are due.
+The scheduler (:mod:`naq.scheduling.scheduler`) takes them out when they are due.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from naq.buckets import entries, in_bucket
 from naq.config import Config
 from naq.exceptions import ScheduleError
 from naq.models.job import Job
-from naq.models.recurrence import first_run
 from naq.models.schedule import MissedRuns, Schedule, ScheduleStatus
+from naq.scheduling.recurrence import first_run
 
 
 def span(seconds: float | timedelta) -> timedelta:

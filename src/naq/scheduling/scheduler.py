@@ -30,11 +30,11 @@ from naq.exceptions import (
     SerializationError,
     told,
 )
-from naq.leadership import Leadership
 from naq.models import Job, Schedule, ScheduleStatus
-from naq.models.recurrence import first_run, split_due
 from naq.queue.lookup import stored_outcome
 from naq.queue.publish import publish_job
+from naq.scheduling.leadership import Leadership
+from naq.scheduling.recurrence import first_run, split_due
 from naq.streams import DUPLICATE_WINDOW
 
 logger = logging.getLogger(__name__)

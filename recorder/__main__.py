@@ -17,11 +17,12 @@ from recorder.phases import ROOT, all_phases, load
 
 def _record(arguments: argparse.Namespace, console: Console) -> int:
     phases = [load(name) for name in arguments.phases] or all_phases()
-    stale = [
-        path
+    made = [
+        record.make(phase, timed=arguments.time)
         for phase in track(phases, "recording", console=console, transient=True)
-        for path in record.make(phase, timed=arguments.time)
     ]
+    console.print(record.replays_text(sum(one.replays for one in made)), highlight=False)
+    stale = [path for one in made for path in one.stale]
     for path in stale:
         console.print(f"made anew: {path.relative_to(ROOT)}", highlight=False, soft_wrap=True)
     if stale and not arguments.time:

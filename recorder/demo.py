@@ -10,7 +10,7 @@ from rich.table import Table
 from recorder.commands import Finding
 from recorder.measure import Outcome
 from recorder.phases import Phase
-from recorder.record import play_again, run_migration
+from recorder.record import play_as_recorded, replays_text, run_migration
 from recorder.variants import VARIANTS
 
 HEADINGS = {
@@ -87,11 +87,13 @@ def run(phase: Phase, console: Console) -> bool:
     else:
         console.print(_findings(migration.remaining))
     console.rule("Its effect, as the server counted it")
-    outcomes = {}
+    played = {}
     for state in VARIANTS:
         with console.status(f"playing {state} on a nats-server"):
-            outcomes[state] = play_again(phase, state)
+            played[state] = play_as_recorded(phase, state)
+    outcomes = {state: one.outcome for state, one in played.items()}
     console.print(_effect(outcomes))
+    console.print(replays_text(sum(one.replays for one in played.values())))
     expected = outcomes["before"]
     same = all(o.steps == expected.steps and o.stored == expected.stored for o in outcomes.values())
     console.print(

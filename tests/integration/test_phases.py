@@ -35,7 +35,7 @@ def played() -> dict[Phase, dict[str, Outcome]]:
 @pytest.fixture
 def outcomes(phase: Phase, played: dict[Phase, dict[str, Outcome]]) -> dict[str, Outcome]:
     if phase not in played:
-        played[phase] = {state: record.play_again(phase, state) for state in VARIANTS}
+        played[phase] = {state: record.play_as_recorded(phase, state).outcome for state in VARIANTS}
     return played[phase]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +17,6 @@ from flake8_naq.migrate.source import Source
 from flake8_naq.names import Names, lookup_chain, own_nodes
 
 LINE_LENGTH = 88
-_WORD = re.compile(r"\w+")
 _CONSTANT = re.compile(r"[A-Z0-9_]+\Z")
 
 
@@ -88,9 +86,8 @@ def mend_imports(
             elif wanted.name not in _locals(same):
                 gains = change_of(same, block).gains
                 gains += [wanted.name] if wanted.name not in gains else []
-    if _may_be_unused(source, statements):
-        for statement, block, local in _unused(source.tree, statements, home, before):
-            change_of(statement, block).losses.add(local)
+    for statement, block, local in _unused(source.tree, statements, home, before):
+        change_of(statement, block).losses.add(local)
     lines = list(source.lines)
     spread = {
         _module(node)
@@ -109,18 +106,6 @@ def mend_imports(
         # Of several imports of a name pyflakes judges the last: now the one before it is that.
         return mend_imports(original, mended, home, before, ())
     return mended
-
-
-def _may_be_unused(
-    source: Source, statements: list[tuple[ast.ImportFrom | ast.Import, list[ast.stmt]]]
-) -> bool:
-    """Whether some imported name occurs nowhere but in an import, as far as words tell."""
-    words = Counter(_WORD.findall(source.text))
-    for statement, _ in statements:
-        last = statement.end_lineno or statement.lineno
-        for line in source.lines[statement.lineno - 1 : last]:
-            words.subtract(_WORD.findall(line))
-    return any(words[local] < 1 for statement, _ in statements for local in _locals(statement))
 
 
 def _same_module(block: list[ast.stmt], wanted: Import, source: Source) -> ast.ImportFrom | None:

@@ -61,6 +61,36 @@ def test_a_helper_that_is_still_used_stays() -> None:
     )
 
 
+def test_a_name_in_a_string_is_no_use_of_an_import() -> None:
+    body = BODY.replace("nc.flush()", 'nc.publish("a", b"close_nats_connection")')
+    assert (
+        imports_after(
+            "from naq.connection import close_nats_connection, get_nats_connection\n", body=body
+        )
+        == "from naq.connection import nats_connection\n"
+    )
+
+
+@pytest.mark.parametrize("used_in", ["module", "function"])
+def test_an_import_inside_the_function_goes_while_others_of_the_same_name_stay(
+    used_in: str,
+) -> None:
+    line = "from naq.connection import close_nats_connection, get_nats_connection\n"
+    inner = f"        {line}" if used_in == "function" else ""
+    other = (
+        f"\n\nclass Keeper:\n    async def open(self, url):\n{inner}"
+        "        self.nc = await get_nats_connection(url)\n"
+        "        await close_nats_connection(self.nc)\n"
+    )
+    module = line if used_in == "module" else ""
+    ours = BODY.replace("(url):\n", f"(url):\n    {line}")
+    text = fix_text(module + ours + other, "module.py", Options()).text
+    assert text == (
+        module + "\n\nasync def ping(url):\n    from naq.connection import nats_connection\n"
+        "    async with nats_connection(url) as nc:\n        await nc.flush()\n" + other
+    )
+
+
 def test_what_all_names_stays() -> None:
     imports = (
         "from naq.connection import close_nats_connection, get_nats_connection\n\n"

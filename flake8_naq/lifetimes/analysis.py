@@ -9,7 +9,7 @@ from flake8_naq.lifetimes.dataflow.nullness import facts_on_entry
 from flake8_naq.lifetimes.dataflow.propagation import Flow
 from flake8_naq.lifetimes.dataflow.trace import Trace
 from flake8_naq.lifetimes.facts import Failure, ModuleAnalysis, Site
-from flake8_naq.lifetimes.lowering.statements import Statements
+from flake8_naq.lifetimes.lowering import lower_scope
 from flake8_naq.lifetimes.ownership import conclude
 from flake8_naq.lifetimes.redundant import find_redundant
 from flake8_naq.lifetimes.summaries import Fates, acquirer_of
@@ -85,8 +85,8 @@ def _last_name(node: ast.expr) -> str:
 def _look_into(scope: Scope, context: Context, analysis: ModuleAnalysis) -> list[Trace]:
     """Follow every connection that one scope acquires; a crash becomes a failure of that scope."""
     try:
-        lowered = Statements(context, scope)
-        graph = lowered.lower()
+        lowered = lower_scope(context, scope)
+        graph = lowered.graph
         traces = []
         if graph.sites:
             facts = facts_on_entry(graph)

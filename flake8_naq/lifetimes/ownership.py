@@ -9,15 +9,15 @@ from flake8_naq.lifetimes.cfg.graph import Place
 from flake8_naq.lifetimes.context import decorators_of
 from flake8_naq.lifetimes.dataflow.trace import Trace
 from flake8_naq.lifetimes.facts import Closing, Escape, Site
+from flake8_naq.lifetimes.lowering import LoweredScope
 from flake8_naq.lifetimes.lowering.closures import Closure
-from flake8_naq.lifetimes.lowering.statements import Statements
 from flake8_naq.names import Scope, dotted, own_nodes
 
 # Which path tells most, when there are several.
 _TELLING = {"returns": 0, "rebound": 1, "ends": 2, "raises": 3, "cancelled": 4}
 
 
-def conclude(trace: Trace, lowered: Statements) -> None:
+def conclude(trace: Trace, lowered: LoweredScope) -> None:
     """Write what was seen of a connection into its site."""
     site = trace.site
     site.derived = sorted(trace.derived, key=lambda item: _position(item.call))
@@ -69,7 +69,7 @@ def _is_wait(function: ast.expr) -> bool:
 _COMPREHENSION = (ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp)
 
 
-def _is_owned(trace: Trace, captured: list[Closure], lowered: Statements) -> bool:
+def _is_owned(trace: Trace, captured: list[Closure], lowered: LoweredScope) -> bool:
     """Whether the connection leaves the function on purpose, or somebody else closes it."""
     site = trace.site
     kinds = {escape.kind for escape in site.escapes}
@@ -91,7 +91,7 @@ def _is_owned(trace: Trace, captured: list[Closure], lowered: Statements) -> boo
     )
 
 
-def _capturing(site: Site, lowered: Statements) -> Iterator[Closure]:
+def _capturing(site: Site, lowered: LoweredScope) -> Iterator[Closure]:
     names = _names_of(site)
     for closure in lowered.closures.values():
         if names & closure.names.keys():
@@ -111,7 +111,7 @@ def _escapes_of(closure: Closure, site: Site) -> Iterator[ast.AST]:
             yield node
 
 
-def _closed_by_a_callback(site: Site, lowered: Statements) -> bool:
+def _closed_by_a_callback(site: Site, lowered: LoweredScope) -> bool:
     """Whether a nested function that somebody is given closes it, itself or by another one."""
     closing = {name for name, closure in lowered.closures.items() if site.handle in closure.closes}
     if not closing:
@@ -128,7 +128,7 @@ def _closed_by_a_callback(site: Site, lowered: Statements) -> bool:
     return any(lowered.closures[name].escapes for name in closing)
 
 
-def _is_known_elsewhere(place: Place, lowered: Statements) -> bool:
+def _is_known_elsewhere(place: Place, lowered: LoweredScope) -> bool:
     """Whether other functions know the attribute or global that the connection is put into."""
     root, dot, attribute = place.partition(".")
     scope = lowered.scope

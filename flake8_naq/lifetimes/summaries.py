@@ -8,7 +8,7 @@ from flake8_naq.lifetimes.context import Acquirer, Context, ParameterFate, Retur
 from flake8_naq.lifetimes.dataflow.propagation import Flow
 from flake8_naq.lifetimes.dataflow.trace import Trace
 from flake8_naq.lifetimes.facts import Site
-from flake8_naq.lifetimes.lowering.statements import Statements
+from flake8_naq.lifetimes.lowering import lower_scope
 from flake8_naq.names import Function, Scope, dotted, own_nodes
 
 
@@ -31,11 +31,10 @@ class Fates:
     def _work_out(self, function: Function, parameter: str) -> ParameterFate:
         scope = self._context.names.scopes[function]
         one_level = Context(self._context.names, self._context.vocabulary)
-        lowered = Statements(one_level, scope)
-        graph = lowered.lower()
+        lowered = lower_scope(one_level, scope)
         stand_in = ast.Call(ast.Name(parameter, ast.Load()), [], [])
         site = Site(function, scope.qualname, stand_in, function, parameter, None, "naq")
-        trace = Flow(graph, site).from_entry(parameter)
+        trace = Flow(lowered.graph, site).from_entry(parameter)
         kinds = {escape.kind for escape in trace.escapes.values()}
         captured = any(
             parameter in closure.names and closure.escapes for closure in lowered.closures.values()

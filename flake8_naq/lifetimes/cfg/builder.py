@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from dataclasses import dataclass
+from typing import Literal
 
-from flake8_naq.lifetimes.cfg.graph import BasicBlock, Graph, Instruction, Place, Test
+from flake8_naq.lifetimes.cfg.graph import Assume, BasicBlock, Graph, Instruction, Place
 
 Exit = Literal["normal", "raise", "cancel", "return", "break", "continue"]
 
@@ -17,24 +17,17 @@ _SHARED_FROM_DEPTH = 2
 
 
 @dataclass(eq=False, slots=True)
-class _Loop:
-    on_break: BasicBlock
-    on_continue: BasicBlock
+class _Frame:
+    """A statement around the current point that some exits enter."""
+
+    targets: dict[Exit, BasicBlock]
 
 
 @dataclass(eq=False, slots=True)
-class _Handlers:
-    raised: BasicBlock
-    cancelled: BasicBlock
+class _Finally(_Frame):
+    """A `finally`, which every exit enters; `targets` fills as they do."""
 
-
-@dataclass(eq=False, slots=True)
-class _Finally:
     lower_body: Callable[[], None]
-    entries: dict[Exit, BasicBlock] = field(default_factory=dict)
-
-
-_Frame: TypeAlias = _Loop | _Handlers | _Finally
 
 
 class Builder:
@@ -53,17 +46,22 @@ class Builder:
         self.line = 0
         self.finally_depth = 0
         self.loop_ends: list[int] = []
+        self._exits: dict[Exit, BasicBlock] = {
+            "raise": self.graph.failure,
+            "cancel": self.graph.cancellation,
+            "return": self.graph.end,
+        }
         self._frames: list[_Frame] = []
         self._temporaries = 0
 
-    def emit(self, step: Instruction) -> None:
-        """Add a step to the current block."""
-        self.current.steps.append(step)
+    def emit(self, instruction: Instruction) -> None:
+        """Add an instruction to the current block."""
+        self.current.instructions.append(instruction)
 
-    def ask(self, block: BasicBlock, test: Test) -> None:
-        """Let the path go on in this block only where a test holds."""
-        self.graph.asks = True
-        block.steps.append(test)
+    def assume(self, block: BasicBlock, assumption: Assume) -> None:
+        """Let the path go on in this block only where an assumption holds."""
+        self.graph.branches_on_facts = True
+        block.instructions.append(assumption)
 
     def temporary(self, line: int) -> Place:
         """A new place for the value of an inner expression, needed up to this line."""
@@ -127,7 +125,7 @@ class Builder:
         self, on_break: BasicBlock, on_continue: BasicBlock, lower_body: Callable[[], None]
     ) -> None:
         """Lower a loop's body."""
-        self._frames.append(_Loop(on_break, on_continue))
+        self._frames.append(_Frame({"break": on_break, "continue": on_continue}))
         lower_body()
         self._frames.pop()
 
@@ -135,13 +133,13 @@ class Builder:
         self, raised: BasicBlock, cancelled: BasicBlock, lower_body: Callable[[], None]
     ) -> None:
         """Lower a body whose exceptions go to these blocks."""
-        self._frames.append(_Handlers(raised, cancelled))
+        self._frames.append(_Frame({"raise": raised, "cancel": cancelled}))
         lower_body()
         self._frames.pop()
 
     def finally_run(self, lower_body: Callable[[], None], lower_final: Callable[[], None]) -> None:
         """Lower a body, and what runs after it whichever way it ends."""
-        frame = _Finally(lower_final)
+        frame = _Finally({}, lower_final)
         self._frames.append(frame)
         lower_body()
         self._frames.pop()
@@ -151,11 +149,11 @@ class Builder:
         if self.finally_depth >= _SHARED_FROM_DEPTH:
             self._lower_final(frame, normal)
             last = self.current
-            for way in frame.entries:
+            for way in frame.targets:
                 self.start(last)
                 self._go_on(way, after)
         else:
-            for way, entry in frame.entries.items():
+            for way, entry in frame.targets.items():
                 self._lower_final(frame, entry)
                 self._go_on(way, after)
         self.start(after)
@@ -172,10 +170,14 @@ class Builder:
             self.go(target)
 
     def _enter(self, frame: _Finally, way: Exit) -> BasicBlock:
-        if way not in frame.entries:
-            shared = self.finally_depth >= _SHARED_FROM_DEPTH and frame.entries
-            frame.entries[way] = next(iter(frame.entries.values())) if shared else BasicBlock()
-        return frame.entries[way]
+        if way not in frame.targets:
+            shared = self.finally_depth >= _SHARED_FROM_DEPTH and frame.targets
+            frame.targets[way] = next(iter(frame.targets.values())) if shared else BasicBlock()
+        return frame.targets[way]
+
+    def propagate(self, block: BasicBlock, way: Literal["raise", "cancel"]) -> None:
+        """Let what arrives at a block go on outwards as an exception or a cancellation."""
+        block.successors.append(self.exceptional(way))
 
     def exceptional(self, way: Literal["raise", "cancel"]) -> BasicBlock:
         """Where an exception goes from here, or a cancellation."""
@@ -187,17 +189,6 @@ class Builder:
         for frame in reversed(self._frames):
             if isinstance(frame, _Finally):
                 return self._enter(frame, way)
-            if isinstance(frame, _Handlers):
-                if way == "raise":
-                    return frame.raised
-                if way == "cancel":
-                    return frame.cancelled
-            elif way == "break":
-                return frame.on_break
-            elif way == "continue":
-                return frame.on_continue
-        if way == "raise":
-            return self.graph.failure
-        if way == "cancel":
-            return self.graph.cancellation
-        return self.graph.end if way == "return" else None
+            if way in frame.targets:
+                return frame.targets[way]
+        return self._exits.get(way)

@@ -15,6 +15,7 @@ from typing import Literal, TypeAlias
 from flake8_naq.lifetimes.facts import Derived, Release, Site
 
 Place: TypeAlias = str
+Question = Literal["truthy", "none", "connected", "closed", "bound", "iterated", "same"]
 
 # What a place holds of a connection: itself, a handle derived from it, or something around it.
 # A container of handles is told from one of connections: `for sub in subs: await sub.drain()`.
@@ -130,7 +131,7 @@ class Manage:
 
 
 @dataclass(eq=False, slots=True)
-class Test:
+class Assume:
     """The path goes on only where the question about `place` has this answer.
 
     A loop over a container asks ``iterated``: a turn sets the mark (`answer` False), and what is
@@ -139,13 +140,13 @@ class Test:
     """
 
     place: Place
-    question: Literal["truthy", "none", "connected", "closed", "bound", "iterated", "same"]
+    question: Question
     answer: bool
     mark: str = ""
 
 
 Instruction: TypeAlias = (
-    Acquire | Move | Wrap | Derive | Forget | Use | Close | Leave | Hand | Manage | Test
+    Acquire | Move | Wrap | Derive | Forget | Use | Close | Leave | Hand | Manage | Assume
 )
 
 
@@ -155,7 +156,7 @@ class BasicBlock:
 
     Attributes:
         line: The line of the first statement of it, 0 for a mere joint.
-        steps: What happens.
+        instructions: What happens.
         successors: Where the straight path goes on.
         raises: Where an exception goes, after the steps; None when nothing can raise.
         cancels: Where a cancellation goes.
@@ -166,7 +167,7 @@ class BasicBlock:
     """
 
     line: int = 0
-    steps: list[Instruction] = field(default_factory=list)
+    instructions: list[Instruction] = field(default_factory=list)
     successors: list[BasicBlock] = field(default_factory=list)
     raises: BasicBlock | None = None
     cancels: BasicBlock | None = None
@@ -199,7 +200,7 @@ class Graph:
         last_line: Root name to the last line on which it can still matter.
         last_url_close: The last line with a close that names a URL or nothing.
         end_line: The last line of the scope.
-        asks: Whether any path depends on a flag, or on what is None.
+        branches_on_facts: Whether any path depends on a flag, or on what is None.
     """
 
     entry: BasicBlock
@@ -210,7 +211,7 @@ class Graph:
     last_line: dict[str, int] = field(default_factory=dict)
     last_url_close: int = 0
     end_line: int = 0
-    asks: bool = False
+    branches_on_facts: bool = False
 
     def number(self) -> None:
         """Number the blocks in reverse postorder."""

@@ -10,6 +10,7 @@ from flake8_naq.lifetimes.cfg.graph import (
     SOME,
     TRUE,
     Acquire,
+    Assume,
     BasicBlock,
     Derive,
     Forget,
@@ -17,7 +18,6 @@ from flake8_naq.lifetimes.cfg.graph import (
     Instruction,
     Move,
     Place,
-    Test,
 )
 from flake8_naq.lifetimes.dataflow.worklist import Worklist
 
@@ -50,7 +50,7 @@ class Knowledge:
             for known in stale:
                 del self.facts[known]
 
-    def test(self, step: Test) -> bool:
+    def test(self, step: Assume) -> bool:
         """Whether a path can go on at a test; what the test tells is learnt."""
         answer = _answer(step.question, self.facts.get(step.place))
         if answer is not None:
@@ -69,7 +69,7 @@ class Knowledge:
 
 def facts_on_entry(graph: Graph) -> dict[BasicBlock, Facts]:
     """What is known of flags and of None at the start of each block."""
-    if not graph.asks:
+    if not graph.branches_on_facts:
         # No branch tests a flag: skip this pass.
         return {block: {} for _, block in graph.sites if block.order >= 0}
     known: dict[BasicBlock, Facts] = {graph.entry: {}}
@@ -78,7 +78,7 @@ def facts_on_entry(graph: Graph) -> dict[BasicBlock, Facts]:
     while worklist:
         block = worklist.pop()
         knowledge = Knowledge(known[block])
-        if not _apply_facts(knowledge, block.steps):
+        if not _apply_facts(knowledge, block.instructions):
             continue
         for target in block.targets:
             before = known.get(target)
@@ -98,7 +98,7 @@ def _apply_facts(knowledge: Knowledge, steps: list[Instruction]) -> bool:
             knowledge.forget(step.place)
             if isinstance(step, Forget) and step.fact is not None:
                 knowledge.learn(step.place, step.fact)
-        elif isinstance(step, Test) and step.question != "iterated" and not knowledge.test(step):
+        elif isinstance(step, Assume) and step.question != "iterated" and not knowledge.test(step):
             return False
     return True
 

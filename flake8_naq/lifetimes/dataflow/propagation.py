@@ -33,7 +33,7 @@ class Flow:
         """Follow a connection from the block in which it is acquired."""
         index, acquire = next(
             (index, step)
-            for index, step in enumerate(block.steps)
+            for index, step in enumerate(block.instructions)
             if isinstance(step, Acquire) and step.site is self.trace.site
         )
         state = State({acquire.place: CONNECTION}, facts)
@@ -71,9 +71,9 @@ class Flow:
             if not state.holders:
                 self._end(status, way, state.line)
                 return
-        if block.steps:
+        if block.instructions:
             transfer = TransferFunction(self.trace, status, way, state, block.line)
-            for step in block.steps[index:]:
+            for step in block.instructions[index:]:
                 if not transfer.apply(step):
                     return
             status, state = transfer.status, transfer.state

@@ -11,6 +11,7 @@ from flake8_naq.lifetimes.cfg.graph import (
     HANDLES,
     TRUE,
     Acquire,
+    Assume,
     Close,
     Derive,
     Forget,
@@ -20,7 +21,6 @@ from flake8_naq.lifetimes.cfg.graph import (
     Manage,
     Move,
     Place,
-    Test,
     Use,
     Wrap,
 )
@@ -57,7 +57,7 @@ class TransferFunction:
         match step:
             case Use():
                 self._use(step.source, step.node, step.live)
-            case Test():
+            case Assume():
                 return self._test(step)
             case Forget():
                 goes_on = self._kill(step.place)
@@ -241,7 +241,7 @@ class TransferFunction:
 
     # Conditions
 
-    def _test(self, step: Test) -> bool:
+    def _test(self, step: Assume) -> bool:
         place, answer = step.place, step.answer
         if step.question == "iterated":
             if not answer:

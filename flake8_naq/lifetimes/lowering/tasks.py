@@ -1,61 +1,119 @@
-"""Which tasks a function waits for, and which go on when it is done."""
+"""Lowers the calls that run a coroutine: in place, beside others, or in a task."""
 
 from __future__ import annotations
 
 import ast
 
-from flake8_naq.names import Scope, own_nodes
+from flake8_naq.lifetimes.cfg.graph import Place, Wrap
+from flake8_naq.lifetimes.lowering.acquisitions import Acquisitions, arguments_of
+from flake8_naq.lifetimes.lowering.awaited_tasks import AwaitedTasks
+from flake8_naq.lifetimes.lowering.bindings import Bindings
+from flake8_naq.lifetimes.lowering.no_raise import cannot_raise
+from flake8_naq.lifetimes.lowering.resolved_call import ResolvedCall
+from flake8_naq.lifetimes.lowering.scope_state import Evaluator, ScopeState
+
+# Calls that return what the coroutine, task or future that they are given returns.
+_WRAPPERS = frozenset(
+    [
+        "wait_for",
+        "shield",
+        "create_task",
+        "ensure_future",
+        "gather",
+        "run",
+        "run_until_complete",
+        "run_coroutine_threadsafe",
+        "run_sync",
+        "syncify",
+    ]
+)
+_AMBIGUOUS = frozenset(["run", "run_sync", "syncify"])
+# Of the wrappers, those that start a task, and those that return a task or a future of it.
+_STARTING_TASK = frozenset(["create_task", "ensure_future"])
+_RETURNING_TASK = _STARTING_TASK | {"run_coroutine_threadsafe"}
+_RUNNING_LOOP = frozenset(["run", "run_until_complete"])
 
 
-class AwaitedTasks:
-    """What one scope waits for, worked out when somebody first asks."""
+class Tasks:
+    """Lowers the wrappers of coroutines in one scope."""
 
-    def __init__(self, scope: Scope) -> None:
-        self._scope = scope
-        self._names: set[str] | None = None
-        self._groups: set[str] = set()
+    def __init__(
+        self,
+        state: ScopeState,
+        evaluator: Evaluator,
+        bindings: Bindings,
+        acquisitions: Acquisitions,
+    ) -> None:
+        self._state = state
+        self._builder = state.builder
+        self._evaluator = evaluator
+        self._bindings = bindings
+        self._acquisitions = acquisitions
+        self._awaited = AwaitedTasks(state.scope)
 
-    def include(self, start: ast.Call, statement: ast.stmt) -> bool:
-        """Whether the scope waits for the task that a call in a statement starts.
+    def lower(self, call: ResolvedCall) -> Place | None:
+        """Lower a wrapper: the place that holds its result."""
+        node = call.node
+        self._evaluator.discard(node.func)
+        if call.last == "gather":
+            return self._gather(call)
+        places = self._run(call)
+        if not places:
+            return None
+        first = places[0]
+        values = self._state.values
+        if call.last in _RETURNING_TASK and not call.awaited and first in values.acquired:
+            values.tasks.add(first)
+        if first in self._state.closures:
+            self._state.closures[first].escapes.append((node, None))
+            return None
+        return first
 
-        It does when the call is a task group's, or when what the task is put into is awaited.
-        """
-        if self._names is None:
-            self._names = self._look()
-        receiver = start.func.value if isinstance(start.func, ast.Attribute) else None
-        if isinstance(receiver, ast.Name) and receiver.id in self._groups:
-            return True
-        return _kept_in(start, statement) in self._names
+    def _gather(self, call: ResolvedCall) -> Place | None:
+        node = call.node
+        if any(self._acquisitions.opens(argument) for argument in node.args):
+            # Assume that `gather` fails before any result is bound.
+            self._builder.may_raise(node)
+        places = self._run(call)
+        if not any(places):
+            return None
+        if len(places) == 1 and isinstance(node.args[0], ast.Starred):
+            return places[0]
+        result = self._state.temporary(node)
+        for place in places:
+            if place is not None:
+                self._builder.emit(Wrap(result, place, node))
+        values = self._state.values
+        values.parts[result] = places
+        if values.any_fresh(places):
+            values.fresh.add(result)
+        return result
 
-    def _look(self) -> set[str]:
-        awaited: set[str] = set()
-        for node in own_nodes(self._scope.node):
-            if isinstance(node, ast.Await) or _is_as_completed(node):
-                awaited.update(child.id for child in ast.walk(node) if isinstance(child, ast.Name))
-            elif isinstance(node, ast.AsyncWith):
-                self._groups.update(
-                    item.optional_vars.id
-                    for item in node.items
-                    if isinstance(item.optional_vars, ast.Name)
-                )
-        return awaited
+    def _run(self, call: ResolvedCall) -> list[Place | None]:
+        """Lower the coroutines that a wrapper is given: the places of their results."""
+        around = self._state.around
+        outer = around.gathering, around.in_task, around.detached
+        around.gathering = call.last == "gather"
+        around.in_task = not call.awaited and call.last in _STARTING_TASK
+        around.detached = around.in_task and not self._awaited.include(call.node, around.statement)
+        places = [
+            self._evaluator.value(argument, awaited=True) for argument in arguments_of(call.node)
+        ]
+        if call.last == "gather":
+            tasks = self._state.values.tasks
+            places = [
+                self._bindings.result_of(place) if place in tasks else place for place in places
+            ]
+        around.gathering, around.in_task, around.detached = outer
+        fresh = self._state.values.any_fresh(places)
+        if not call.awaited and not fresh and not cannot_raise(call.node):
+            self._builder.may_raise(call.node, cancel=call.last in _RUNNING_LOOP)
+        return places
 
 
-def _is_as_completed(node: ast.AST) -> bool:
-    return (
-        isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and node.func.attr == "as_completed"
-    )
-
-
-def _kept_in(start: ast.Call, statement: ast.stmt) -> str | None:
-    """The name that a started task is given, or the list that it is appended to."""
-    if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
-        target = statement.targets[0]
-        return target.id if isinstance(target, ast.Name) else None
-    if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
-        function = statement.value.func
-        if statement.value is not start and isinstance(function, ast.Attribute):
-            return function.value.id if isinstance(function.value, ast.Name) else None
-    return None
+def wraps_coroutine(call: ResolvedCall) -> bool:
+    """Whether a call runs the coroutine that it is given: ``asyncio.run(main())``, no `app.run(nc)`."""
+    if call.last not in _WRAPPERS:
+        return False
+    args = call.node.args
+    return call.last not in _AMBIGUOUS or (bool(args) and isinstance(args[0], ast.Call))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from abc import abstractmethod
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -17,16 +16,19 @@ from flake8_naq.lifetimes.cfg.graph import (
     Wrap,
 )
 from flake8_naq.lifetimes.facts import Derived, Release, Site
-from flake8_naq.lifetimes.lowering.calls import Calls
+from flake8_naq.lifetimes.lowering.acquisitions import arguments_of
 from flake8_naq.lifetimes.lowering.exception_names import (
     CANCELLATION,
     ERRORS,
     EVERYTHING,
     exception_names,
 )
+from flake8_naq.lifetimes.lowering.expressions import Expressions
+from flake8_naq.lifetimes.lowering.handlers import LowerStatements
+from flake8_naq.lifetimes.lowering.scope_state import ScopeState
 from flake8_naq.names import dotted
 
-_With: TypeAlias = ast.With | ast.AsyncWith
+With: TypeAlias = ast.With | ast.AsyncWith
 
 # Context managers that expect their body to fail, and those that swallow what they are given.
 _EXPECTING = frozenset({"raises", "assertRaises", "assertRaisesRegex", "RaisesGroup"})
@@ -36,17 +38,26 @@ _CLOSING = frozenset({"aclosing", "closing"})
 _ENTERED_AT_ONCE = frozenset({"timeout", "timeout_at"})
 
 
-class ContextManagers(Calls):
+class WithStatements:
     """Lowers the `with` statements of one scope."""
 
-    @abstractmethod
-    def block(self, statements: Sequence[ast.stmt]) -> None:
-        """Lower statements one after the other."""
+    def __init__(
+        self, state: ScopeState, expressions: Expressions, lower_statements: LowerStatements
+    ) -> None:
+        self._state = state
+        self._builder = state.builder
+        self._expressions = expressions
+        self._bindings = expressions.bindings
+        self._lower_statements = lower_statements
 
-    def with_items(self, node: _With, items: Sequence[ast.withitem]) -> None:
+    def lower(self, node: With) -> None:
+        """Lower a `with` statement."""
+        self._items(node, node.items)
+
+    def _items(self, node: With, items: Sequence[ast.withitem]) -> None:
         """Lower the items, then the body."""
         if not items:
-            self.block(node.body)
+            self._lower_statements(node.body)
             return
         item, rest = items[0], items[1:]
         called = _called_name(item.context_expr)
@@ -55,126 +66,122 @@ class ContextManagers(Calls):
             return
         place = self._taken_over(item)
         if place is None:
-            self._ordinary_manager(node, item, rest)
+            self._unknown_manager(node, item, rest)
             return
-        self.mention(place.partition(".")[0], node.end_lineno or node.lineno)
+        self._state.mention(place, node.end_lineno or node.lineno)
         release = Release(_a_call(item.context_expr), node, "close", in_finally=True)
         # `contextlib.closing` calls a close that is to be awaited, and does not await it.
         idle = called == "closing"
-        self.emit(Manage(place, idle))
-        self.finally_run(
-            lambda: self.with_items(node, rest),
-            lambda: self.emit(Close(place, release, idle=idle)),
+        self._builder.emit(Manage(place, idle))
+        self._builder.finally_run(
+            lambda: self._items(node, rest),
+            lambda: self._builder.emit(Close(place, release, idle=idle)),
         )
 
-    def hand_on(self, block: BasicBlock, way: str) -> None:
-        """Let what arrives at a block go on outwards as an exception or a cancellation."""
-        kept = self.current
-        self.start(block)
-        self.go(self.exceptional("raise" if way == "raise" else "cancel"))
-        self.start(kept)
-
     def _swallowing(
-        self, node: _With, expression: ast.expr, called: str, rest: Sequence[ast.withitem]
+        self, node: With, expression: ast.expr, called: str, rest: Sequence[ast.withitem]
     ) -> None:
+        builder, around = self._builder, self._state.around
         after, raised, cancelled = BasicBlock(), BasicBlock(), BasicBlock()
         arguments = expression.args if isinstance(expression, ast.Call) else []
         for argument in arguments:
-            self.discard(argument)
+            self._expressions.discard(argument)
         swallowed = frozenset().union(*(exception_names(argument) for argument in arguments))
         if called in _EXPECTING:
-            self.expects_failure = node.body[-1]
-            self.expecting += 1
-        self.catching(raised, cancelled, lambda: self.with_items(node, rest))
+            around.expects_failure = node.body[-1]
+            around.expecting += 1
+        builder.catching(raised, cancelled, lambda: self._items(node, rest))
         if called in _EXPECTING:
-            self.expects_failure = None
-            self.expecting -= 1
-        self.go(after)
+            around.expects_failure = None
+            around.expecting -= 1
+        builder.go(after)
         raised.successors.append(after)
         if not swallowed & (ERRORS | EVERYTHING):
-            self.hand_on(raised, "raise")
+            builder.propagate(raised, "raise")
         if swallowed & (CANCELLATION | EVERYTHING):
             cancelled.successors.append(after)
         else:
-            self.hand_on(cancelled, "cancel")
-        self.start(after)
+            builder.propagate(cancelled, "cancel")
+        builder.start(after)
 
     def _taken_over(self, item: ast.withitem) -> Place | None:
         """The connection that the item closes at the end, bound to the item's name."""
         expression, target = item.context_expr, item.optional_vars
         if isinstance(expression, ast.Call):
-            name = self.context.names.resolve(expression.func, self.scope)
-            if name is not None and self.context.vocabulary.manages(name):
-                return self._leased(expression, name.rpartition(".")[2], target)
-            if _called_name(expression) in _CLOSING and expression.args:
-                place = self.value(expression.args[0])
-            elif self.context.is_client(expression, self.scope) and isinstance(target, ast.Name):
-                self.bind(target, None, expression)
-                self.managed_clients.add(target.id)
-                return target.id
-            else:
-                return None
-        elif isinstance(expression, ast.Await):
-            place = self.value(expression)
-            if place not in self.acquired:
-                if target is not None:
-                    self.bind(target, place, None)
-                return place
-        else:
-            place = self.value(expression)
-        if place is not None and target is not None:
-            self.bind(target, place, None)
+            return self._managed_call(expression, target)
+        place = self._expressions.value(expression)
+        awaited_unknown = (
+            isinstance(expression, ast.Await) and place not in self._state.values.acquired
+        )
+        if target is not None and (place is not None or awaited_unknown):
+            self._bindings.bind(target, place, None)
         return place
+
+    def _managed_call(self, call: ast.Call, target: ast.expr | None) -> Place | None:
+        context, scope = self._state.context, self._state.scope
+        name = context.names.resolve(call.func, scope)
+        if name is not None and context.vocabulary.manages(name):
+            return self._leased(call, name.rpartition(".")[2], target)
+        if _called_name(call) in _CLOSING and call.args:
+            place = self._expressions.value(call.args[0])
+            if place is not None and target is not None:
+                self._bindings.bind(target, place, None)
+            return place
+        if context.is_client(call, scope) and isinstance(target, ast.Name):
+            self._bindings.bind(target, None, call)
+            self._state.values.managed_clients.add(target.id)
+            return target.id
+        return None
 
     def _leased(self, call: ast.Call, manager: str, target: ast.expr | None) -> Place:
         """A context manager that opens and closes by itself."""
-        for argument in (*call.args, *(keyword.value for keyword in call.keywords)):
-            self.discard(argument)
-        self.may_raise(call, cancel=True)
-        line = self.statement.end_lineno or call.lineno
-        place = self.temporary(line)
-        site = Site(self.scope.node, self.scope.qualname, call, self.statement, None, None, "naq")
+        for argument in arguments_of(call):
+            self._expressions.discard(argument)
+        self._builder.may_raise(call, cancel=True)
+        place = self._state.temporary(call)
+        scope, statement = self._state.scope, self._state.around.statement
+        site = Site(scope.node, scope.qualname, call, statement, None, None, "naq")
         site.managed = True
-        self.emit(Acquire(place, site))
-        self.graph.sites.append((site, self.current))
+        self._builder.emit(Acquire(place, site))
+        self._builder.graph.sites.append((site, self._builder.current))
         if target is None:
             return place
         if manager == "nats_kv_store":
             bucket = call.args[0] if call.args else None
-            derived = Derived("kv", None, call, self.statement, None, bucket)
-            self.bind(target, self._yielded_handle(place, derived, call), None)
-        elif manager == "nats_jetstream":
-            derived = Derived("jetstream", None, call, self.statement, None, None)
+            derived = Derived("kv", None, call, statement, None, bucket)
+            self._bindings.bind(target, self._yielded_handle(place, derived, call), None)
+            return place
+        self._state.values.acquired[place] = site
+        if manager == "nats_jetstream":
+            derived = Derived("jetstream", None, call, statement, None, None)
             handle = self._yielded_handle(place, derived, call)
-            pair = self.temporary(line)
-            self.emit(Wrap(pair, place, call))
-            self.parts[pair] = [place, handle]
-            self.acquired[place] = site
-            self.bind(target, pair, None)
+            pair = self._state.temporary(call)
+            self._builder.emit(Wrap(pair, place, call))
+            self._state.values.parts[pair] = [place, handle]
+            self._bindings.bind(target, pair, None)
         else:
-            self.acquired[place] = site
-            self.bind(target, place, None)
+            self._bindings.bind(target, place, None)
         return place
 
     def _yielded_handle(self, place: Place, derived: Derived, call: ast.Call) -> Place:
-        handle = self.temporary(self.statement.end_lineno or call.lineno)
-        self.emit(Derive(handle, place, derived, call))
-        self.derivations[handle] = derived
+        handle = self._state.temporary(call)
+        self._builder.emit(Derive(handle, place, derived, call))
+        self._state.values.derivations[handle] = derived
         return handle
 
-    def _ordinary_manager(
-        self, node: _With, item: ast.withitem, rest: Sequence[ast.withitem]
+    def _unknown_manager(
+        self, node: With, item: ast.withitem, rest: Sequence[ast.withitem]
     ) -> None:
         expression = item.context_expr
         is_async = isinstance(node, ast.AsyncWith)
-        place = self.value(expression) if isinstance(expression, ast.Call) else None
+        place = self._expressions.value(expression) if isinstance(expression, ast.Call) else None
         if is_async and _called_name(expression) not in _ENTERED_AT_ONCE:
-            self.may_raise(expression, cancel=True)
+            self._builder.may_raise(expression, cancel=True)
         if item.optional_vars is not None:
-            self.bind(item.optional_vars, place, None)
-        self.with_items(node, rest)
+            self._bindings.bind(item.optional_vars, place, None)
+        self._items(node, rest)
         if is_async:
-            self.may_raise(node, cancel=True)
+            self._builder.may_raise(node, cancel=True)
 
 
 def _called_name(expression: ast.expr) -> str:

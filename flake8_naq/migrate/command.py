@@ -20,8 +20,7 @@ from flake8_naq.paths import STDIN, explicit_files, python_files
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from flake8_naq.migrate.fixer import Report
-    from flake8_naq.migrate.run import Outcome
+    from flake8_naq.migrate.outcome import Outcome, Report
 
 _NEEDED = {"pyflakes": "pyflakes", "rich": "rich"}
 # Below this the run is over before a bar has been drawn.
@@ -80,9 +79,9 @@ def run(arguments: argparse.Namespace) -> int:
     for module, package in _NEEDED.items():
         if find_spec(module) is None:
             raise missing_extra("fix", package)
+    from flake8_naq.migrate.batch import candidates, fix_files, fix_stdin
     from flake8_naq.migrate.fixer import Options
-    from flake8_naq.migrate.importers import imported_elsewhere
-    from flake8_naq.migrate.run import candidates, fix_files, fix_stdin
+    from flake8_naq.migrate.match.importers import imported_elsewhere
 
     flake8 = Flake8.configured(arguments)
     options = Options(
@@ -151,7 +150,7 @@ class _Printer:
 
     def _keep(self, outcome: Outcome, *, stdin: bool) -> bool:
         """Show or write a change; False when that could not be done."""
-        from flake8_naq.migrate.files import replace, unstaged
+        from flake8_naq.migrate.write.files import replace, unstaged
 
         assert outcome.document is not None
         if self.arguments.diff:

@@ -14,15 +14,19 @@ from flake8_naq.flake8_config import Flake8
 from flake8_naq.lifetimes import Site, analyse
 from flake8_naq.lifetimes.vocabulary import NAQ_CONNECT, Vocabulary
 from flake8_naq.linter import findings_of
-from flake8_naq.migrate.edits import Edits
-from flake8_naq.migrate.imports import Home, flakes, mend_imports
-from flake8_naq.migrate.joining import join_connections
+from flake8_naq.migrate.join.connections import join_connections
 from flake8_naq.migrate.lines import Lines
-from flake8_naq.migrate.plans import RefusedError, Rewrite, Target
-from flake8_naq.migrate.regions import Module
-from flake8_naq.migrate.rewrite import plan_rewrite
+from flake8_naq.migrate.outcome import Report
+from flake8_naq.migrate.plan.module import Module
+from flake8_naq.migrate.plan.needed import Target
+from flake8_naq.migrate.plan.planner import plan_rewrite
+from flake8_naq.migrate.plan.rewrite import Rewrite
+from flake8_naq.migrate.refusal import RefusedError
 from flake8_naq.migrate.source import Source, SourceError
 from flake8_naq.migrate.verify import MANUAL, ProofError, prove, prove_findings
+from flake8_naq.migrate.write.block import Writer
+from flake8_naq.migrate.write.edits import Edits
+from flake8_naq.migrate.write.imports import Home, flakes, mend_imports
 from flake8_naq.settings import Settings, mentions_nats
 
 # A place as it reads: function, variable and call.
@@ -59,25 +63,6 @@ class Options:
     ) -> Sequence[Finding]:
         """The findings of a module that are to be fixed: those that flake8 reports."""
         return self.flake8.reported(filename, lines, findings) if self.flake8 else findings
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """One line for the user about one place.
-
-    Attributes:
-        line: Line of the acquiring call in the file before the run.
-        code: Code of the finding.
-        qualname: The function.
-        kind: What became of it.
-        text: The reason of a refusal, or what a reviewer should know.
-    """
-
-    line: int
-    code: str
-    qualname: str
-    kind: str
-    text: str
 
 
 @dataclass(slots=True)
@@ -328,7 +313,7 @@ def _disjoint(candidates: Sequence[_Candidate]) -> list[_Candidate]:
 def _apply(source: Source, rewrites: Sequence[Rewrite]) -> str:
     edits = Edits(source)
     for rewrite in rewrites:
-        rewrite.edit(edits)
+        Writer(rewrite, edits).write()
     return edits.apply()
 
 

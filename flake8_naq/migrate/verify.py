@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from pyflakes.messages import Message, UnusedImport
 
 from flake8_naq.findings import Finding
-from flake8_naq.migrate.blocks import constants
-from flake8_naq.migrate.imports import Home, flakes
 from flake8_naq.migrate.source import Source
+from flake8_naq.migrate.syntax import constants
+from flake8_naq.migrate.write.imports import Home, flakes
 
 # Rules that a hand-managed connection gets exactly one of.
 MANUAL = frozenset({"01", "02", "03", "04", "05"})

@@ -9,9 +9,9 @@ from pathlib import Path
 from flake8_naq import rules
 from flake8_naq.findings import Finding
 from flake8_naq.linter import lint
-from flake8_naq.migrate.files import document
+from flake8_naq.migrate.batch import fix_document
+from flake8_naq.migrate.documents import document
 from flake8_naq.migrate.fixer import Options
-from flake8_naq.migrate.run import fix_document
 from flake8_naq.report import explain, rule_page
 from flake8_naq.rules import Example, Rule, all_rules
 from flake8_naq.settings import Settings

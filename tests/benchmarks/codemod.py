@@ -20,8 +20,8 @@ from pathlib import Path
 
 from figures import Figures
 
-from flake8_naq.migrate.find import executable, rules
 from flake8_naq.migrate.fixer import Options, fix_text
+from flake8_naq.migrate.match.ast_grep import executable, rules
 from flake8_naq.settings import Settings
 
 ROUNDS = 3

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+from flake8_naq.migrate.batch import fix_document
 from flake8_naq.migrate.command import describe
-from flake8_naq.migrate.files import document
+from flake8_naq.migrate.documents import document
 from flake8_naq.migrate.fixer import Options
-from flake8_naq.migrate.run import Outcome, fix_document
+from flake8_naq.migrate.outcome import Outcome
 
 DATA = Path(__file__).parent / "data"
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flake8_naq.migrate.files import document
+from flake8_naq.migrate.batch import fix_document
+from flake8_naq.migrate.documents import document
 from flake8_naq.migrate.fixer import Options
-from flake8_naq.migrate.run import fix_document
 
 BODY = """
 

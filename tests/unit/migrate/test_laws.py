@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flake8_naq.migrate.files import document
+from flake8_naq.migrate.batch import fix_document
+from flake8_naq.migrate.documents import document
 from flake8_naq.migrate.fixer import Options, fix_text
-from flake8_naq.migrate.run import fix_document
 
 HELPED = """\
 import nats

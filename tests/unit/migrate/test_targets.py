@@ -1,7 +1,7 @@
 """Whose context managers are used: those that fit the code, or those that were asked for."""
 
 from flake8_naq.migrate.fixer import Options, Result, fix_text
-from flake8_naq.migrate.plans import Target
+from flake8_naq.migrate.plan.needed import Target
 
 PLAIN = """\
 import nats

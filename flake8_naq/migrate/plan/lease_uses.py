@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
-from flake8_naq.migrate.blocks import Mention, bound_name, bound_value
-from flake8_naq.migrate.derivations import Derivations
+from flake8_naq.migrate.plan.derivations import Derivations
+from flake8_naq.migrate.syntax import Mention, bound_name, bound_value
 
 # What a shared connection may be asked for. The end of a lease ends the subscriptions made on it;
 # a callback, though, may be at work then, and a client handed on may be kept.

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from flake8_naq.migrate.files import read_bytes
+from flake8_naq.migrate.documents import read_bytes
 from flake8_naq.migrate.source import SourceError
 
 ALL = "*"

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 from typing import Literal
 
-from flake8_naq.lifetimes import ModuleAnalysis, Site
-from flake8_naq.lifetimes.vocabulary import Vocabulary
-from flake8_naq.migrate.blocks import Blocks, Mention, mentions, parents
-from flake8_naq.migrate.closing import Close, Closers
-from flake8_naq.migrate.plans import RefusedError
-from flake8_naq.migrate.source import Source
+from flake8_naq.lifetimes import Site
+from flake8_naq.migrate.plan.closes import Close, Closers
+from flake8_naq.migrate.plan.module import Module
+from flake8_naq.migrate.refusal import RefusedError
+from flake8_naq.migrate.syntax import Mention
 from flake8_naq.names import Scope, own_nodes
 
 _COLLECTING = (
@@ -42,44 +40,6 @@ _LEAVING = frozenset(
     ]
 )
 Shape = Literal["before-try", "inside-try", "straight", "never"]
-
-
-@dataclass
-class Module:
-    """One parsed file, with what planning asks of it again and again."""
-
-    source: Source
-    analysis: ModuleAnalysis
-    vocabulary: Vocabulary
-    _mentions: dict[ast.AST, dict[str, list[Mention]]] = field(default_factory=dict)
-
-    @cached_property
-    def blocks(self) -> Blocks:
-        """Where the statements stand."""
-        return Blocks(self.source.tree)
-
-    @cached_property
-    def parents(self) -> dict[ast.AST, ast.AST]:
-        """Every node's parent."""
-        return parents(self.source.tree)
-
-    def mentions(self, scope: Scope, name: str) -> list[Mention]:
-        """Every mention of a variable in a function, in source order."""
-        return self.all_mentions(scope).get(name, [])
-
-    def all_mentions(self, scope: Scope) -> dict[str, list[Mention]]:
-        """The same of all its variables, by name."""
-        if scope.node not in self._mentions:
-            self._mentions[scope.node] = mentions(scope)
-        return self._mentions[scope.node]
-
-    def handles(self, site: Site) -> set[str]:
-        """The names of all connections that the site's function acquires."""
-        return {
-            other.handle
-            for other in self.analysis.sites
-            if other.scope is site.scope and other.handle is not None
-        }
 
 
 @dataclass

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from flake8_naq.lifetimes.vocabulary import NAQ_CONNECT
-from flake8_naq.migrate.blocks import all_arguments, last_line
-from flake8_naq.migrate.closing import Close
-from flake8_naq.migrate.managers import Header
-from flake8_naq.migrate.plans import RefusedError, Target
-from flake8_naq.migrate.regions import Module, Region
+from flake8_naq.migrate.plan.closes import Close
+from flake8_naq.migrate.plan.module import Module
+from flake8_naq.migrate.plan.naq_managers import Header
+from flake8_naq.migrate.plan.needed import Target
+from flake8_naq.migrate.plan.regions import Region
+from flake8_naq.migrate.refusal import RefusedError
+from flake8_naq.migrate.syntax import all_arguments, last_line
 from flake8_naq.names import lookup_chain, own_nodes
 
 _HANDLERS_OF_ALL = frozenset({"BaseException", "CancelledError"})

@@ -42,8 +42,8 @@ def executable() -> str:
 
 
 def rules(settings: Settings) -> str:
-    """The rules of ``shapes/`` and those that a project's own functions need, as one YAML stream."""
-    shapes = sorted(files("flake8_naq.migrate").joinpath("shapes").iterdir(), key=lambda f: f.name)
+    """The rules of ``rules/`` and those that a project's own functions need, as one YAML stream."""
+    shapes = sorted(files("flake8_naq.migrate").joinpath("rules").iterdir(), key=lambda f: f.name)
     texts = [shape.read_text(encoding="utf-8") for shape in shapes if shape.name.endswith(".yml")]
     names = {name.rpartition(".")[2] for name in settings.connect_functions}
     if names:

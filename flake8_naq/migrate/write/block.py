@@ -6,12 +6,10 @@ import ast
 import re
 from collections.abc import Iterable
 
-from flake8_naq.migrate.blocks import last_line
-from flake8_naq.migrate.closing import Close
-from flake8_naq.migrate.edits import Edits, Shift
-from flake8_naq.migrate.managers import Header
-from flake8_naq.migrate.plans import RefusedError
-from flake8_naq.migrate.regions import Module, Region
+from flake8_naq.migrate.plan.rewrite import Rewrite
+from flake8_naq.migrate.refusal import RefusedError
+from flake8_naq.migrate.syntax import last_line
+from flake8_naq.migrate.write.edits import Edits, Shift
 
 _FINALLY = re.compile(r"\s*finally\s*:")
 _EQUALS = re.compile(r"[ \t]*=[ \t]*")
@@ -20,23 +18,15 @@ _EQUALS = re.compile(r"[ \t]*=[ \t]*")
 class Writer:
     """Makes the edits of one decided rewrite."""
 
-    def __init__(
-        self,
-        module: Module,
-        region: Region,
-        header: Header,
-        removed: list[Close],
-        kept: list[Close],
-        inits: list[ast.stmt],
-        edits: Edits,
-    ) -> None:
+    def __init__(self, rewrite: Rewrite, edits: Edits) -> None:
+        module, region = rewrite.module, rewrite.region
         self.source = module.source
         self.module = module
         self.region = region
-        self.header = header
-        self.removed = [close.statement for close in removed]
-        self.kept = [close.statement for close in kept]
-        self.inits = inits
+        self.header = rewrite.header
+        self.removed = [close.statement for close in rewrite.removed]
+        self.kept = [close.statement for close in rewrite.kept]
+        self.inits = rewrite.inits
         self.edits = edits
         self.base = self.source.indentation(region.anchor.lineno)
         self.unit = self._unit()

@@ -7,16 +7,22 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from flake8_naq.linter import lint
-from flake8_naq.migrate.constructors import PARAMETER, Constructor, constructors, plan_constructor
-from flake8_naq.migrate.fixer import Options, Report
-from flake8_naq.migrate.imports import flakes, mend_imports
-from flake8_naq.migrate.plans import RefusedError
+from flake8_naq.migrate.fixer import Options
+from flake8_naq.migrate.outcome import Report
+from flake8_naq.migrate.refusal import RefusedError
 from flake8_naq.migrate.source import Source, SourceError
+from flake8_naq.migrate.url_to_config.constructors import (
+    PARAMETER,
+    Constructor,
+    constructors,
+    plan_constructor,
+)
 from flake8_naq.migrate.verify import ProofError, prove, prove_findings
+from flake8_naq.migrate.write.imports import flakes, mend_imports
 from flake8_naq.names import Names
 
 if TYPE_CHECKING:
-    from flake8_naq.migrate.run import Outcome
+    from flake8_naq.migrate.outcome import Outcome
 
 _RULE = "21"
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from pyflakes.checker import Checker
 from pyflakes.messages import Message, UnusedImport
 
-from flake8_naq.migrate.importers import ALL
-from flake8_naq.migrate.plans import Import, RefusedError
+from flake8_naq.migrate.match.importers import ALL
+from flake8_naq.migrate.plan.needed import Import
+from flake8_naq.migrate.refusal import RefusedError
 from flake8_naq.migrate.source import Source
 from flake8_naq.names import Names, lookup_chain, own_nodes
 

@@ -6,8 +6,8 @@ import ast
 from dataclasses import dataclass
 
 from flake8_naq.lifetimes.vocabulary import Vocabulary
-from flake8_naq.migrate.blocks import bound_value
 from flake8_naq.migrate.source import Source
+from flake8_naq.migrate.syntax import bound_value
 from flake8_naq.names import Names, Scope
 
 

@@ -8,12 +8,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from flake8_naq.lifetimes.vocabulary import CLIENT_CLASSES
-from flake8_naq.migrate.blocks import Mention, is_none, last_line
-from flake8_naq.migrate.closing import Close
-from flake8_naq.migrate.derivations import Step
-from flake8_naq.migrate.managers import Header, Manager
-from flake8_naq.migrate.plans import Import, RefusedError, Target
-from flake8_naq.migrate.regions import Module, Region, find_region
+from flake8_naq.migrate.plan.closes import Close
+from flake8_naq.migrate.plan.derivations import Step
+from flake8_naq.migrate.plan.module import Module
+from flake8_naq.migrate.plan.naq_managers import Header, Manager
+from flake8_naq.migrate.plan.needed import Import, Target
+from flake8_naq.migrate.plan.regions import Region, find_region
+from flake8_naq.migrate.refusal import RefusedError
+from flake8_naq.migrate.syntax import Mention, is_none, last_line
 from flake8_naq.names import Scope, own_nodes
 
 

@@ -9,14 +9,15 @@ from dataclasses import dataclass, field
 from flake8_naq.lifetimes import analyse
 from flake8_naq.lifetimes.vocabulary import Vocabulary
 from flake8_naq.linter import findings_of
-from flake8_naq.migrate.blocks import constants, last_line
-from flake8_naq.migrate.edits import Edits, Shift
-from flake8_naq.migrate.imports import Home, flakes, mend_imports
-from flake8_naq.migrate.joins import JETSTREAM, KV_STORE, Block, Join, blocks, find_join
-from flake8_naq.migrate.plans import Import, RefusedError
-from flake8_naq.migrate.regions import Module
+from flake8_naq.migrate.join.pairs import JETSTREAM, KV_STORE, Block, Join, blocks, find_join
+from flake8_naq.migrate.plan.module import Module
+from flake8_naq.migrate.plan.needed import Import
+from flake8_naq.migrate.refusal import RefusedError
 from flake8_naq.migrate.source import Source, SourceError
+from flake8_naq.migrate.syntax import constants, last_line
 from flake8_naq.migrate.verify import ProofError, prove, prove_findings
+from flake8_naq.migrate.write.edits import Edits, Shift
+from flake8_naq.migrate.write.imports import Home, flakes, mend_imports
 from flake8_naq.settings import Settings
 
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 
 from flake8_naq.lifetimes import Site
 from flake8_naq.lifetimes.vocabulary import NAQ_CONNECT, Vocabulary
-from flake8_naq.migrate.blocks import Mention, bound_name, within
-from flake8_naq.migrate.derivations import Derivations, Step
-from flake8_naq.migrate.plans import Import, RefusedError
-from flake8_naq.migrate.sharing import Sharing
+from flake8_naq.migrate.plan.derivations import Derivations, Step
+from flake8_naq.migrate.plan.lease_uses import Sharing
+from flake8_naq.migrate.plan.needed import Import
+from flake8_naq.migrate.refusal import RefusedError
 from flake8_naq.migrate.source import Source
+from flake8_naq.migrate.syntax import Mention, bound_name, within
 from flake8_naq.names import Names, Scope
 
 _OPENERS = frozenset({"url", "nats_url", "servers", "config"})

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from flake8_naq.lifetimes.vocabulary import NAQ_MANAGERS
-from flake8_naq.migrate.blocks import constants, parents
-from flake8_naq.migrate.plans import Import, RefusedError
+from flake8_naq.migrate.plan.needed import Import
+from flake8_naq.migrate.refusal import RefusedError
 from flake8_naq.migrate.source import Source
+from flake8_naq.migrate.syntax import constants, parents
 from flake8_naq.names import Names, Scope, own_nodes
 
 PARAMETER = "nats_url"

@@ -3,45 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 
-from flake8_naq.migrate.constructor_run import fix_constructors
-from flake8_naq.migrate.files import Document, document, read_bytes
-from flake8_naq.migrate.find import matching, needles, suspicious, unreadable_for_ast_grep
-from flake8_naq.migrate.fixer import Options, Report, Result, fix_text
+from flake8_naq.migrate.documents import Document, document, read_bytes
+from flake8_naq.migrate.fixer import Options, Result, fix_text
+from flake8_naq.migrate.match.ast_grep import matching, needles, suspicious, unreadable_for_ast_grep
+from flake8_naq.migrate.outcome import Outcome
 from flake8_naq.migrate.processes import map_in_processes
 from flake8_naq.migrate.source import Source, SourceError
+from flake8_naq.migrate.url_to_config.fixes import fix_constructors
 from flake8_naq.paths import STDIN
 
 # Starting a process costs more than a few files do.
 _WORTH_A_PROCESS = 16
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What became of one file.
-
-    Attributes:
-        path: Its path.
-        document: The file as it was; None when it could not be read.
-        text: Its new text.
-        rewritten: What was fixed.
-        reports: What to tell the user.
-        error: Why it could not be read, one line.
-    """
-
-    path: str
-    document: Document | None = None
-    text: str = ""
-    rewritten: list[Report] = field(default_factory=list)
-    reports: list[Report] = field(default_factory=list)
-    error: str | None = None
-
-    @property
-    def changed(self) -> bool:
-        """Whether there is anything to write."""
-        return self.document is not None and self.text != self.document.text
 
 
 def candidates(

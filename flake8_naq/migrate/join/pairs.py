@@ -6,10 +6,10 @@ import ast
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from flake8_naq.migrate.blocks import Mention, all_arguments, last_line
-from flake8_naq.migrate.derivations import Derivations
-from flake8_naq.migrate.regions import Module
-from flake8_naq.migrate.sharing import Sharing
+from flake8_naq.migrate.plan.derivations import Derivations
+from flake8_naq.migrate.plan.lease_uses import Sharing
+from flake8_naq.migrate.plan.module import Module
+from flake8_naq.migrate.syntax import Mention, all_arguments, last_line
 from flake8_naq.names import Scope, own_nodes
 
 CONNECT = "nats.connect"

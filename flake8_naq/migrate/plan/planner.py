@@ -6,15 +6,16 @@ import ast
 from dataclasses import dataclass
 
 from flake8_naq.lifetimes import Site
-from flake8_naq.migrate.blocks import constants, is_none, last_line
-from flake8_naq.migrate.closing import Close
-from flake8_naq.migrate.edits import Edits
-from flake8_naq.migrate.effects import Effects
-from flake8_naq.migrate.headers import Headers
-from flake8_naq.migrate.managers import Header
-from flake8_naq.migrate.plans import RefusedError, Rewrite, Target
-from flake8_naq.migrate.regions import Module, Region, find_region
-from flake8_naq.migrate.writer import Writer
+from flake8_naq.migrate.plan.closes import Close
+from flake8_naq.migrate.plan.effects import Effects
+from flake8_naq.migrate.plan.headers import Headers
+from flake8_naq.migrate.plan.module import Module
+from flake8_naq.migrate.plan.naq_managers import Header
+from flake8_naq.migrate.plan.needed import Target
+from flake8_naq.migrate.plan.regions import Region, find_region
+from flake8_naq.migrate.plan.rewrite import Rewrite
+from flake8_naq.migrate.refusal import RefusedError
+from flake8_naq.migrate.syntax import constants, is_none, last_line
 
 
 def plan_rewrite(module: Module, site: Site, target: Target) -> Rewrite:
@@ -51,14 +52,15 @@ class _Planner:
         unsafe += effects.handler_changes(kept, header) + effects.other_kind()
         unsafe += effects.given_by_callers() + effects.shared_closes(removed)
 
-        def edit(edits: Edits) -> None:
-            Writer(self.module, region, header, removed, kept, inits, edits).write()
-
         return Rewrite(
+            self.module,
+            region,
+            header,
+            removed,
+            kept,
+            inits,
             first,
             last_line(region.end),
-            edit,
-            header.imports,
             unsafe,
             notes,
             self._dropped(removed, header, inits),

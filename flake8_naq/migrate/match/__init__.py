@@ -1,0 +1,1 @@
+"""Finds the files and the calls that may concern the codemod: ast-grep once, then names."""

@@ -1,0 +1,52 @@
+"""What a run reports: one line for each site, one outcome for each file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from flake8_naq.migrate.documents import Document
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One line for the user about one place.
+
+    Attributes:
+        line: Line of the acquiring call in the file before the run.
+        code: Code of the finding.
+        qualname: The function.
+        kind: What became of it.
+        text: The reason of a refusal, or what a reviewer should know.
+    """
+
+    line: int
+    code: str
+    qualname: str
+    kind: str
+    text: str
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one file.
+
+    Attributes:
+        path: Its path.
+        document: The file as it was; None when it could not be read.
+        text: Its new text.
+        rewritten: What was fixed.
+        reports: What to tell the user.
+        error: Why it could not be read, one line.
+    """
+
+    path: str
+    document: Document | None = None
+    text: str = ""
+    rewritten: list[Report] = field(default_factory=list)
+    reports: list[Report] = field(default_factory=list)
+    error: str | None = None
+
+    @property
+    def changed(self) -> bool:
+        """Whether there is anything to write."""
+        return self.document is not None and self.text != self.document.text

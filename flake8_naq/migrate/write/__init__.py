@@ -1,0 +1,1 @@
+"""Writes decisions as text: edits of lines, import statements, whole files."""

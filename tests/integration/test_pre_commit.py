@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[2]
 BY_HAND = """\
@@ -124,3 +125,32 @@ def test_naq_migrate_rewrites_what_is_staged_and_lets_the_result_through(
     assert blocked.returncode == 1
     assert (folder / "shop.py").read_text("utf-8") == CLEAN
     assert commit(folder, CLEAN, environment).returncode == 0
+
+
+def test_this_repository_uses_the_hooks_that_it_offers() -> None:
+    offered, used = (
+        yaml.safe_load((ROOT / name).read_text("utf-8"))
+        for name in (".pre-commit-hooks.yaml", ".pre-commit-config.yaml")
+    )
+    ours = {hook["id"]: hook for repo in used["repos"] for hook in repo["hooks"]}
+    for hook in offered:
+        for key in ("entry", "args", "types", "require_serial"):
+            assert ours[hook["id"]].get(key) == hook.get(key)
+
+
+@pytest.mark.timeout(300)
+def test_this_repository_passes_its_own_hooks(environment: dict[str, str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pre_commit", "run", "--all-files"],
+        cwd=ROOT,
+        env={
+            **environment,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        },
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("Passed") == 4

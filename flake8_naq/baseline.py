@@ -20,23 +20,21 @@ as often as there are findings. An entry that no finding matches is stale, and i
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
+from flake8_naq import baseline_file
+from flake8_naq.baseline_file import BaselineError
 from flake8_naq.findings import Finding
 
-VERSION = 1
+__all__ = ["STALE_ENTRY", "Baseline", "BaselineError", "Entry"]
+
 STALE_ENTRY = "02"
-
-
-class BaselineError(ValueError):
-    """A baseline file cannot be used. One clear line."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -84,39 +82,20 @@ class Baseline:
         Raises:
             BaselineError: It is missing, unreadable or not a baseline.
         """
-        try:
-            document = json.loads(Path(path).read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise BaselineError(
-                f"{path}: there is no such baseline; `naq-migrate baseline` writes it"
-            ) from None
-        except OSError as error:
-            raise BaselineError(f"{path}: {error.strerror}") from error
-        except ValueError as error:
-            raise BaselineError(
-                f"{path}: not a baseline ({error}); `naq-migrate baseline` writes it anew"
-            ) from error
-        return cls(Path(path).absolute(), _files(path, document))
+        files = {
+            file: tuple(sorted(Entry(**fields) for fields in entries))
+            for file, entries in baseline_file.read(path).items()
+        }
+        return cls(Path(path).absolute(), files)
 
     def save(self) -> None:
-        """Write the file, one entry a line, so that a diff of it reads well.
+        """Write the file.
 
         Raises:
             BaselineError: It cannot be written.
         """
-        files = ",\n".join(
-            f"    {_json(file)}: [\n"
-            + ",\n".join(f"      {_json(asdict(entry))}" for entry in entries)
-            + "\n    ]"
-            for file, entries in sorted(self.files.items())
-            if entries
-        )
-        body = f"{{\n{files}\n  }}" if files else "{}"
-        text = f'{{\n  "version": {VERSION},\n  "files": {body}\n}}\n'
-        try:
-            self.path.write_text(text, encoding="utf-8", newline="\n")
-        except OSError as error:
-            raise BaselineError(f"{self.path}: {error.strerror}") from error
+        files = {file: [asdict(entry) for entry in self.files[file]] for file in self.files}
+        baseline_file.write(self.path, files)
 
     def key(self, filename: str) -> str:
         """A file's path as the baseline has it, wherever the command runs."""
@@ -174,35 +153,6 @@ def _stale(entry: Entry) -> Finding:
     place = f"`{entry.function}`" if entry.function else "the module"
     message = (
         f"the baseline has a finding of rule {entry.rule} in {place} that is gone, "
-        f"`{entry.line}`: take it out with `naq-migrate baseline`"
+        f"`{entry.line}`: take it out with `naq-migrate baseline --prune`"
     )
     return Finding(1, 0, STALE_ENTRY, 0, message)
-
-
-def _entry(fields: Mapping[str, Any]) -> Entry:
-    entry = Entry(**fields)
-    if not all(isinstance(value, str) for value in (entry.rule, entry.function, entry.line)):
-        raise TypeError
-    return entry
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _files(path: str | os.PathLike[str], document: Any) -> dict[str, tuple[Entry, ...]]:
-    if not isinstance(document, dict) or document.get("version") != VERSION:
-        raise BaselineError(
-            f'{path}: not a baseline of this version ("version": {VERSION}); '
-            "`naq-migrate baseline` writes it anew"
-        )
-    try:
-        return {
-            file: tuple(sorted(_entry(entry) for entry in entries))
-            for file, entries in document["files"].items()
-        }
-    except (AttributeError, KeyError, TypeError):
-        raise BaselineError(
-            f'{path}: "files" must map paths to lists of objects with "rule", "function" and '
-            '"line"; `naq-migrate baseline` writes it anew'
-        ) from None

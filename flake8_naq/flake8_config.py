@@ -125,6 +125,10 @@ class Flake8:
             )
         ]
 
+    def selects(self, filename: str, code: str) -> bool:
+        """Whether flake8 reports a code in a file that has no ``noqa``."""
+        return bool(self._guide.handle_error(code, filename, 1, 0, "", ""))
+
     @cached_property
     def _guide(self) -> StyleGuideManager:
         return StyleGuideManager(self.options, Nothing(self.options))

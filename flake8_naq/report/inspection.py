@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flake8_naq.findings import Finding
 from flake8_naq.flake8_config import Flake8
@@ -40,15 +40,20 @@ class Inspection:
         flake8: The configuration.
         paths: Files and folders as given.
         progress: Wraps the files while they are gone over, to show how far a long run is.
-        files: How many files were read.
+        read: Paths of the files that were read.
         unreadable: How many others could not be read; each has its line on standard error.
     """
 
     flake8: Flake8
     paths: Sequence[str]
     progress: Callable[[Sequence[str]], Iterable[str]] = iter
-    files: int = 0
+    read: list[str] = field(default_factory=list)
     unreadable: int = 0
+
+    @property
+    def files(self) -> int:
+        """How many files were read."""
+        return len(self.read)
 
     def __iter__(self) -> Iterator[Inspected]:
         """The modules that mention NATS."""
@@ -60,7 +65,7 @@ class Inspection:
                 self.unreadable += 1
                 print(f"naq-migrate: {error}", file=sys.stderr)
                 continue
-            self.files += 1
+            self.read.append(file)
             if inspected:
                 yield inspected
 

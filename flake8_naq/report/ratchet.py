@@ -1,10 +1,11 @@
-"""``naq-migrate baseline``: today's findings become the known ones."""
+"""``naq-migrate baseline``: the known findings, of which there are only ever fewer."""
 
 from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,9 @@ from flake8_naq.flake8_config import (
 )
 from flake8_naq.paths import STDIN
 from flake8_naq.report.console import progress
-from flake8_naq.report.inspection import Inspection
+from flake8_naq.report.inspection import Inspected, Inspection
 from flake8_naq.report.summary import counted
+from flake8_naq.tiers import tier_of
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -28,22 +30,29 @@ DEFAULT_NAME = "naq-baseline.json"
 
 
 def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Tell the command line of this command."""
+    """Add the command to the others."""
     parser = subparsers.add_parser(
         "baseline",
         help="record today's findings, so that only new ones fail",
         description="Record today's findings in the baseline, so that flake8 reports only new "
-        "ones. Entries of files outside of the given paths are kept.",
-        epilog="Exit codes: 0 done, or up to date; 1 out of date (--check); 2 wrong usage or "
-        "unreadable input, and nothing is written.",
+        "ones. A baseline that exists only shrinks: entries whose finding is gone leave it; new "
+        "findings are listed and need --add. Entries of files outside of the given paths, and of "
+        "codes that are not selected, are kept.",
+        epilog="Exit codes: 0 done, or up to date; 1 new findings are left out, or it is out of "
+        "date (--check); 2 wrong usage or unreadable input, and nothing is written.",
     )
     parser.add_argument(
         "paths", nargs="*", metavar="PATH", help="files and folders, the working directory if none"
     )
-    parser.add_argument(
+    mode = parser.add_mutually_exclusive_group()
+    mode.add_argument("--add", action="store_true", help="add new findings, too")
+    mode.add_argument(
+        "--prune", action="store_true", help="only remove what is gone; look at nothing new"
+    )
+    mode.add_argument(
         "--check",
         action="store_true",
-        help="write nothing; list what would go and come, and exit with 1 if there is any",
+        help="write nothing; list what is gone and what is new, and exit with 1 if there is any",
     )
     add_options(parser)
     parser.set_defaults(run=run)
@@ -57,68 +66,133 @@ def run(arguments: argparse.Namespace) -> int:
     path = configured or configuration_folder(arguments) / DEFAULT_NAME
     # Nothing is known while the known findings are gathered, and the file need not exist yet.
     arguments.naq_baseline = ""
+    first = not (path.exists() or arguments.check or arguments.prune)
     try:
-        old = _load(path, arguments.check)
-        paths = arguments.paths or ["."]
-        inspection = Inspection(Flake8.configured(arguments), paths, progress)
-        new = old.with_files(_entries(old, inspection, paths))
+        old = Baseline(path.absolute(), {}) if first else Baseline.load(path)
+        inspection = Inspection(Flake8.configured(arguments), arguments.paths or ["."], progress)
+        changes = _changes(old, inspection)
         if inspection.unreadable:
             return 2
+        shown = _shown(path)
         if arguments.check:
-            return _check(old, new)
-        new.save()
+            return _check(shown, changes)
+        add = arguments.add or first
+        code = _update(shown, old, changes, add=add, prune=arguments.prune, listed=not first)
     except BaselineError as error:
         raise CommandError(str(error)) from error
-    known = counted(sum(map(len, new.files.values())), "known finding")
-    print(f"{_shown(path)}: {known} in {counted(len(new.files), 'file')}")
     if not configured:
         print(f"Put `naq-baseline = {path.name}` under [flake8] in the configuration to use it.")
-    return 0
+    return code
 
 
-def _load(path: Path, check: bool) -> Baseline:
-    """The baseline as it is; an empty one where it is to be written for the first time, or anew.
+@dataclass
+class _Change:
+    """How the entries of one file differ from its findings.
 
-    One that a merge has left unusable is made again from the code.
+    Attributes:
+        file: The file's path as the baseline has it.
+        kept: Entries whose finding is still there.
+        gone: Entries whose finding is gone.
+        new: Findings without an entry, each with its line.
     """
-    try:
-        return Baseline.load(path)
-    except BaselineError:
-        if check:
-            raise
-        return Baseline(path.absolute(), {})
+
+    file: str
+    kept: Counter[Entry]
+    gone: Counter[Entry]
+    new: list[tuple[int, Entry]] = field(default_factory=list)
+
+    def lines(self) -> Iterator[str]:
+        """One line for each entry that is gone and for each finding that is new."""
+        for entry in sorted(self.gone.elements()):
+            yield f"{self.file}: gone: {_described(entry)}"
+        yield from self.new_lines()
+
+    def new_lines(self) -> Iterator[str]:
+        """One line for each finding that is new."""
+        for line, entry in self.new:
+            yield f"{self.file}:{line}: new: {_described(entry)}"
 
 
-def _entries(old: Baseline, inspection: Inspection, paths: Sequence[str]) -> dict[str, list[Entry]]:
-    """Today's entries of every file that stands below the paths, or that is gone."""
-    found: dict[str, list[Entry]] = {
-        old.key(inspected.module.path): [
-            Entry.of(finding, inspected.module.lines)
-            for finding in inspected.reported
-            if finding.tier
-        ]
-        for inspected in inspection
-    }
-    roots = [Path(path).resolve() for path in paths]
-    for file in old.files:
+def _changes(old: Baseline, inspection: Inspection) -> list[_Change]:
+    """What changes in the files that were read, and in those below the paths that are gone."""
+    changes = {}
+    for inspected in inspection:
+        file = old.key(inspected.module.path)
+        changes[file] = _change(file, old.files.get(file, ()), inspected, inspection.flake8)
+    read = {old.key(path) for path in inspection.read}
+    roots = [Path(path).resolve() for path in inspection.paths]
+    for file, entries in old.files.items():
         place = Path(old.path.parent.resolve(), file)
-        if not place.exists() or any(place.is_relative_to(root) for root in roots):
-            found.setdefault(file, [])
-    return found
+        inside = any(place.is_relative_to(root) for root in roots)
+        if file in read or (inside and not place.is_file()):
+            changes.setdefault(file, _Change(file, Counter(), Counter(entries)))
+    return [changes[file] for file in sorted(changes)]
 
 
-def _check(old: Baseline, new: Baseline) -> int:
-    changes = 0
-    for file in sorted({*old.files, *new.files}):
-        before, after = Counter(old.files.get(file, ())), Counter(new.files.get(file, ()))
-        for word, entries in (("gone", before - after), ("new", after - before)):
-            for entry in sorted(entries.elements()):
-                changes += 1
-                function = f" in {entry.function}" if entry.function else ""
-                print(f"{file}: {word}: rule {entry.rule}{function}: {entry.line}")
-    if changes:
-        print("Run `naq-migrate baseline` to bring the baseline up to date.")
-    return 1 if changes else 0
+def _change(file: str, entries: Iterable[Entry], inspected: Inspected, flake8: Flake8) -> _Change:
+    path, lines = inspected.module.path, inspected.module.lines
+    found = Counter(Entry.of(finding, lines) for finding in inspected.findings if finding.tier)
+    reported = [(one.line, Entry.of(one, lines)) for one in inspected.reported if one.tier]
+    limits = Counter(entry for _, entry in reported)
+    before = Counter(entries)
+    for entry in before:
+        # An entry that this run does not select stays for as long as its finding does.
+        code = f"NAQ{tier_of(path, entry.function, flake8.settings)}{entry.rule}"
+        if not flake8.selects(path, code):
+            limits[entry] = found[entry]
+    left = Counter(before)
+    new = []
+    for line, entry in reported:
+        if left[entry]:
+            left[entry] -= 1
+        else:
+            new.append((line, entry))
+    return _Change(file, before & limits, before - limits, new)
+
+
+def _update(
+    shown: str, old: Baseline, changes: Sequence[_Change], *, add: bool, prune: bool, listed: bool
+) -> int:
+    added = sum(len(change.new) for change in changes) if add else 0
+    gone = sum(change.gone.total() for change in changes)
+    files = {
+        change.file: [*change.kept.elements(), *(entry for _, entry in change.new if add)]
+        for change in changes
+    }
+    new = old.with_files(files)
+    if added or gone or not listed:
+        new.save()
+    if listed and not prune:
+        for change in changes:
+            print(*change.new_lines(), sep="\n", end="\n" if change.new else "")
+    known = counted(sum(map(len, new.files.values())), "known finding")
+    print(f"{shown}: +{added} −{gone}, {known} in {counted(len(new.files), 'file')}")
+    left = sum(len(change.new) for change in changes) - added
+    if prune or not left:
+        return 0
+    print(
+        f"{counted(left, 'new finding')} left out: fix, or add with `naq-migrate baseline --add`."
+    )
+    return 1
+
+
+def _check(shown: str, changes: Sequence[_Change]) -> int:
+    lines = [line for change in changes for line in change.lines()]
+    if not lines:
+        return 0
+    new = sum(len(change.new) for change in changes)
+    print(*lines, sep="\n")
+    print(f"{shown} is out of date: +{new} −{len(lines) - new}")
+    if len(lines) > new:
+        print("Run `naq-migrate baseline --prune` to remove what is gone.")
+    if new:
+        print("Fix what is new, or add it with `naq-migrate baseline --add`.")
+    return 1
+
+
+def _described(entry: Entry) -> str:
+    function = f" in {entry.function}" if entry.function else ""
+    return f"rule {entry.rule}{function}: {entry.line}"
 
 
 def _shown(path: Path) -> str:

@@ -22,6 +22,7 @@ async def publish(url):
     finally:
         await nc.close()
 """
+LEAK = BY_HAND.replace("    try:\n        await", "    await").replace("    finally:\n    ", "")
 CLEAN = """\
 import nats
 
@@ -113,6 +114,28 @@ def test_flake8_naq_blocks_a_manual_connection_and_lets_a_clean_one_through(
     assert blocked.returncode == 1
     assert commit(folder, CLEAN, environment).returncode == 0
     assert git(folder, "log", "--format=%s").split() == ["Sell", "Start"]
+
+
+@pytest.mark.timeout(300)
+def test_flake8_naq_keeps_the_selection_of_the_repository(
+    tmp_path: Path, hooks: Path, environment: dict[str, str]
+) -> None:
+    folder = repository(tmp_path / "shop", hooks, "flake8-naq", environment)
+    (folder / "ast.py").write_text("raise SystemExit('shadows the standard library')\n", "utf-8")
+
+    def reported(configuration: str) -> list[str]:
+        """Codes that stop a commit of a low-priority leak with an unused import."""
+        (folder / "setup.cfg").write_text(f"[flake8]\n{configuration}\n", "utf-8")
+        done = commit(folder, "import os\n" + LEAK, environment)
+        lines = (done.stdout + done.stderr).splitlines()
+        return [line.split()[1] for line in lines if line.startswith("shop.py:")]
+
+    assert reported("") == ["NAQ301", "NAQ311"]
+    assert reported("select = E9") == ["NAQ301", "NAQ311"]
+    assert reported("extend-ignore = NAQ301") == ["NAQ311"]
+    assert reported("per-file-ignores = shop.py:NAQ311") == ["NAQ301"]
+    assert reported("select = F,NAQ311") == ["F401", "NAQ311"]
+    assert reported("select = NAQ1") == []
 
 
 @pytest.mark.timeout(300)

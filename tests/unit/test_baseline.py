@@ -138,33 +138,83 @@ def test_a_file_whose_findings_are_all_gone_leaves_the_baseline(tmp_path: Path) 
     assert baseline(tmp_path, finding()).with_files({"app.py": []}).files == {}
 
 
+GOOD = """\
+{
+  "version": 1,
+  "files": {
+    "a.py": [
+      {"rule": "03", "function": "f", "line": "x"},
+      {"rule": "11", "function": "f", "line": "x"}
+    ],
+    "b.py": [
+      {"rule": "03", "function": "g", "line": "y"}
+    ]
+  }
+}
+"""
+
+
 @pytest.mark.parametrize(
-    ("content", "complaint"),
+    ("content", "line", "complaint"),
     [
-        ("<<<<<<< HEAD\n{}", "not a baseline (Expecting value: line 1"),
-        ('{"version": 2, "files": {}}', 'not a baseline of this version ("version": 1)'),
-        ("[]", "not a baseline of this version"),
-        ('{"version": 1}', '"files" must map paths'),
-        ('{"version": 1, "files": {"a.py": [{"rule": "03"}]}}', '"files" must map paths'),
-        (
-            '{"version": 1, "files": {"a.py": [{"rule": 3, "function": "f", "line": "x"}]}}',
-            '"files" must map paths',
-        ),
-        ('{"version": 1, "files": {"a.py": 3}}', '"files" must map paths'),
-        (b"\xff\xfe", "not a baseline"),
+        ("", 1, "not JSON"),
+        ("[]", 1, "not a baseline"),
+        ('{"version": 1}', 1, '"files" must map paths'),
+        (GOOD.replace('"version": 1', '"version": 2'), 2, "not a baseline of this version"),
+        (GOOD.replace('"version": 1,\n', ""), 1, "not a baseline of this version"),
+        (GOOD[: GOOD.index("x") + 1], 5, "not JSON (unterminated string"),
+        (GOOD.replace("},\n      {", "}\n      {"), 6, "not JSON (expecting ',' delimiter)"),
+        (GOOD.replace('"rule": "11", ', ""), 6, '"files" must map paths'),
+        (GOOD.replace('"rule": "11"', '"rule": 11'), 6, '"files" must map paths'),
+        (GOOD.replace('"rule": "11"', '"rule": "11", "tier": "1"'), 6, '"files" must map paths'),
+        (GOOD.replace('{"rule": "03", "function": "g", "line": "y"}', "3"), 9, '"files" must map'),
+        (GOOD.replace('"line": "y"', '"line": "\\/"').replace('"11"', "null"), 6, '"files" must'),
+        (GOOD.replace("b.py", "a.py"), 8, '"a.py" twice'),
+        ("[" * 100_000, 1, "nested too deeply"),
+        (GOOD.encode().replace(b'"y"', b'"\xff"'), 9, "not UTF-8"),
     ],
 )
-def test_a_file_that_is_no_baseline_is_named_in_one_line(
-    tmp_path: Path, content: str | bytes, complaint: str
+def test_a_file_that_is_no_baseline_is_named_with_the_line_of_its_fault(
+    tmp_path: Path, content: str | bytes, line: int, complaint: str
 ) -> None:
     path = tmp_path / "baseline.json"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(BaselineError) as caught:
         Baseline.load(path)
     message = str(caught.value)
-    assert message.startswith(f"{path}: ")
+    assert message.startswith(f"{path}:{line}: ")
     assert complaint in message
+    assert "restore it from git" in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize("style", ["merge", "diff3"])
+def test_a_merge_conflict_is_named_with_its_line_and_its_cure(tmp_path: Path, style: str) -> None:
+    base = "||||||| base\n" if style == "diff3" else ""
+    path = tmp_path / "baseline.json"
+    conflict = f"<<<<<<< ours\n    ],\n{base}=======\n    ]\n>>>>>>> theirs\n"
+    path.write_text(GOOD.replace("    ],\n", conflict), "utf-8")
+    with pytest.raises(BaselineError, match="merge conflict") as caught:
+        Baseline.load(path)
+    assert str(caught.value).startswith(f"{path}:7: ")
+    assert "--prune" in str(caught.value)
+
+
+def test_a_conflict_mark_inside_of_an_entry_is_text(tmp_path: Path) -> None:
+    path = tmp_path / "baseline.json"
+    path.write_text(GOOD.replace('"y"', '"<<<<<<< y"'), "utf-8")
+    assert Baseline.load(path).files["b.py"] == (Entry("03", "g", "<<<<<<< y"),)
+
+
+def test_a_file_is_replaced_whole_and_keeps_its_mode(tmp_path: Path) -> None:
+    (tmp_path / "real.json").write_text(GOOD, "utf-8")
+    (tmp_path / "real.json").chmod(0o640)
+    (tmp_path / "link.json").symlink_to(tmp_path / "real.json")
+    Baseline.load(tmp_path / "link.json").with_files({"b.py": []}).save()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link.json", "real.json"]
+    assert (tmp_path / "link.json").is_symlink()
+    assert (tmp_path / "real.json").stat().st_mode & 0o777 == 0o640
+    assert set(Baseline.load(tmp_path / "real.json").files) == {"a.py"}
 
 
 def test_a_missing_file_is_named_with_the_command_that_writes_it(tmp_path: Path) -> None:

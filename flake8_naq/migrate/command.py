@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from flake8_naq.errors import CommandError, missing_extra
 from flake8_naq.flake8_config import Flake8, add_options
 from flake8_naq.paths import STDIN, explicit_files, python_files
+from flake8_naq.report.summary import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -186,12 +187,14 @@ class _Printer:
         if self.rewritten:
             verb = "would be rewritten" if dry else "rewritten"
             self._messages.print(
-                f"{_count(self.rewritten, 'place')} {verb} in {_count(self.files, 'file')}"
+                f"{counted(self.rewritten, 'place')} {verb} in {counted(self.files, 'file')}"
             )
         left = self.refused.total()
         if left:
             self._messages.print(
-                f"{_count(left, 'place')} left as they are" if left > 1 else "1 place left as it is"
+                f"{counted(left, 'place')} left as they are"
+                if left > 1
+                else "1 place left as it is"
             )
         if self.failed:
             return 2
@@ -209,10 +212,6 @@ def describe(path: str, report: Report) -> str:
 
 def _order(report: Report) -> tuple[int, str]:
     return report.line, report.kind
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def _diff(path: str, before: str, after: str) -> str:

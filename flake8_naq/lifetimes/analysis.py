@@ -6,7 +6,7 @@ import ast
 
 from flake8_naq.lifetimes.context import Context
 from flake8_naq.lifetimes.dataflow.nullness import facts_on_entry
-from flake8_naq.lifetimes.dataflow.propagation import Flow
+from flake8_naq.lifetimes.dataflow.propagation import Propagation
 from flake8_naq.lifetimes.dataflow.trace import Trace
 from flake8_naq.lifetimes.facts import Failure, ModuleAnalysis, Site
 from flake8_naq.lifetimes.lowering import lower_scope
@@ -29,27 +29,46 @@ def analyse(tree: ast.Module, settings: Settings) -> ModuleAnalysis:
     context = Context(names, Vocabulary(settings))
     context.fate_of = Fates(context).of
     analysis = ModuleAnalysis(tree, names)
-    found: dict[Scope, list[Trace]] = {}
-    wanted = context.vocabulary.opening_names | _aliases(tree, context.vocabulary.opening_names)
-    pending = [scope for scope in names.scopes.values() if _may_acquire(scope, names, wanted)]
-    for scope in pending:
+    found = {
+        scope: _look_into(scope, context, analysis) for scope in _acquiring_scopes(tree, context)
+    }
+    _note_acquirers(found, context)
+    for scope in _callers_of_acquirers(context):
         found[scope] = _look_into(scope, context, analysis)
-    for scope in pending:
-        if isinstance(scope.node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            acquirer = acquirer_of(found[scope], scope)
-            if acquirer is not None:
-                context.acquirers[scope.node] = acquirer
-    if context.acquirers:
-        for scope in names.scopes.values():
-            if any(
-                names.own_function(call.func, scope) in context.acquirers for call in scope.calls
-            ):
-                found[scope] = _look_into(scope, context, analysis)
     analysis.sites = sorted(
         (trace.site for traces in found.values() for trace in traces),
         key=lambda site: (site.call.lineno, site.call.col_offset),
     )
     return analysis
+
+
+def _acquiring_scopes(tree: ast.Module, context: Context) -> list[Scope]:
+    """The scopes that may open a connection by themselves."""
+    wanted = context.vocabulary.opening_names
+    wanted = wanted | _aliases(tree, wanted)
+    names = context.names
+    return [scope for scope in names.scopes.values() if _may_acquire(scope, names, wanted)]
+
+
+def _note_acquirers(found: dict[Scope, list[Trace]], context: Context) -> None:
+    """Note which of these scopes are functions that return a fresh connection."""
+    for scope, traces in found.items():
+        if isinstance(scope.node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            acquirer = acquirer_of(traces, scope)
+            if acquirer is not None:
+                context.acquirers[scope.node] = acquirer
+
+
+def _callers_of_acquirers(context: Context) -> list[Scope]:
+    """The scopes that call a function which returns a fresh connection."""
+    if not context.acquirers:
+        return []
+    names = context.names
+    return [
+        scope
+        for scope in names.scopes.values()
+        if any(names.own_function(call.func, scope) in context.acquirers for call in scope.calls)
+    ]
 
 
 def _aliases(tree: ast.Module, wanted: set[str]) -> set[str]:
@@ -94,7 +113,7 @@ def _look_into(scope: Scope, context: Context, analysis: ModuleAnalysis) -> list
             for site, block in graph.sites:
                 if block.order >= 0 and block in facts and site not in seen:
                     seen.add(site)
-                    traces.append(Flow(graph, site).from_acquisition(block, facts[block]))
+                    traces.append(Propagation(graph, site).from_acquisition(block, facts[block]))
             for trace in traces:
                 conclude(trace, lowered)
             find_redundant([trace.site for trace in traces], graph)

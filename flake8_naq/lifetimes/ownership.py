@@ -20,11 +20,34 @@ _TELLING = {"returns": 0, "rebound": 1, "ends": 2, "raises": 3, "cancelled": 4}
 def conclude(trace: Trace, lowered: LoweredScope) -> None:
     """Write what was seen of a connection into its site."""
     site = trace.site
+    _note_events(trace)
+    captured = list(_capturing(site, lowered))
+    _note_uses(trace, captured)
+    if not trace.comes_round or _is_session(site):
+        site.in_loop = site.in_loop if isinstance(site.in_loop, _COMPREHENSION) else None
+    site.managed = site.managed or trace.managed
+    site.owned = site.owned or _is_owned(trace, captured, lowered)
+    site.closing = _closing(trace)
+    if site.manual or _forgets_the_body(trace, lowered.scope):
+        site.leaks = sorted(trace.leaks.values(), key=lambda leak: (_TELLING[leak.how], leak.line))
+        if site.handle is None and not site.releases:
+            site.leaks = site.leaks[:1]
+
+
+def _note_events(trace: Trace) -> None:
+    """Write derivations, releases and escapes into the site, in source order."""
+    site = trace.site
     site.derived = sorted(trace.derived, key=lambda item: _position(item.call))
     site.releases = sorted(trace.releases, key=lambda item: _position(item.call))
     site.idle_closes = sorted(trace.idle_closes, key=_position)
     site.escapes = sorted(trace.escapes.values(), key=lambda item: _position(item.node))
-    captured = list(_capturing(site, lowered))
+    site.collected = trace.collected
+    site.left_then_closed = trace.left_then_closed
+
+
+def _note_uses(trace: Trace, captured: list[Closure]) -> None:
+    """Write the uses into the site, those inside of nested functions included."""
+    site = trace.site
     uses = dict(trace.uses)
     for closure in captured:
         for name in _names_of(site):
@@ -33,17 +56,6 @@ def conclude(trace: Trace, lowered: LoweredScope) -> None:
     if not trace.close_begun:
         closed_before = [use for use in trace.used_closed if use not in trace.used_open]
         site.uses_after_close = sorted(closed_before, key=_position)
-    site.managed = site.managed or trace.managed
-    site.collected = trace.collected
-    site.left_then_closed = trace.left_then_closed
-    if not trace.comes_round or _is_session(site):
-        site.in_loop = site.in_loop if isinstance(site.in_loop, _COMPREHENSION) else None
-    site.owned = site.owned or _is_owned(trace, captured, lowered)
-    site.closing = _closing(trace)
-    if site.manual or _forgets_the_body(trace, lowered.scope):
-        site.leaks = sorted(trace.leaks.values(), key=lambda leak: (_TELLING[leak.how], leak.line))
-        if site.handle is None and not site.releases:
-            site.leaks = site.leaks[:1]
 
 
 def _is_session(site: Site) -> bool:

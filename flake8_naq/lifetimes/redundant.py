@@ -1,4 +1,4 @@
-"""Which connections of a function do what one could do: opened alike, one after the other."""
+"""Redundant connections of a function: opened alike, one after the other."""
 
 from __future__ import annotations
 
@@ -23,13 +23,18 @@ def find_redundant(sites: list[Site], graph: Graph) -> None:
         return
     bits = {site: 1 << number for number, group in enumerate(groups) for site in group}
     opened = [(site, block) for site, block in graph.sites if site in bits]
-    before = _reaching(graph, opened, bits, forward=True)
-    after = _reaching(graph, opened, bits, forward=False)
+    edges = _normal_edges(graph)
+    before = _reaching(edges, opened, bits)
+    after = _reaching([(target, block) for block, target in edges], opened, bits)
     for group in groups:
-        together = [site for site in group if (before[site] | after[site]) & bits[site]]
-        for site in together:
-            first = together[: _SHOWN + 1]
-            site.shared_with = [other for other in first if other is not site][:_SHOWN]
+        _link([site for site in group if (before[site] | after[site]) & bits[site]])
+
+
+def _link(together: list[Site]) -> None:
+    """Note on each of these connections the first of the others."""
+    for site in together:
+        first = together[: _SHOWN + 1]
+        site.shared_with = [other for other in first if other is not site][:_SHOWN]
 
 
 def _opened_with(site: Site) -> str:
@@ -37,30 +42,38 @@ def _opened_with(site: Site) -> str:
     return ";".join([site.flavour, *(ast.dump(argument) for argument in arguments)])
 
 
-def _reaching(
-    graph: Graph, opened: list[tuple[Site, BasicBlock]], bits: dict[Site, int], *, forward: bool
-) -> dict[Site, int]:
-    """Which groups have an acquisition before (or after) each site on a straight path."""
-    edges: dict[BasicBlock, list[BasicBlock]] = defaultdict(list)
+def _normal_edges(graph: Graph) -> list[tuple[BasicBlock, BasicBlock]]:
+    """The edges of the graph that no exception takes."""
+    edges: list[tuple[BasicBlock, BasicBlock]] = []
     stack, seen = [graph.entry], {graph.entry}
     while stack:
         block = stack.pop()
-        for target in block.targets:
-            if target in block.successors:
-                edges[block if forward else target].append(target if forward else block)
-            if target not in seen:
-                seen.add(target)
-                stack.append(target)
+        edges += [(block, target) for target in block.successors]
+        found = [target for target in dict.fromkeys(block.targets) if target not in seen]
+        seen.update(found)
+        stack += found
+    return edges
+
+
+def _reaching(
+    edges: list[tuple[BasicBlock, BasicBlock]],
+    opened: list[tuple[Site, BasicBlock]],
+    bits: dict[Site, int],
+) -> dict[Site, int]:
+    """The groups that have an acquisition before each site, along these edges."""
+    targets: dict[BasicBlock, list[BasicBlock]] = defaultdict(list)
+    for block, target in edges:
+        targets[block].append(target)
     made: dict[BasicBlock, int] = defaultdict(int)
     for site, block in opened:
         made[block] |= bits[site]
     reached: dict[BasicBlock, int] = defaultdict(int)
-    waiting = list(made)
-    while waiting:
-        block = waiting.pop()
+    worklist = list(made)
+    while worklist:
+        block = worklist.pop()
         carried = reached[block] | made[block]
-        for target in edges[block]:
+        for target in targets[block]:
             if carried & ~reached[target]:
                 reached[target] |= carried
-                waiting.append(target)
+                worklist.append(target)
     return {site: reached[block] for site, block in opened}

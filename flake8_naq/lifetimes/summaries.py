@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 
 from flake8_naq.lifetimes.context import Acquirer, Context, ParameterFate, Returned
-from flake8_naq.lifetimes.dataflow.propagation import Flow
+from flake8_naq.lifetimes.dataflow.propagation import Propagation
 from flake8_naq.lifetimes.dataflow.trace import Trace
 from flake8_naq.lifetimes.facts import Site
 from flake8_naq.lifetimes.lowering import lower_scope
@@ -34,7 +35,7 @@ class Fates:
         lowered = lower_scope(one_level, scope)
         stand_in = ast.Call(ast.Name(parameter, ast.Load()), [], [])
         site = Site(function, scope.qualname, stand_in, function, parameter, None, "naq")
-        trace = Flow(lowered.graph, site).from_entry(parameter)
+        trace = Propagation(lowered.graph, site).from_entry(parameter)
         kinds = {escape.kind for escape in trace.escapes.values()}
         captured = any(
             parameter in closure.names and closure.escapes for closure in lowered.closures.values()
@@ -49,37 +50,58 @@ class Fates:
 
 def acquirer_of(traces: list[Trace], scope: Scope) -> Acquirer | None:
     """How a function hands out the one connection that it opens, None when it keeps a hand on it."""
-    if len(traces) != 1 or scope.yields:
+    if len(traces) != 1 or scope.yields or not _only_returns(traces[0]):
         return None
     trace = traces[0]
-    kinds = {escape.kind for escape in trace.escapes.values()}
-    if kinds - {"argument"} != {"returned"} or (trace.releases and not trace.escaped_at_end):
-        return None
     awaits_close = trace.site.awaits_close
-    holders: dict[str, Returned] = {}
-    made: dict[ast.expr, Returned] = {derived.call: derived.kind for derived in trace.derived}
-    if trace.site.handle is not None:
-        holders[trace.site.handle] = "connection"
-    for derived in trace.derived:
-        if derived.name is not None:
-            holders[derived.name] = derived.kind
+    holders = _Holders(trace)
     returned = {escape.node for escape in trace.escapes.values() if escape.kind == "returned"}
-    for node in own_nodes(scope.node):
-        if not isinstance(node, ast.Return) or node.value is None:
-            continue
-        if isinstance(node.value, ast.Tuple):
-            parts = tuple(
-                made.get(_unwrapped(part)) or holders.get(dotted(part) or "")
-                for part in node.value.elts
-            )
+    for value in _return_values(scope):
+        if isinstance(value, ast.Tuple):
+            parts = tuple(holders.of(part) for part in value.elts)
             if "connection" in parts:
                 return Acquirer(parts, True, awaits_close)
-        elif node.value in returned:
-            if holders.get(dotted(node.value) or "") == "connection":
-                return Acquirer(("connection",), False, awaits_close)
-            if _gives_the_connection(_unwrapped(node.value), trace.site.call):
-                return Acquirer(("connection",), False, awaits_close)
+        elif value in returned and holders.is_connection(value):
+            return Acquirer(("connection",), False, awaits_close)
     return None
+
+
+def _only_returns(trace: Trace) -> bool:
+    """Whether the connection leaves its function by a `return` alone, and open."""
+    kinds = {escape.kind for escape in trace.escapes.values()}
+    return kinds - {"argument"} == {"returned"} and (not trace.releases or trace.escaped_at_end)
+
+
+def _return_values(scope: Scope) -> Iterator[ast.expr]:
+    for node in own_nodes(scope.node):
+        if isinstance(node, ast.Return) and node.value is not None:
+            yield node.value
+
+
+class _Holders:
+    """Which expressions of a function hold its connection, or a handle of it."""
+
+    def __init__(self, trace: Trace) -> None:
+        self._call = trace.site.call
+        self._names: dict[str, Returned] = {}
+        if trace.site.handle is not None:
+            self._names[trace.site.handle] = "connection"
+        for derived in trace.derived:
+            if derived.name is not None:
+                self._names[derived.name] = derived.kind
+        self._calls: dict[ast.expr, Returned] = {
+            derived.call: derived.kind for derived in trace.derived
+        }
+
+    def of(self, node: ast.expr) -> Returned:
+        """What an expression holds."""
+        return self._calls.get(_unwrapped(node)) or self._names.get(dotted(node) or "")
+
+    def is_connection(self, node: ast.expr) -> bool:
+        """Whether an expression holds the connection, by name or as the acquiring call itself."""
+        if self._names.get(dotted(node) or "") == "connection":
+            return True
+        return _gives_the_connection(_unwrapped(node), self._call)
 
 
 def _gives_the_connection(node: ast.expr, call: ast.Call) -> bool:

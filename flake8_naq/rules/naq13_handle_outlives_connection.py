@@ -10,22 +10,30 @@ from flake8_naq.rules.rule import Example, Problem, Rule
 def check(analysis: ModuleAnalysis) -> Iterator[Problem]:
     """Report every handle returned or kept from inside the block that closes the connection."""
     for site in analysis.sites:
-        if not site.left_then_closed:
+        if site.left_then_closed:
+            yield from _outliving(site)
+
+
+def _outliving(site: Site) -> Iterator[Problem]:
+    last = _last_statements(site)
+    for escape in site.escapes:
+        if not isinstance(escape.node, ast.expr):
             continue
-        last = _last_statements(site)
-        for escape in site.escapes:
-            if escape.kind == "returned" or (escape.kind == "stored" and _within(escape, last)):
-                if not isinstance(escape.node, ast.expr):
-                    continue
-                verb = "returned" if escape.kind == "returned" else "kept"
-                yield Problem(
-                    escape.node,
-                    f"`{ast.unparse(escape.node)}` is {verb} from the block that closes its "
-                    f"connection (line {site.call.lineno}), so it is dead on arrival: use it "
-                    "inside, or hand out the context manager",
-                    site.qualname,
-                    site,
-                )
+        if escape.kind == "returned":
+            yield _problem(site, escape.node, "returned")
+        elif escape.kind == "stored" and _within(escape, last):
+            yield _problem(site, escape.node, "kept")
+
+
+def _problem(site: Site, handle: ast.expr, verb: str) -> Problem:
+    return Problem(
+        handle,
+        f"`{ast.unparse(handle)}` is {verb} from the block that closes its "
+        f"connection (line {site.call.lineno}), so it is dead on arrival: use it "
+        "inside, or hand out the context manager",
+        site.qualname,
+        site,
+    )
 
 
 def _within(escape: Escape, statements: list[ast.stmt]) -> bool:

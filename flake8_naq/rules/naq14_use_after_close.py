@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 
-from flake8_naq.lifetimes import ModuleAnalysis
+from flake8_naq.lifetimes import ModuleAnalysis, Release, Site
 from flake8_naq.rules.cures import named
 from flake8_naq.rules.rule import Example, Problem, Rule
 
@@ -13,14 +13,8 @@ def check(analysis: ModuleAnalysis) -> Iterator[Problem]:
     for site in analysis.sites:
         for use in site.uses_after_close[:1]:
             what = ast.unparse(use)
-            closed = [
-                release.statement.end_lineno
-                if isinstance(release.statement, (ast.With, ast.AsyncWith))
-                else release.call.lineno
-                for release in site.releases
-            ]
-            before = [line for line in closed if line is not None and line <= use.lineno]
-            where = f" on line {max(before)}" if before else ""
+            line = _line_of_close(site, use)
+            where = f" on line {line}" if line else ""
             subject = named(site) if what == site.handle else "its connection"
             yield Problem(
                 use,
@@ -28,6 +22,19 @@ def check(analysis: ModuleAnalysis) -> Iterator[Problem]:
                 site.qualname,
                 site,
             )
+
+
+def _line_of_close(site: Site, use: ast.expr) -> int:
+    """The last line before a use that closes the connection, 0 for none."""
+    lines = [_last_line(release) for release in site.releases]
+    return max((line for line in lines if line <= use.lineno), default=0)
+
+
+def _last_line(release: Release) -> int:
+    statement = release.statement
+    if isinstance(statement, (ast.With, ast.AsyncWith)):
+        return statement.end_lineno or statement.lineno
+    return release.call.lineno
 
 
 RULE = Rule(

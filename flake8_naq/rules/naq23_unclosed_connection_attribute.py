@@ -41,21 +41,32 @@ def _only_stored(site: Site) -> bool:
 def _with_bases(owner: Scope, analysis: ModuleAnalysis) -> list[Scope] | None:
     """The class and its bases, None when one of them is not known."""
     found: list[Scope] = []
-    waiting = [owner]
-    while waiting:
-        scope = waiting.pop()
-        node = scope.node
-        if scope in found or not isinstance(node, ast.ClassDef):
+    worklist = [owner]
+    while worklist:
+        scope = worklist.pop()
+        if scope in found:
             continue
         found.append(scope)
-        for base in node.bases:
-            plain = base.value if isinstance(base, ast.Subscript) else base
-            name = plain.id if isinstance(plain, ast.Name) else getattr(plain, "attr", "")
-            if isinstance(plain, ast.Name) and name in analysis.names.module.classes:
-                waiting.append(analysis.names.scopes[analysis.names.module.classes[name]])
-            elif name not in _HARMLESS_BASES and not name.startswith(_HARMLESS_PREFIXES):
-                return None
+        bases = _own_bases(scope, analysis)
+        if bases is None:
+            return None
+        worklist += bases
     return found
+
+
+def _own_bases(scope: Scope, analysis: ModuleAnalysis) -> list[Scope] | None:
+    """The bases of a class that are in the module, None when one that matters is elsewhere."""
+    assert isinstance(scope.node, ast.ClassDef)
+    classes = analysis.names.module.classes
+    bases: list[Scope] = []
+    for base in scope.node.bases:
+        plain = base.value if isinstance(base, ast.Subscript) else base
+        name = plain.id if isinstance(plain, ast.Name) else getattr(plain, "attr", "")
+        if isinstance(plain, ast.Name) and name in classes:
+            bases.append(analysis.names.scopes[classes[name]])
+        elif name not in _HARMLESS_BASES and not name.startswith(_HARMLESS_PREFIXES):
+            return None
+    return bases
 
 
 def _goes_on(attribute: str, analysis: ModuleAnalysis) -> bool:

@@ -1,4 +1,4 @@
-"""What is known of flags and of None at one point: facts about places."""
+"""Nullness: which places and flags are None, truthy or falsy at one point."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ Facts: TypeAlias = dict[Place, str]
 _MOST_FACTS = 24
 
 
-class Knowledge:
-    """Facts that change while the steps of a block are applied; what it was made of does not."""
+class Nullness:
+    """Facts at one point, copied before the first change."""
 
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
@@ -50,15 +50,16 @@ class Knowledge:
             for known in stale:
                 del self.facts[known]
 
-    def test(self, step: Assume) -> bool:
-        """Whether a path can go on at a test; what the test tells is learnt."""
-        answer = _answer(step.question, self.facts.get(step.place))
+    def assume(self, assumption: Assume) -> bool:
+        """Learn an assumption; False when it contradicts what is known."""
+        place = assumption.place
+        answer = _answer(assumption.question, self.facts.get(place))
         if answer is not None:
-            return answer is step.answer
-        if step.question == "truthy":
-            self.learn(step.place, TRUE if step.answer else FALSE)
-        elif step.question == "none":
-            self.learn(step.place, NONE if step.answer else SOME)
+            return answer is assumption.answer
+        if assumption.question == "truthy":
+            self.learn(place, TRUE if assumption.answer else FALSE)
+        elif assumption.question == "none":
+            self.learn(place, NONE if assumption.answer else SOME)
         return True
 
     def _own(self) -> None:
@@ -77,28 +78,32 @@ def facts_on_entry(graph: Graph) -> dict[BasicBlock, Facts]:
     worklist.add(graph.entry)
     while worklist:
         block = worklist.pop()
-        knowledge = Knowledge(known[block])
-        if not _apply_facts(knowledge, block.instructions):
+        nullness = Nullness(known[block])
+        if not _apply_facts(nullness, block.instructions):
             continue
         for target in block.targets:
-            before = known.get(target)
-            after = knowledge.facts
-            if before is not None:
-                after = joined_facts(before, after)
-            if before is None or after != before:
-                known[target] = after
+            if _join_into(known, target, nullness.facts):
                 worklist.add(target)
     return known
 
 
-def _apply_facts(knowledge: Knowledge, steps: list[Instruction]) -> bool:
+def _join_into(known: dict[BasicBlock, Facts], block: BasicBlock, facts: Facts) -> bool:
+    """Join facts into those at the start of a block; whether they change."""
+    before = known.get(block)
+    if before is not None:
+        facts = joined_facts(before, facts)
+    known[block] = facts
+    return facts != before
+
+
+def _apply_facts(nullness: Nullness, instructions: list[Instruction]) -> bool:
     """Apply instructions to the facts; False when no path goes on."""
-    for step in steps:
-        if isinstance(step, (Forget, Move, Acquire, Derive)):
-            knowledge.forget(step.place)
-            if isinstance(step, Forget) and step.fact is not None:
-                knowledge.learn(step.place, step.fact)
-        elif isinstance(step, Assume) and step.question != "iterated" and not knowledge.test(step):
+    for instruction in instructions:
+        if isinstance(instruction, (Forget, Move, Acquire, Derive)):
+            nullness.forget(instruction.place)
+            if isinstance(instruction, Forget) and instruction.fact is not None:
+                nullness.learn(instruction.place, instruction.fact)
+        elif isinstance(instruction, Assume) and not nullness.assume(instruction):
             return False
     return True
 

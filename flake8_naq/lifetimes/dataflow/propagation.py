@@ -1,8 +1,7 @@
-"""Follows one connection through the graph, from its acquisition to where it no longer matters.
+"""Propagates the state of one connection through the graph, from its acquisition on.
 
-The state at a block is one per key: the connection's status and the way the path came. Paths
-with the same key are joined, never listed, so that the cost grows with the graph and not with the
-number of paths.
+A basic block has one state for each key: the connection's status and the way the path came. Paths
+with the same key join, so the cost grows with the graph and not with the number of paths.
 """
 
 from __future__ import annotations
@@ -17,54 +16,55 @@ from flake8_naq.lifetimes.dataflow.transfer import TransferFunction
 from flake8_naq.lifetimes.dataflow.worklist import Worklist
 from flake8_naq.lifetimes.facts import Leak, Site
 
-_Point: TypeAlias = dict[Key, State]
+_States: TypeAlias = dict[Key, State]
 
 
-class Flow:
-    """Follows one connection of a graph."""
+class Propagation:
+    """Propagates the state of one connection until it reaches a fixed point."""
 
     def __init__(self, graph: Graph, site: Site) -> None:
         self.trace = Trace(site)
         self._graph = graph
-        self._points: dict[BasicBlock, _Point] = {}
+        self._states: dict[BasicBlock, _States] = {}
         self._worklist = Worklist()
 
     def from_acquisition(self, block: BasicBlock, facts: Facts) -> Trace:
         """Follow a connection from the block in which it is acquired."""
         index, acquire = next(
-            (index, step)
-            for index, step in enumerate(block.instructions)
-            if isinstance(step, Acquire) and step.site is self.trace.site
+            (index, instruction)
+            for index, instruction in enumerate(block.instructions)
+            if isinstance(instruction, Acquire) and instruction.site is self.trace.site
         )
         state = State({acquire.place: CONNECTION}, facts)
-        self._run(block, ("open", "straight"), state, index + 1)
-        return self._finish()
+        self._transfer(block, ("open", "straight"), state, index + 1)
+        return self._solve()
 
     def from_entry(self, place: Place) -> Trace:
         """Follow a connection that the function is given."""
-        self._arrive(self._graph.entry, ("open", "straight"), State({place: CONNECTION}, {}))
-        return self._finish()
+        self._join(self._graph.entry, ("open", "straight"), State({place: CONNECTION}, {}))
+        return self._solve()
 
-    def _finish(self) -> Trace:
+    def _solve(self) -> Trace:
         while self._worklist:
             block = self._worklist.pop()
-            for key, state in list(self._points[block].items()):
-                self._run(block, key, state, 0)
+            for key, state in list(self._states[block].items()):
+                self._transfer(block, key, state, 0)
         return self.trace
 
-    def _arrive(self, block: BasicBlock, key: Key, state: State) -> None:
+    def _join(self, block: BasicBlock, key: Key, state: State) -> None:
         if block in (self._graph.end, self._graph.failure, self._graph.cancellation):
             self._leave(block, key, state)
             return
-        point = self._points.setdefault(block, {})
-        before = point.get(key)
+        states = self._states.setdefault(block, {})
+        before = states.get(key)
         joined = state if before is None else before.joined(state)
         if joined is None:
             return
-        point[key] = joined
+        states[key] = joined
         self._worklist.add(block)
 
-    def _run(self, block: BasicBlock, key: Key, state: State, index: int) -> None:
+    def _transfer(self, block: BasicBlock, key: Key, state: State, index: int) -> None:
+        """Apply a block's instructions from `index` on, and pass the state to its targets."""
         status, way = key
         if block.line > self._graph.last_url_close:
             state = self._alive(state, block.line)
@@ -73,26 +73,30 @@ class Flow:
                 return
         if block.instructions:
             transfer = TransferFunction(self.trace, status, way, state, block.line)
-            for step in block.instructions[index:]:
-                if not transfer.apply(step):
+            for instruction in block.instructions[index:]:
+                if not transfer.apply(instruction):
                     return
             status, state = transfer.status, transfer.state
+        self._follow_normal_edges(block, (status, way), state)
+        if block.raises is not None or block.cancels is not None:
+            self._follow_exceptional_edges(block, (status, way), state)
+
+    def _follow_normal_edges(self, block: BasicBlock, key: Key, state: State) -> None:
+        status, way = key
         if block.returning_line and way == "straight":
-            after = state.left_at(block.returning_line)
-            for target in block.successors:
-                self._arrive(target, (status, "returned"), after)
-        else:
-            for target in block.successors:
-                self._arrive(target, (status, way), state)
-        if block.raises is None and block.cancels is None:
-            return
-        # The last line that raised is the one to tell; a `raise` in a handler tells the first.
+            key, state = (status, "returned"), state.left_at(block.returning_line)
+        for target in block.successors:
+            self._join(target, key, state)
+
+    def _follow_exceptional_edges(self, block: BasicBlock, key: Key, state: State) -> None:
+        status, way = key
+        # Report the last raising line; after a `raise` in a handler, the first.
         fresh = way in ("straight", "returned") or not block.raises_on
         after = state.left_at(block.raising_line) if fresh else state
         if block.raises is not None:
-            self._arrive(block.raises, (status, "raised" if fresh else way), after)
+            self._join(block.raises, (status, "raised" if fresh else way), after)
         if block.cancels is not None:
-            self._arrive(block.cancels, (status, "cancelled" if fresh else way), after)
+            self._join(block.cancels, (status, "cancelled" if fresh else way), after)
 
     def _alive(self, state: State, line: int) -> State:
         """The state without the places that are not mentioned from this line on."""

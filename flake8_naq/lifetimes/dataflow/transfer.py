@@ -1,4 +1,4 @@
-"""What is known of one connection at one point, and what a step changes of it."""
+"""The transfer function: how each instruction changes the state of one connection."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from flake8_naq.lifetimes.cfg.graph import (
     Use,
     Wrap,
 )
-from flake8_naq.lifetimes.dataflow.nullness import Knowledge
+from flake8_naq.lifetimes.dataflow.nullness import Nullness
 from flake8_naq.lifetimes.dataflow.state import STRENGTH, State, Status, Way
 from flake8_naq.lifetimes.dataflow.trace import Trace
 from flake8_naq.lifetimes.facts import Escape, EscapeKind, Leak, Release
@@ -35,7 +35,7 @@ _UNWRAPPED = {BOX: CONNECTION, HANDLES: HANDLE}
 
 
 class TransferFunction:
-    """Applies steps to one state."""
+    """Applies the instructions of a basic block to one state."""
 
     def __init__(self, trace: Trace, status: Status, way: Way, state: State, line: int) -> None:
         self.trace = trace
@@ -44,47 +44,49 @@ class TransferFunction:
         self.holders = dict(state.holders)
         self.unsure = state.unsure
         self.line = state.line
-        self._known = Knowledge(state.facts)
+        self._nullness = Nullness(state.facts)
         self._statement_line = line
 
     @property
     def state(self) -> State:
-        """The state after the steps so far."""
-        return State(self.holders, self._known.facts, self.line, self.unsure)
+        """The state after the instructions so far."""
+        return State(self.holders, self._nullness.facts, self.line, self.unsure)
 
-    def apply(self, step: Instruction) -> bool:
-        """Apply a step; False when the path ends here."""
-        match step:
+    def apply(self, instruction: Instruction) -> bool:
+        """Apply an instruction; False when the path ends here."""
+        match instruction:
             case Use():
-                self._use(step.source, step.node, step.live)
+                self._use(instruction.source, instruction.node, instruction.live)
             case Assume():
-                return self._test(step)
+                return self._test(instruction)
             case Forget():
-                goes_on = self._kill(step.place)
-                if step.fact is not None:
-                    self._known.learn(step.place, step.fact)
+                goes_on = self._kill(instruction.place)
+                if instruction.fact is not None:
+                    self._nullness.learn(instruction.place, instruction.fact)
                 return goes_on
             case Move():
-                return self._move(step)
+                return self._move(instruction)
             case Derive():
-                self._derive(step)
+                self._derive(instruction)
             case Close():
-                self._close(step)
+                self._close(instruction)
             case Leave():
-                self._leave(step)
+                self._leave(instruction)
             case Hand():
-                self._hand(step)
+                self._hand(instruction)
             case Wrap():
-                self._wrap(step)
+                self._wrap(instruction)
             case Manage():
-                idle = step.idle and self.trace.site.awaits_close
-                if self.holders.get(step.source) == CONNECTION and not idle:
+                idle = instruction.idle and self.trace.site.awaits_close
+                if self.holders.get(instruction.source) == CONNECTION and not idle:
                     self.trace.managed = True
             case Acquire():
-                if step.site is self.trace.site and self.way == "straight":
+                if instruction.site is self.trace.site and self.way == "straight":
                     self.trace.comes_round = True
                 # A client that connects again is open again, and with it its handles.
-                return self.holders.get(step.place) != CONNECTION and self._kill(step.place)
+                return self.holders.get(instruction.place) != CONNECTION and self._kill(
+                    instruction.place
+                )
         return True
 
     # Holders
@@ -108,7 +110,7 @@ class TransferFunction:
 
     def _clear(self, place: Place, keep: Place | None = None) -> bool:
         """Forget what a place holds and what is known of it; True when it held something."""
-        self._known.forget(place)
+        self._nullness.forget(place)
         prefix = place + "."
         gone = [
             held
@@ -131,7 +133,7 @@ class TransferFunction:
             self.trace.escaped_at_end = True
         return False
 
-    # Steps
+    # Instructions
 
     def _use(self, place: Place, node: ast.expr, live: bool) -> None:
         if self._holder(place) is None:
@@ -142,58 +144,58 @@ class TransferFunction:
         elif live:
             self.trace.used_closed.setdefault(node)
 
-    def _move(self, step: Move) -> bool:
-        kind = self._kind(step.source)
-        if kind is not None and step.element:
+    def _move(self, instruction: Move) -> bool:
+        kind = self._kind(instruction.source)
+        if kind is not None and instruction.element:
             kind = _UNWRAPPED.get(kind)
         if kind is None:
-            return self._kill(step.place)
-        sure = step.source not in self.unsure
-        self._clear(step.place, keep=step.source)
-        self.holders[step.place] = kind
+            return self._kill(instruction.place)
+        sure = instruction.source not in self.unsure
+        self._clear(instruction.place, keep=instruction.source)
+        self.holders[instruction.place] = kind
         if not sure:
-            self.unsure |= {step.place}
+            self.unsure |= {instruction.place}
         return True
 
-    def _derive(self, step: Derive) -> None:
-        held = self._kind(step.source)
+    def _derive(self, instruction: Derive) -> None:
+        held = self._kind(instruction.source)
         if held is None:
-            self.holders.pop(step.place, None)
+            self.holders.pop(instruction.place, None)
             return
-        self.trace.derived.setdefault(step.derived)
-        self.holders[step.place] = HANDLE
+        self.trace.derived.setdefault(instruction.derived)
+        self.holders[instruction.place] = HANDLE
         if self.status != "closed":
-            self.trace.used_open.add(step.node)
-        elif step.live:
-            self.trace.used_closed.setdefault(step.node)
+            self.trace.used_open.add(instruction.node)
+        elif instruction.live:
+            self.trace.used_closed.setdefault(instruction.node)
 
-    def _wrap(self, step: Wrap) -> None:
-        kind = self._kind(step.source)
+    def _wrap(self, instruction: Wrap) -> None:
+        kind = self._kind(instruction.source)
         if kind is None:
             return
         wrapped = _WRAPPED[kind]
-        before = self.holders.get(step.place)
+        before = self.holders.get(instruction.place)
         if before is None or STRENGTH[wrapped] > STRENGTH[before]:
-            self.holders[step.place] = wrapped
-        if step.collected and kind == CONNECTION:
+            self.holders[instruction.place] = wrapped
+        if instruction.collected and kind == CONNECTION:
             self.trace.collected = True
-            self._note_escape("container", step.node)
+            self._note_escape("container", instruction.node)
 
-    def _close(self, step: Close) -> None:
-        release = step.release
-        kind = self._kind(step.source) if step.source is not None else None
-        if kind == CONNECTION and step.idle and self.trace.site.awaits_close:
+    def _close(self, instruction: Close) -> None:
+        release = instruction.release
+        kind = self._kind(instruction.source) if instruction.source is not None else None
+        if kind == CONNECTION and instruction.idle and self.trace.site.awaits_close:
             self.trace.idle_closes.setdefault(release.call)
         elif kind == CONNECTION:
             self.trace.releases.setdefault(release)
             if self.status == "escaped" and release.in_finally:
                 self.trace.left_then_closed = True
             self.status = "closed"
-            self.trace.close_begun |= step.begun
-        elif kind is not None and step.source is not None:
+            self.trace.close_begun |= instruction.begun
+        elif kind is not None and instruction.source is not None:
             if kind == BOX:
                 self._note_escape("argument", release.call)
-            self._use(step.source, _receiver(release.call), live=False)
+            self._use(instruction.source, _receiver(release.call), live=False)
         elif release.method == "helper" and self.status == "open":
             self._close_by_url(release)
 
@@ -210,50 +212,55 @@ class TransferFunction:
             self.trace.releases.setdefault(release)
             self.status = "closed"
 
-    def _leave(self, step: Leave) -> None:
-        kind = self._kind(step.source)
+    def _leave(self, instruction: Leave) -> None:
+        kind = self._kind(instruction.source)
         if kind is None:
-            if self._holder(step.source) is not None and isinstance(step.node, ast.expr):
-                self._use(step.source, step.node, live=False)
+            if self._holder(instruction.source) is not None and isinstance(
+                instruction.node, ast.expr
+            ):
+                self._use(instruction.source, instruction.node, live=False)
             return
-        if step.kind == "stored" and step.place is not None:
-            self.trace.stored_in.add(step.place)
-        self._note_escape(step.kind, step.node)
+        if instruction.kind == "stored" and instruction.place is not None:
+            self.trace.stored_in.add(instruction.place)
+        self._note_escape(instruction.kind, instruction.node)
         # What is yielded comes back.
-        if self.status == "open" and step.kind != "yielded":
+        if self.status == "open" and instruction.kind != "yielded":
             self.status = "escaped"
 
-    def _hand(self, step: Hand) -> None:
-        kind = self._kind(step.source)
+    def _hand(self, instruction: Hand) -> None:
+        kind = self._kind(instruction.source)
         if kind is None:
-            self._use(step.source, _receiver(step.node), live=False)
-        elif step.closer:
+            self._use(instruction.source, _receiver(instruction.node), live=False)
+        elif instruction.closer:
             if kind == CONNECTION:
                 self.trace.closer_handed_on = True
-        elif step.receiver is not None and self._holder(step.receiver) is not None:
-            self._use(step.source, _receiver(step.node), live=False)
+        elif instruction.receiver is not None and self._holder(instruction.receiver) is not None:
+            self._use(instruction.source, _receiver(instruction.node), live=False)
         else:
-            self._use(step.source, _receiver(step.node), live=False)
-            self._note_escape("argument", step.node)
+            self._use(instruction.source, _receiver(instruction.node), live=False)
+            self._note_escape("argument", instruction.node)
 
     def _note_escape(self, kind: EscapeKind, node: ast.AST) -> None:
         self.trace.escapes.setdefault((kind, node), Escape(kind, node))
 
     # Conditions
 
-    def _test(self, step: Assume) -> bool:
-        place, answer = step.place, step.answer
-        if step.question == "iterated":
+    def _test(self, instruction: Assume) -> bool:
+        place, answer = instruction.place, instruction.answer
+        if instruction.question == "iterated":
             if not answer:
-                self._known.learn(step.mark, TRUE)
+                self._nullness.learn(instruction.mark, TRUE)
                 return True
-            return self.holders.get(place) not in _UNWRAPPED or step.mark in self._known.facts
-        if step.question == "same":
-            kinds = {self.holders.get(place), self.holders.get(step.mark)}
+            return (
+                self.holders.get(place) not in _UNWRAPPED
+                or instruction.mark in self._nullness.facts
+            )
+        if instruction.question == "same":
+            kinds = {self.holders.get(place), self.holders.get(instruction.mark)}
             # A connection just opened is not one that was there before.
             return CONNECTION not in kinds or (len(kinds) == 1) is answer
         if place in self.holders:
-            held = _answer_about_held(step.question, self.status)
+            held = _answer_about_held(instruction.question, self.status)
             if place not in self.unsure or held is None:
                 return held is None or held is answer
             if held is not answer:
@@ -261,7 +268,7 @@ class TransferFunction:
                 return self._kill(place)
             self.unsure -= {place}
             return True
-        return self._known.test(step)
+        return self._nullness.assume(instruction)
 
 
 def _answer_about_held(question: str, status: Status) -> bool | None:

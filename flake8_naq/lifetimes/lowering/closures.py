@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -62,19 +63,20 @@ def join_closures(closures: dict[str, Closure]) -> None:
     calling = [
         (closure, [closures[name] for name in closure.names if name in closures])
         for closure in closures.values()
+        if not closures.keys().isdisjoint(closure.names)
     ]
     for _ in range(_DEEPEST_CHAIN):
         gained = [
-            (closure, name, places)
+            (closure, {name: nodes for name, nodes in _used_by(called) if name not in closures})
             for closure, called in calling
-            for other in called
-            for name, places in other.names.items()
-            if name not in closure.names and name not in closures
         ]
-        if not gained:
-            return
-        for closure, name, places in gained:
-            closure.names[name] = places
+        for closure, names in gained:
+            closure.names = names | closure.names
+
+
+def _used_by(closures: list[Closure]) -> Iterator[tuple[str, list[ast.expr]]]:
+    for closure in closures:
+        yield from closure.names.items()
 
 
 def _closed_by(call: ast.Call, context: Context, scope: Scope) -> str | None:

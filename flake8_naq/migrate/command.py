@@ -147,7 +147,9 @@ class _Printer:
             self._say(outcome.path, report)
         self.rewritten += len(outcome.rewritten)
         self.files += outcome.changed
-        self.refused.update(report.text for report in outcome.reports if report.kind == "refused")
+        self.refused.update(
+            str(report.message) for report in outcome.reports if report.kind == "left"
+        )
 
     def _keep(self, outcome: Outcome, *, stdin: bool) -> bool:
         """Show or write a change; False when that could not be done."""
@@ -206,8 +208,7 @@ class _Printer:
 def describe(path: str, report: Report) -> str:
     """The line that tells the user about one place."""
     where = f" in `{report.qualname}`" if report.qualname else ""
-    kind = {"refused": "left", "unsafe": "unsafe", "note": "note"}[report.kind]
-    return f"{path}:{report.line}: {report.code} {kind}{where}: {report.text}"
+    return f"{path}:{report.line}: {report.code} {report.kind}{where}: {report.message}"
 
 
 def _order(report: Report) -> tuple[int, str]:

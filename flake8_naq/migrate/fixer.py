@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from pyflakes.messages import Message
+from pyflakes.messages import Message as Flake
 
 from flake8_naq.findings import Finding
 from flake8_naq.flake8_config import Flake8
@@ -16,12 +16,12 @@ from flake8_naq.lifetimes.vocabulary import NAQ_CONNECT, Vocabulary
 from flake8_naq.linter import findings_of
 from flake8_naq.migrate.join.connections import join_connections
 from flake8_naq.migrate.lines import Lines
-from flake8_naq.migrate.outcome import Report
+from flake8_naq.migrate.message import ExplainedError, Line, Message, RefusedError
+from flake8_naq.migrate.outcome import Kind, Report
 from flake8_naq.migrate.plan.module import Module
 from flake8_naq.migrate.plan.needed import Target
 from flake8_naq.migrate.plan.planner import plan_rewrite
 from flake8_naq.migrate.plan.rewrite import Rewrite
-from flake8_naq.migrate.refusal import RefusedError
 from flake8_naq.migrate.source import Source, SourceError
 from flake8_naq.migrate.verify import MANUAL, ProofError, prove, prove_findings
 from flake8_naq.migrate.write.block import Writer
@@ -102,7 +102,7 @@ def fix_text(text: str, filename: str, options: Options) -> Result:
     if not mentions_nats(text, options.settings):
         return Result(text)
     source = Source(text)
-    skip: dict[_Key, str] = {}
+    skip: dict[_Key, Message] = {}
     while True:
         try:
             return _attempt(source, filename, options, skip)
@@ -112,23 +112,24 @@ def fix_text(text: str, filename: str, options: Options) -> Result:
                 guilty = _guilty(source, filename, options, skip, guilty)
             if skip.keys() >= set(guilty):
                 return Result(text)
-            skip.update(dict.fromkeys(guilty, f"its rewrite did not pass the check: {failure}"))
+            reason = Message("its rewrite did not pass the check: ", *failure.message.parts)
+            skip.update(dict.fromkeys(guilty, reason))
 
 
-class _FailedError(Exception):
+class _FailedError(ExplainedError):
     """The proof of a whole run fails. The message is the proof's.
 
     Attributes:
         suspects: The places that were rewritten, as far as they can be at fault.
     """
 
-    def __init__(self, message: str, suspects: list[_Key]) -> None:
-        super().__init__(message)
+    def __init__(self, message: Message, suspects: list[_Key]) -> None:
+        super().__init__(*message.parts)
         self.suspects = suspects
 
 
 def _guilty(
-    source: Source, filename: str, options: Options, skip: dict[_Key, str], suspects: list[_Key]
+    source: Source, filename: str, options: Options, skip: dict[_Key, Message], suspects: list[_Key]
 ) -> list[_Key]:
     """Narrow down by halves which rewrites fail the proof: one, or a few that only fail together."""
     while len(suspects) > 1:
@@ -136,7 +137,7 @@ def _guilty(
         rest = suspects[len(half) :]
         for part, others in ((half, rest), (rest, half)):
             try:
-                _attempt(source, filename, options, {**skip, **dict.fromkeys(others, "")})
+                _attempt(source, filename, options, {**skip, **dict.fromkeys(others, Message())})
             except _FailedError as failure:
                 suspects = [key for key in failure.suspects if key in part]
                 break
@@ -145,7 +146,9 @@ def _guilty(
     return suspects
 
 
-def _attempt(original: Source, filename: str, options: Options, skip: dict[_Key, str]) -> Result:
+def _attempt(
+    original: Source, filename: str, options: Options, skip: dict[_Key, Message]
+) -> Result:
     """One run to the end.
 
     Raises:
@@ -155,7 +158,7 @@ def _attempt(original: Source, filename: str, options: Options, skip: dict[_Key,
     home = options.home(filename)
     result = Result(original.text)
     chosen: list[_Candidate] = []
-    before: list[Message] = []
+    before: list[Flake] = []
     first: list[Finding] = []
     standing: dict[_Look, list[int]] = {}
     try:
@@ -187,7 +190,7 @@ def _attempt(original: Source, filename: str, options: Options, skip: dict[_Key,
     except (ProofError, RefusedError, SourceError) as error:
         qualname = getattr(error, "qualname", None)
         suspects = [c for c in chosen if qualname is None or c.site.qualname == qualname]
-        raise _FailedError(str(error), [c.key for c in suspects or chosen]) from error
+        raise _FailedError(error.message, [c.key for c in suspects or chosen]) from error
     return result
 
 
@@ -211,7 +214,9 @@ def _join(
     for qualname, pairs in joined.pairs.items():
         for gone, stays in pairs:
             finding, other = manual[qualname][gone], manual[qualname][stays]
-            text = f"it no longer has a connection of its own, but that of line {other.line}"
+            text = Message(
+                "it no longer has a connection of its own, but that of ", Line(other.line)
+            )
             result.reports.append(Report(finding.line, finding.code, qualname, "unsafe", text))
     return joined.source
 
@@ -230,7 +235,7 @@ def _plan(
     source: Source,
     filename: str,
     options: Options,
-    skip: dict[_Key, str],
+    skip: dict[_Key, Message],
     standing: dict[_Look, list[int]],
 ) -> _Turn:
     """Plan one turn.
@@ -260,11 +265,11 @@ def _plan(
         key = (look, line)
         try:
             if key in skip:
-                raise RefusedError(skip[key])
+                raise RefusedError(*skip[key].parts)
             rewrite = _planned(module, site, options, lines)
         except RefusedError as reason:
             turn.refusals.append(
-                Report(line, finding.code, finding.qualname, "refused", str(reason))
+                Report(line, finding.code, finding.qualname, "left", reason.message)
             )
         else:
             turn.candidates.append(_Candidate(site, finding.code, key, rewrite))
@@ -281,9 +286,9 @@ def _planned(module: Module, site: Site, options: Options, lines: Lines) -> Rewr
     try:
         rewrite = plan_rewrite(module, site, options.target or _target(module, site))
         if rewrite.unsafe and not options.unsafe:
-            raise RefusedError(f"{rewrite.unsafe[0]} (--unsafe-fixes does it)")
+            raise RefusedError(*rewrite.unsafe[0].parts, " (--unsafe-fixes does it)")
     except RefusedError as reason:
-        raise RefusedError(lines.before_the_run(str(reason))) from None
+        raise RefusedError(*lines.before_the_run(reason.message).parts) from None
     rewrite.unsafe = [lines.before_the_run(text) for text in rewrite.unsafe]
     rewrite.notes = [lines.before_the_run(text) for text in rewrite.notes]
     return rewrite
@@ -320,9 +325,9 @@ def _apply(source: Source, rewrites: Sequence[Rewrite]) -> str:
 def _report(result: Result, candidate: _Candidate) -> None:
     site = candidate.site
 
-    def report(kind: str, text: str) -> Report:
-        return Report(candidate.key[1], candidate.code, site.qualname, kind, text)
+    def report(kind: Kind, *parts: str | Line) -> Report:
+        return Report(candidate.key[1], candidate.code, site.qualname, kind, Message(*parts))
 
-    result.rewritten.append(report("rewritten", ""))
-    result.reports += [report("unsafe", text) for text in candidate.rewrite.unsafe]
-    result.reports += [report("note", text) for text in candidate.rewrite.notes]
+    result.rewritten.append(report("rewritten"))
+    result.reports += [report("unsafe", *message.parts) for message in candidate.rewrite.unsafe]
+    result.reports += [report("note", *message.parts) for message in candidate.rewrite.notes]

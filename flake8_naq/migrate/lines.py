@@ -1,13 +1,12 @@
-"""What a run says of lines, in the numbers that the user's file has before it."""
+"""The numbers that lines had in the user's file before the run."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from functools import cached_property
 
-_NUMBER = re.compile(r"\bline (\d+)\b")
+from flake8_naq.migrate.message import Line, Message
 
 
 @dataclass
@@ -22,18 +21,16 @@ class Lines:
     before: list[str]
     now: list[str]
 
-    def before_the_run(self, text: str) -> str:
-        """A reason or a note whose lines are given by their numbers now."""
-        if self.before is self.now:
-            return text
-        return _NUMBER.sub(self._renumbered, text)
+    def before_the_run(self, message: Message) -> Message:
+        """A message about the text as it is, with the line numbers of the text before the run."""
+        return message if self.before is self.now else message.renumbered(self._renumbered)
 
-    def _renumbered(self, found: re.Match[str]) -> str:
-        index = int(found[1]) - 1
-        # The words may be the code's own: a reason quotes what it is about.
-        if not 0 <= index < len(self._numbers):
-            return found[0]
-        return f"line {self._numbers[index]}"
+    def _renumbered(self, line: Line) -> Line:
+        return line if line.path else replace(line, number=self.number(line.number))
+
+    def number(self, now: int) -> int:
+        """The number that a line had before the run."""
+        return self._numbers[now - 1]
 
     @cached_property
     def _numbers(self) -> list[int]:

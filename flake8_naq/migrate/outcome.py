@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from flake8_naq.migrate.documents import Document
+from flake8_naq.migrate.message import Message
+
+Kind = Literal["rewritten", "left", "unsafe", "note"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,14 +20,14 @@ class Report:
         code: Code of the finding.
         qualname: The function.
         kind: What became of it.
-        text: The reason of a refusal, or what a reviewer should know.
+        message: The reason of a refusal, or what a reviewer should know.
     """
 
     line: int
     code: str
     qualname: str
-    kind: str
-    text: str
+    kind: Kind
+    message: Message
 
 
 @dataclass(slots=True)

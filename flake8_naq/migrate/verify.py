@@ -6,9 +6,11 @@ import ast
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from pyflakes.messages import Message, UnusedImport
+from pyflakes.messages import Message as Flake
+from pyflakes.messages import UnusedImport
 
 from flake8_naq.findings import Finding
+from flake8_naq.migrate.message import ExplainedError, Line
 from flake8_naq.migrate.source import Source
 from flake8_naq.migrate.syntax import constants
 from flake8_naq.migrate.write.imports import Home, flakes
@@ -18,15 +20,15 @@ MANUAL = frozenset({"01", "02", "03", "04", "05"})
 LEAK = "11"
 
 
-class ProofError(Exception):
+class ProofError(ExplainedError):
     """A rewrite that changes more than it should. One line that says what.
 
     Attributes:
         qualname: The function that it is about, None when that is not known.
     """
 
-    def __init__(self, message: str, qualname: str | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, *parts: str | Line, qualname: str | None = None) -> None:
+        super().__init__(*parts)
         self.qualname = qualname
 
 
@@ -34,7 +36,7 @@ def prove(
     before: Source,
     after: Source,
     home: Home,
-    flaked: list[Message],
+    flaked: list[Flake],
     dropped: Iterable[str],
 ) -> None:
     """Hold the new text of a module beside the old one.
@@ -66,7 +68,7 @@ def prove(
         raise ProofError(f"it would not compile: {error}") from error
 
 
-def _said(message: Message) -> tuple[str, tuple[object, ...]]:
+def _said(message: Flake) -> tuple[str, tuple[object, ...]]:
     name = type(message).__name__
     arguments = message.message_args
     # A redefinition names the line it redefines, which may have moved.
@@ -115,10 +117,12 @@ def prove_findings(
     ]
     old, new = _counted(left), _counted(after)
     for rule, qualname in new - old:
-        raise ProofError(f"there would be a new finding of rule {rule} in `{qualname}`", qualname)
+        raise ProofError(
+            f"there would be a new finding of rule {rule} in `{qualname}`", qualname=qualname
+        )
     for qualname, number in Counter(name for name, _ in fixed).items():
         if new["01", qualname] > old["01", qualname] - number:
-            raise ProofError(f"`{qualname}` would still manage it by hand", qualname)
+            raise ProofError(f"`{qualname}` would still manage it by hand", qualname=qualname)
 
 
 def _counted(findings: Iterable[Finding]) -> Counter[tuple[str, str]]:

@@ -10,9 +10,9 @@ from flake8_naq.lifetimes import analyse
 from flake8_naq.lifetimes.vocabulary import Vocabulary
 from flake8_naq.linter import findings_of
 from flake8_naq.migrate.join.pairs import JETSTREAM, KV_STORE, Block, Join, blocks, find_join
+from flake8_naq.migrate.message import Line, RefusedError
 from flake8_naq.migrate.plan.module import Module
 from flake8_naq.migrate.plan.needed import Import
-from flake8_naq.migrate.refusal import RefusedError
 from flake8_naq.migrate.source import Source, SourceError
 from flake8_naq.migrate.syntax import constants, last_line
 from flake8_naq.migrate.verify import ProofError, prove, prove_findings
@@ -202,7 +202,7 @@ class _Writer:
         line = self.source.lines[number - 1]
         code = line[: comment[0]] if comment else line
         if not code.rstrip().endswith(":"):
-            raise RefusedError(f"line {number} is written in a way that is not understood")
+            raise RefusedError(Line(number), " is written in a way that is not understood")
         return number
 
     def _new_header(self, outer: str, inner: str) -> None:
@@ -272,5 +272,5 @@ class _Writer:
             line = self.edits.changed.get(number, self.source.lines[number - 1])
             at = self.source.column(number, node.col_offset)
             if line[at : at + len(node.id)] != node.id:
-                raise RefusedError(f"line {number} is written in a way that is not understood")
+                raise RefusedError(Line(number), " is written in a way that is not understood")
             self.edits.changed[number] = line[:at] + new + line[at + len(node.id) :]

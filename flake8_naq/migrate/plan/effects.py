@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from flake8_naq.lifetimes.vocabulary import NAQ_CONNECT
+from flake8_naq.migrate.message import Line, Message, RefusedError
 from flake8_naq.migrate.plan.closes import Close
 from flake8_naq.migrate.plan.module import Module
 from flake8_naq.migrate.plan.naq_managers import Header
 from flake8_naq.migrate.plan.needed import Target
 from flake8_naq.migrate.plan.regions import Region
-from flake8_naq.migrate.refusal import RefusedError
 from flake8_naq.migrate.syntax import all_arguments, last_line
 from flake8_naq.names import lookup_chain, own_nodes
 
@@ -27,10 +27,10 @@ class Effects:
     region: Region
     target: Target
 
-    def leaks(self, closes: list[Close]) -> list[str]:
+    def leaks(self, closes: list[Close]) -> list[Message]:
         """Paths that were left without a close and now have one."""
         region = self.region
-        found: list[str] = []
+        found: list[Message] = []
         if region.shape == "never":
             if self._listens() and not _waits(region.end):
                 raise RefusedError(
@@ -38,8 +38,10 @@ class Effects:
                     "close it where the program ends"
                 )
             found.append(
-                f"`{region.handle}` was never closed; "
-                f"it now closes when the block ends, after line {last_line(region.end)}"
+                Message(
+                    f"`{region.handle}` was never closed; it now closes when the block ends, after ",
+                    Line(last_line(region.end)),
+                )
             )
             return found
         closing = {close.statement for close in closes}
@@ -54,11 +56,15 @@ class Effects:
             place = self.module.blocks.place(node)
             if any(before in closing for before in place.block[: place.index]):
                 continue
-            found.append(f"line {node.lineno} left `{region.handle}` open; it is now closed there")
+            found.append(
+                Message(Line(node.lineno), f" left `{region.handle}` open; it is now closed there")
+            )
         if region.shape == "straight" and self._swallowed() and self._listens():
             found.append(
-                f"an error left `{region.handle}` open with its subscriptions at work; "
-                "it is now closed"
+                Message(
+                    f"an error left `{region.handle}` open with its subscriptions at work; "
+                    "it is now closed"
+                )
             )
         return found
 
@@ -90,7 +96,7 @@ class Effects:
             for node in own_nodes(self.region.scope.node)
         )
 
-    def handler_changes(self, kept: list[Close], header: Header) -> list[str]:
+    def handler_changes(self, kept: list[Close], header: Header) -> list[Message]:
         """What is new to the ``except`` clauses around an acquisition: the close comes before them."""
         guard = self.region.guard
         if self.region.shape != "inside-try" or guard is None:
@@ -99,14 +105,22 @@ class Effects:
         if self.target == "naq" and not header.exclusive:
             return []
         drains = [
-            f"an error of the drain on line {close.statement.lineno} now reaches the `except` clauses"
+            Message(
+                "an error of the drain on ",
+                Line(close.statement.lineno),
+                " now reaches the `except` clauses",
+            )
             for close in kept
             if guard.handlers
             and close.statement in guard.finalbody
             and not _swallows(close.statement)
         ]
         cancelled = [
-            f"the `except` on line {handler.lineno} now also sees a cancellation of the close"
+            Message(
+                "the `except` on ",
+                Line(handler.lineno),
+                " now also sees a cancellation of the close",
+            )
             for handler in guard.handlers
             if handler.type is None
             or any(
@@ -116,15 +130,20 @@ class Effects:
             )
         ]
         late = [
-            f"the `except` on line {handler.lineno} runs after the connection is closed, "
-            "no longer before"
+            Message(
+                "the `except` on ",
+                Line(handler.lineno),
+                " runs after the connection is closed, no longer before",
+            )
             for handler in guard.handlers
             if self._sees_the_close(handler.body)
         ]
         if guard.handlers and self._sees_the_close(guard.orelse):
             late.append(
-                f"line {guard.orelse[0].lineno} runs after the connection "
-                "is closed, no longer before"
+                Message(
+                    Line(guard.orelse[0].lineno),
+                    " runs after the connection is closed, no longer before",
+                )
             )
         return drains + cancelled + late
 
@@ -137,12 +156,14 @@ class Effects:
             for node in ast.walk(statement)
         )
 
-    def shared_closes(self, removed: list[Close]) -> list[str]:
+    def shared_closes(self, removed: list[Close]) -> list[Message]:
         """Other connections that lose their only close with this one: the pool's is for all."""
         going = {close.call for close in removed if close.method == "pooled"}
         return [
-            f"line {site.releases[0].call.lineno} closed `{site.handle}` too, "
-            "which nothing else closes"
+            Message(
+                Line(site.releases[0].call.lineno),
+                f" closed `{site.handle}` too, which nothing else closes",
+            )
             for site in self.module.analysis.sites
             if site.handle != self.region.handle
             and site.scope is self.region.site.scope
@@ -150,7 +171,7 @@ class Effects:
             and all(release.call in going for release in site.releases)
         ]
 
-    def given_by_callers(self) -> list[str]:
+    def given_by_callers(self) -> list[Message]:
         """What changes when callers may pass what opens the connection."""
         opener = self.region.site.call.func
         root = ast.unparse(opener).partition(".")[0]
@@ -159,29 +180,40 @@ class Effects:
                 argument.arg == root for argument in all_arguments(scope.node.args)
             ):
                 return [
-                    f"`{root}` is a parameter: what callers pass for it must give a client "
-                    "that `async with` takes"
+                    Message(
+                        f"`{root}` is a parameter: what callers pass for it must give a client "
+                        "that `async with` takes"
+                    )
                 ]
         return []
 
-    def other_kind(self) -> list[str]:
+    def other_kind(self) -> list[Message]:
         """What changes when the target was chosen against the code's own helpers."""
         called = self.module.analysis.names.resolve(self.region.site.call.func, self.region.scope)
         helper = (called or "").rpartition(".")[2] in NAQ_CONNECT
         if self.target == "naq" and not helper:
             return [
-                "the connection becomes one that is shared, with the settings of naq's `Config`"
+                Message(
+                    "the connection becomes one that is shared, with the settings of naq's `Config`"
+                )
             ]
         pooled = any(close.method in ("helper", "pooled") for close in self.region.closes)
         if self.target == "nats-py" and helper and pooled:
-            return ["the block closes the connection itself, which naq's helper might have shared"]
+            return [
+                Message(
+                    "the block closes the connection itself, which naq's helper might have shared"
+                )
+            ]
         return []
 
-    def notes(self, removed: list[Close], kept: list[Close]) -> list[str]:
+    def notes(self, removed: list[Close], kept: list[Close]) -> list[Message]:
         """What a reviewer should know of a safe rewrite."""
         region = self.region
         notes = [
-            f"line {close.statement.lineno} closed whatever the pool holds, not `{region.handle}`"
+            Message(
+                Line(close.statement.lineno),
+                f" closed whatever the pool holds, not `{region.handle}`",
+            )
             for close in removed
             if close.method == "pooled"
         ]
@@ -193,12 +225,14 @@ class Effects:
             and any(isinstance(close.statement, ast.Expr) and close.handle for close in removed)
         ):
             notes.append(
-                f"a failed connect raised an UnboundLocalError for `{region.handle}`; "
-                "it now raises its own error"
+                Message(
+                    f"a failed connect raised an UnboundLocalError for `{region.handle}`; "
+                    "it now raises its own error"
+                )
             )
         return notes
 
-    def _other_order(self, close: Close, kept: list[Close]) -> Iterator[str]:
+    def _other_order(self, close: Close, kept: list[Close]) -> Iterator[Message]:
         """Connections closed in the same block as this one: blocks close from the inside out."""
         region = self.region
         block = self.module.blocks.place(close.statement).block
@@ -214,9 +248,13 @@ class Effects:
                 continue
             later = other.statement.lineno > close.statement.lineno
             if outside and not later and other.handle != region.handle:
-                yield f"`{region.handle}` was closed after `{other.handle}`, and is now closed before it"
+                yield Message(
+                    f"`{region.handle}` was closed after `{other.handle}`, and is now closed before it"
+                )
             elif not outside and later and opened[other.handle] > region.acquire.lineno:
-                yield f"`{region.handle}` was closed before `{other.handle}`, and is now closed after it"
+                yield Message(
+                    f"`{region.handle}` was closed before `{other.handle}`, and is now closed after it"
+                )
 
 
 def _inside(module: Module, node: ast.stmt, guard: ast.Try) -> bool:

@@ -8,13 +8,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from flake8_naq.lifetimes.vocabulary import CLIENT_CLASSES
+from flake8_naq.migrate.message import Line, RefusedError
 from flake8_naq.migrate.plan.closes import Close
 from flake8_naq.migrate.plan.derivations import Step
 from flake8_naq.migrate.plan.module import Module
 from flake8_naq.migrate.plan.naq_managers import Header, Manager
 from flake8_naq.migrate.plan.needed import Import, Target
 from flake8_naq.migrate.plan.regions import Region, find_region
-from flake8_naq.migrate.refusal import RefusedError
 from flake8_naq.migrate.syntax import Mention, is_none, last_line
 from flake8_naq.names import Scope, own_nodes
 
@@ -64,12 +64,12 @@ class Headers:
             self._refuse_outside(uses.get(name, []))
         for statement in header.taken:
             if not module.source.alone(statement):
-                raise RefusedError(f"line {statement.lineno} holds more than one statement")
+                raise RefusedError(Line(statement.lineno), " holds more than one statement")
         for statement in (region.acquire, *header.taken):
             for _, comment in self._comments(statement):
                 if comment.startswith("# type:") and header.gone:
                     raise RefusedError(
-                        f"the type comment on line {statement.lineno} would lose its place"
+                        "the type comment on ", Line(statement.lineno), " would lose its place"
                     )
         return header
 
@@ -166,8 +166,9 @@ class Headers:
         for mention in uses:
             if not first <= mention.line <= last:
                 raise RefusedError(
-                    f"`{mention.node.id}` is used on line {mention.line}, "
-                    "where the connection is closed"
+                    f"`{mention.node.id}` is used on ",
+                    Line(mention.line),
+                    ", where the connection is closed",
                 )
 
     def _comments(self, statement: ast.stmt) -> list[tuple[int, str]]:
@@ -183,7 +184,9 @@ class Headers:
         for close in region.closes:
             if close.method in ("helper", "pooled") and region.site.flavour != "naq":
                 raise RefusedError(
-                    f"what the helper on line {close.statement.lineno} does besides closing is unknown"
+                    "what the helper on ",
+                    Line(close.statement.lineno),
+                    " does besides closing is unknown",
                 )
         if region.anchor is not region.acquire or region.unpacked:
             return Header([f"async with {region.handle}:"])

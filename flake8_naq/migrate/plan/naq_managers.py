@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from flake8_naq.lifetimes import Site
 from flake8_naq.lifetimes.vocabulary import NAQ_CONNECT, Vocabulary
+from flake8_naq.migrate.message import RefusedError
 from flake8_naq.migrate.plan.derivations import Derivations, Step
 from flake8_naq.migrate.plan.lease_uses import Sharing
 from flake8_naq.migrate.plan.needed import Import
-from flake8_naq.migrate.refusal import RefusedError
 from flake8_naq.migrate.source import Source
 from flake8_naq.migrate.syntax import Mention, bound_name, within
 from flake8_naq.names import Names, Scope

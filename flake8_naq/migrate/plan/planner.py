@@ -6,6 +6,7 @@ import ast
 from dataclasses import dataclass
 
 from flake8_naq.lifetimes import Site
+from flake8_naq.migrate.message import Line, RefusedError
 from flake8_naq.migrate.plan.closes import Close
 from flake8_naq.migrate.plan.effects import Effects
 from flake8_naq.migrate.plan.headers import Headers
@@ -14,7 +15,6 @@ from flake8_naq.migrate.plan.naq_managers import Header
 from flake8_naq.migrate.plan.needed import Target
 from flake8_naq.migrate.plan.regions import Region, find_region
 from flake8_naq.migrate.plan.rewrite import Rewrite
-from flake8_naq.migrate.refusal import RefusedError
 from flake8_naq.migrate.syntax import constants, is_none, last_line
 
 
@@ -76,9 +76,9 @@ class _Planner:
             if guard is not None and statement in guard.finalbody and len(guard.finalbody) == 1:
                 continue  # `finally: await nc.close()` on one line goes as a whole
             if not source.alone(statement):
-                raise RefusedError(f"line {statement.lineno} holds more than one statement")
+                raise RefusedError(Line(statement.lineno), " holds more than one statement")
         if guard is not None and (not source.alone(guard) or guard.body[0].lineno == guard.lineno):
-            raise RefusedError(f"line {guard.lineno} holds more than one statement")
+            raise RefusedError(Line(guard.lineno), " holds more than one statement")
 
     def _closes(self) -> tuple[list[Close], list[Close]]:
         """The closes that go, and those that stay in their place."""
@@ -94,13 +94,17 @@ class _Planner:
                 # The whole `finally` moves into the block, below its body.
                 if region.others or len(final) < len(guard.finalbody):
                     raise RefusedError(
-                        f"the `finally` on line {final[0].statement.lineno} does more than to close"
+                        "the `finally` on ",
+                        Line(final[0].statement.lineno),
+                        " does more than to close",
                     )
                 removed = [close for close in removed if close not in final]
                 kept += [close for close in final if close not in kept]
         if self.target == "naq" and kept:
             line = kept[0].statement.lineno
-            raise RefusedError(f"the close on line {line} does not end the use of the connection")
+            raise RefusedError(
+                "the close on ", Line(line), " does not end the use of the connection"
+            )
         return removed, kept
 
     def _stays(self, close: Close) -> bool:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from flake8_naq.lifetimes import Site
+from flake8_naq.migrate.message import Line, RefusedError
 from flake8_naq.migrate.plan.closes import Close, Closers
 from flake8_naq.migrate.plan.module import Module
-from flake8_naq.migrate.refusal import RefusedError
 from flake8_naq.migrate.syntax import Mention
 from flake8_naq.names import Scope, own_nodes
 
@@ -168,7 +168,7 @@ def find_region(module: Module, site: Site) -> Region:
         if isinstance(statement, ast.TryStar) and any(
             id(inner) in statements for inner in statement.finalbody
         ):
-            raise RefusedError(f"the `try` on line {statement.lineno} has `except*` clauses")
+            raise RefusedError("the `try` on ", Line(statement.lineno), " has `except*` clauses")
     if any(site.statement.lineno < close.statement.lineno < rebound for close in mine):
         raise RefusedError(
             "it is closed in some branches only, or in another block than it is opened"
@@ -177,8 +177,8 @@ def find_region(module: Module, site: Site) -> Region:
         line = release.call.lineno
         if release.method == "helper":
             called = ast.unparse(release.call.func)
-            raise RefusedError(f"`{called}`, which line {line} calls, closes it")
-        raise RefusedError(f"the close on line {line} is of a form that is not known")
+            raise RefusedError(f"`{called}`, which ", Line(line), " calls, closes it")
+        raise RefusedError("the close on ", Line(line), " is of a form that is not known")
     return region("never", None, block[-1])
 
 
@@ -242,8 +242,9 @@ def _refuse_gathered(module: Module, site: Site) -> None:
             isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "gather"
         ):
             raise RefusedError(
-                f"several connections are opened at once on line {site.call.lineno}: "
-                "open one connection and use it for all"
+                "several connections are opened at once on ",
+                Line(site.call.lineno),
+                ": open one connection and use it for all",
             )
 
 
@@ -320,11 +321,11 @@ def _bindings(
                 if before:
                     made = statement
                 continue
-        raise RefusedError(f"`{handle}` is bound again on line {mention.line}")
+        raise RefusedError(f"`{handle}` is bound again on ", Line(mention.line))
     for node in own_nodes(site.scope):
         if handle in _bound_without_a_name(node):
             line = getattr(node, "lineno", site.statement.lineno)
-            raise RefusedError(f"`{handle}` is bound again on line {line}")
+            raise RefusedError(f"`{handle}` is bound again on ", Line(line))
     if constructed and made is None:
         raise RefusedError(f"`{handle}` is a client that was made elsewhere")
     return inits, made
@@ -351,7 +352,7 @@ def _refuse_rebound(module: Module, site: Site, first: int, last: int) -> None:
     """Inside a region its variable means one connection: the block closes the one it opened."""
     for other in _acquired_again(module, site):
         if first <= other.lineno <= last:
-            raise RefusedError(f"`{site.handle}` is bound again on line {other.lineno}")
+            raise RefusedError(f"`{site.handle}` is bound again on ", Line(other.lineno))
 
 
 def _refuse_open_before(module: Module, site: Site, mine: list[Close], first: int) -> None:
@@ -360,7 +361,9 @@ def _refuse_open_before(module: Module, site: Site, mine: list[Close], first: in
         if other.lineno < first and not any(
             other.lineno < close.statement.lineno < first for close in mine
         ):
-            raise RefusedError(f"`{site.handle}` holds another connection from line {other.lineno}")
+            raise RefusedError(
+                f"`{site.handle}` holds another connection from ", Line(other.lineno)
+            )
 
 
 def _acquired_again(module: Module, site: Site) -> Iterator[ast.stmt]:
@@ -393,14 +396,14 @@ def _refuse_kept(module: Module, scope: Scope, handle: str, named: list[Mention]
     for mention in named:
         parent = module.parents[mention.node]
         if isinstance(mention.node.ctx, ast.Del):
-            raise RefusedError(f"`{handle}` is deleted on line {mention.line}")
+            raise RefusedError(f"`{handle}` is deleted on ", Line(mention.line))
         if isinstance(parent, (ast.Return, ast.Yield, ast.YieldFrom)):
-            raise RefusedError(f"`{handle}` leaves the function on line {mention.line}")
+            raise RefusedError(f"`{handle}` leaves the function on ", Line(mention.line))
         if isinstance(mention.node.ctx, ast.Load) and isinstance(
             parent,
             (ast.Assign, ast.AnnAssign, ast.NamedExpr, ast.Tuple, ast.List, ast.Set, ast.Dict),
         ):
-            raise RefusedError(f"`{handle}` is kept under another name on line {mention.line}")
+            raise RefusedError(f"`{handle}` is kept under another name on ", Line(mention.line))
         if (
             isinstance(parent, ast.Call)
             and isinstance(parent.func, ast.Attribute)
@@ -408,6 +411,7 @@ def _refuse_kept(module: Module, scope: Scope, handle: str, named: list[Mention]
             and mention.node in parent.args
         ):
             raise RefusedError(
-                f"connections are collected on line {mention.line}: "
-                "open one connection outside the loop and use it for all"
+                "connections are collected on ",
+                Line(mention.line),
+                ": open one connection outside the loop and use it for all",
             )

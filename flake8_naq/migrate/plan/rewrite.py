@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field
 
+from flake8_naq.migrate.message import Message
 from flake8_naq.migrate.plan.closes import Close
 from flake8_naq.migrate.plan.module import Module
 from flake8_naq.migrate.plan.naq_managers import Header
@@ -38,8 +39,8 @@ class Rewrite:
     inits: list[ast.stmt]
     first: int
     last: int
-    unsafe: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    unsafe: list[Message] = field(default_factory=list)
+    notes: list[Message] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
 
     @property

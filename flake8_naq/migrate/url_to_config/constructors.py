@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from flake8_naq.lifetimes.vocabulary import NAQ_MANAGERS
+from flake8_naq.migrate.message import Line, RefusedError
 from flake8_naq.migrate.plan.needed import Import
-from flake8_naq.migrate.refusal import RefusedError
 from flake8_naq.migrate.source import Source
 from flake8_naq.migrate.syntax import constants, parents
 from flake8_naq.names import Names, Scope, own_nodes
@@ -53,7 +53,7 @@ class Patches:
         """
         last = until if until is not None else node
         if node.lineno != last.end_lineno:
-            raise RefusedError(f"line {node.lineno} goes on over several lines")
+            raise RefusedError(Line(node.lineno), " goes on over several lines")
         start = self.source.column(node.lineno, node.col_offset)
         end = self.source.column(node.lineno, last.end_col_offset or 0)
         self.patches.append(Patch(node.lineno, start, end, text))
@@ -160,7 +160,7 @@ def _change_class(found: Constructor, names: Names, patches: Patches) -> None:
         if isinstance(node.ctx, ast.Load):
             _refuse_other_use(node, around, names, found)
         elif around[node] is not assignment:
-            raise RefusedError(f"`self.{attribute}` is set again on line {node.lineno}")
+            raise RefusedError(f"`self.{attribute}` is set again on ", Line(node.lineno))
         patches.replace(node, "self.config")
 
 
@@ -210,7 +210,7 @@ def _kept(found: Constructor) -> tuple[str, ast.Assign | ast.AnnAssign]:
         raise RefusedError(f"`{PARAMETER}` is not kept as it is")
     other = [use.lineno for use in uses if use is not kept.value]
     if other:
-        raise RefusedError(f"`{PARAMETER}` is also used on line {other[0]}")
+        raise RefusedError(f"`{PARAMETER}` is also used on ", Line(other[0]))
     return attribute, kept
 
 
@@ -223,7 +223,7 @@ def _refuse_config(found: Constructor) -> None:
         )
         if taken:
             line = getattr(node, "lineno", found.owner.lineno)
-            raise RefusedError(f"`{found.owner.name}` has a `config` already (line {line})")
+            raise RefusedError(f"`{found.owner.name}` has a `config` already (", Line(line), ")")
 
 
 def _default(found: Constructor) -> ast.expr | None:
@@ -253,7 +253,9 @@ def _refuse_other_use(
         if name in NAQ_MANAGERS:
             return
     raise RefusedError(
-        f"`{ast.unparse(node)}` is used on line {node.lineno} for something that takes no `Config`"
+        f"`{ast.unparse(node)}` is used on ",
+        Line(node.lineno),
+        " for something that takes no `Config`",
     )
 
 
@@ -268,7 +270,7 @@ def _refuse_attribute(found: Constructor, path: str, source: Source) -> None:
             and node.attr == PARAMETER
             and not (isinstance(node.value, ast.Name) and node.value.id == "self")
         ):
-            raise RefusedError(f"`{ast.unparse(node)}` is used in {path}, line {node.lineno}")
+            raise RefusedError(f"`{ast.unparse(node)}` is used in ", Line(node.lineno, path))
 
 
 def _change_callers(found: Constructor, path: str, names: Names, patches: Patches) -> None:
@@ -286,10 +288,10 @@ def _change_callers(found: Constructor, path: str, names: Names, patches: Patche
             _change_call(found, path, names, holder, patches)
         elif isinstance(holder, ast.ClassDef):
             raise RefusedError(
-                f"`{holder.name}` in {path}, line {holder.lineno}, is derived from it"
+                f"`{holder.name}` in ", Line(holder.lineno, path), ", is derived from it"
             )
         elif _hands_on(node, around):
-            raise RefusedError(f"the class is handed on in {path}, line {node.lineno}")
+            raise RefusedError("the class is handed on in ", Line(node.lineno, path))
 
 
 def _hands_on(node: ast.AST, around: Mapping[ast.AST, ast.AST]) -> bool:
@@ -318,11 +320,11 @@ def _hands_on(node: ast.AST, around: Mapping[ast.AST, ast.AST]) -> bool:
 def _change_call(
     found: Constructor, path: str, names: Names, call: ast.Call, patches: Patches
 ) -> None:
-    where = f"{path}, line {call.lineno}"
+    where = Line(call.lineno, path)
     if any(isinstance(argument, ast.Starred) for argument in call.args) or any(
         keyword.arg is None for keyword in call.keywords
     ):
-        raise RefusedError(f"the call in {where} does not say its arguments one by one")
+        raise RefusedError("the call in ", where, " does not say its arguments one by one")
     arguments = found.function.args
     positional = [*arguments.posonlyargs, *arguments.args][1:]
     given: ast.expr | None = None
@@ -337,7 +339,7 @@ def _change_call(
         start = Source.column(patches.source, keyword.lineno, keyword.col_offset)
         end = Source.column(patches.source, given.lineno, given.col_offset)
         if keyword.lineno != given.lineno:
-            raise RefusedError(f"the call in {where} goes on over several lines")
+            raise RefusedError("the call in ", where, " goes on over several lines")
         patches.patches.append(Patch(keyword.lineno, start, end, lead))
     if isinstance(given, ast.Constant) and given.value is None:
         return
@@ -358,7 +360,9 @@ def _config_beside(
     assert isinstance(root, ast.Name)
     origin = names.module.imports.get(root.id)
     if origin is None:
-        raise RefusedError(f"where {path}, line {function.lineno}, has the class from is not clear")
+        raise RefusedError(
+            "where ", Line(function.lineno, path), ", has the class from is not clear"
+        )
     module = origin.removesuffix(f".{found.owner.name}")
     package = module.rpartition(".")[0] if module.rpartition(".")[2] else module
     leading = len(module) - len(module.lstrip("."))

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from flake8_naq.linter import lint
 from flake8_naq.migrate.fixer import Options
-from flake8_naq.migrate.outcome import Report
-from flake8_naq.migrate.refusal import RefusedError
+from flake8_naq.migrate.message import Line, Message, RefusedError
+from flake8_naq.migrate.outcome import Kind, Outcome, Report
 from flake8_naq.migrate.source import Source, SourceError
 from flake8_naq.migrate.url_to_config.constructors import (
     PARAMETER,
@@ -78,9 +78,9 @@ def _fix_one(constructor: Constructor, held: dict[str, Outcome], options: Option
     if finding is None:
         return
 
-    def report(kind: str, text: str) -> Report:
+    def report(kind: Kind, *parts: str | Line) -> Report:
         assert finding is not None
-        return Report(finding.line, finding.code, finding.qualname, kind, text)
+        return Report(finding.line, finding.code, finding.qualname, kind, Message(*parts))
 
     names = {path: Names(source.tree) for path, source in sources.items()}
     current = next(
@@ -104,10 +104,12 @@ def _fix_one(constructor: Constructor, held: dict[str, Outcome], options: Option
             )
             texts[path] = text
     except RefusedError as reason:
-        home.reports.append(report("refused", str(reason)))
+        home.reports.append(report("left", *reason.message.parts))
         return
     except (ProofError, SourceError) as error:
-        home.reports.append(report("refused", f"its rewrite did not pass the check: {error}"))
+        home.reports.append(
+            report("left", "its rewrite did not pass the check: ", *error.message.parts)
+        )
         return
     for path, text in texts.items():
         held[path].text = text

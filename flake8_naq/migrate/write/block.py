@@ -6,8 +6,8 @@ import ast
 import re
 from collections.abc import Iterable
 
+from flake8_naq.migrate.message import Line, RefusedError
 from flake8_naq.migrate.plan.rewrite import Rewrite
-from flake8_naq.migrate.refusal import RefusedError
 from flake8_naq.migrate.syntax import last_line
 from flake8_naq.migrate.write.edits import Edits, Shift
 
@@ -118,14 +118,14 @@ class Writer:
         inner = self.base + self.unit
         start, end = self._finally_line(guard), last_line(guard.finalbody[-1])
         if guard.finalbody[0].lineno == start or source.indentation(start + 1) == "":
-            raise RefusedError(f"line {start} holds more than one statement")
+            raise RefusedError(Line(start), " holds more than one statement")
         self.edits.insert(first, [f"{inner}try:"])
         self.edits.shift(first, last, Shift(inner, self.unit, right=True))
         moved = [inner + source.lines[start - 1].strip()]
         for number in range(start + 1, end + 1):
             line = source.lines[number - 1].rstrip("\r\n")
             if number in source.inside_string:
-                raise RefusedError(f"line {number} is part of a string")
+                raise RefusedError(Line(number), " is part of a string")
             moved.append(
                 right.move(Shift(self.base, self.unit, right=True).move(line))
                 if line.strip()
@@ -236,7 +236,7 @@ class Writer:
         found = _EQUALS.match(self.source.lines[statement.lineno - 1], at)
         if found is None or before.end_lineno != statement.lineno:
             raise RefusedError(
-                f"line {statement.lineno} is written in a way that is not understood"
+                Line(statement.lineno), " is written in a way that is not understood"
             )
         return found.end()
 

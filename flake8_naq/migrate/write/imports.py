@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pyflakes.checker import Checker
-from pyflakes.messages import Message, UnusedImport
+from pyflakes.messages import Message as Flake
+from pyflakes.messages import UnusedImport
 
 from flake8_naq.migrate.match.importers import ALL
+from flake8_naq.migrate.message import Line, RefusedError
 from flake8_naq.migrate.plan.needed import Import
-from flake8_naq.migrate.refusal import RefusedError
 from flake8_naq.migrate.source import Source
 from flake8_naq.names import Names, lookup_chain, own_nodes
 
@@ -31,7 +32,7 @@ class _Change:
     losses: set[str] = field(default_factory=set)
 
 
-def flakes(tree: ast.Module, filename: str) -> list[Message]:
+def flakes(tree: ast.Module, filename: str) -> list[Flake]:
     """What pyflakes says of a module."""
     return list(Checker(tree, filename=filename).messages)
 
@@ -57,7 +58,7 @@ class Home:
 
 
 def mend_imports(
-    original: Source, text: str, home: Home, before: list[Message], needed: Iterable[Import]
+    original: Source, text: str, home: Home, before: list[Flake], needed: Iterable[Import]
 ) -> str:
     """Add the names that a rewrite needs and take out the imports that it left unused.
 
@@ -188,7 +189,7 @@ def _unused(
     tree: ast.Module,
     statements: list[tuple[ast.ImportFrom | ast.Import, list[ast.stmt]]],
     home: Home,
-    before: list[Message],
+    before: list[Flake],
 ) -> Iterable[tuple[ast.ImportFrom | ast.Import, list[ast.stmt], str]]:
     """Imports that nobody uses any more, and somebody did."""
     old = [message.message_args[0] for message in before if isinstance(message, UnusedImport)]
@@ -228,7 +229,7 @@ def _apply(
         return
     first, last = statement.lineno, statement.end_lineno or statement.lineno
     if not source.alone(statement):
-        raise RefusedError(f"the import on line {first} shares its line with something else")
+        raise RefusedError("the import on ", Line(first), " shares its line with something else")
     comments = {n: source.comments[n][1] for n in range(first, last + 1) if n in source.comments}
     left = [alias for alias in statement.names if _local(alias, statement) not in change.losses]
     names = [_text(alias) for alias in left]
@@ -299,10 +300,10 @@ def _line_by_line(source: Source, change: _Change, lines: list[str]) -> None:
     first, last = statement.lineno, statement.end_lineno or statement.lineno
     aliases = {alias.lineno: alias for alias in statement.names}
     if len(aliases) != len(statement.names) or first in aliases or last in aliases:
-        raise RefusedError(f"the import on line {first} has comments among its names")
+        raise RefusedError("the import on ", Line(first), " has comments among its names")
     left = [a for a in statement.names if _local(a, statement) not in change.losses]
     if not left and not change.gains:
-        raise RefusedError(f"the import on line {first} has comments among its names")
+        raise RefusedError("the import on ", Line(first), " has comments among its names")
     for alias in statement.names:
         if _local(alias, statement) not in change.losses:
             continue
@@ -315,7 +316,7 @@ def _line_by_line(source: Source, change: _Change, lines: list[str]) -> None:
         indentation = source.indentation(statement.names[0].lineno)
         lines[number - 1] = f"{indentation}{gain},{source.newline}" + lines[number - 1]
     if not later_comma(source, statement):
-        raise RefusedError(f"the import on line {first} has comments among its names")
+        raise RefusedError("the import on ", Line(first), " has comments among its names")
 
 
 def later_comma(source: Source, statement: ast.ImportFrom | ast.Import) -> bool:

@@ -154,6 +154,6 @@ def test_a_name_that_means_something_else_here_is_refused() -> None:
     )
     result = fix_text(text, "module.py", Options())
     assert result.text == text
-    assert [report.text for report in result.reports] == [
+    assert [str(report.message) for report in result.reports] == [
         "`nats_connection` means something else in this file"
     ]

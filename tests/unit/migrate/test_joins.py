@@ -21,7 +21,11 @@ def joined(text: str) -> bool:
     assert len(result.rewritten) == text.count("await get_nats_connection") + text.count(
         "await nats.connect"
     )
-    said = [report.text for report in result.reports if "connection of its own" in report.text]
+    said = [
+        str(report.message)
+        for report in result.reports
+        if "connection of its own" in str(report.message)
+    ]
     return bool(said)
 
 
@@ -49,7 +53,7 @@ def test_without_unsafe_fixes_each_keeps_its_own_block() -> None:
 def test_it_says_which_connection_is_shared() -> None:
     (said,) = fix(plain("await a.publish('x', b'')")).reports
     assert (said.line, said.kind) == (6, "unsafe")
-    assert said.text == "it no longer has a connection of its own, but that of line 5"
+    assert str(said.message) == "it no longer has a connection of its own, but that of line 5"
 
 
 @pytest.mark.parametrize(
@@ -116,7 +120,9 @@ def test_what_is_left_as_it_is_is_not_joined_with_what_is_not() -> None:
     await a.close()
     return b
 """
-    assert "connection of its own" not in "".join(report.text for report in fix(text).reports)
+    assert "connection of its own" not in "".join(
+        str(report.message) for report in fix(text).reports
+    )
 
 
 def test_names_that_the_function_uses_are_not_taken() -> None:

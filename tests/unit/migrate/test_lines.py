@@ -2,6 +2,7 @@
 
 from flake8_naq.migrate.fixer import Options, fix_text
 from flake8_naq.migrate.lines import Lines
+from flake8_naq.migrate.message import Line, Message
 
 TEXT = """\
 import nats
@@ -31,7 +32,7 @@ async def keep(url):
 
 def test_a_reason_names_the_line_as_it_was_before_an_earlier_turn() -> None:
     reports = fix_text(TEXT, "module.py", Options()).reports
-    assert [(report.line, report.text.partition(" left ")[0]) for report in reports] == [
+    assert [(report.line, str(report.message).partition(" left ")[0]) for report in reports] == [
         (13, "line 15")
     ]
 
@@ -40,12 +41,16 @@ def test_lines_that_moved_keep_their_numbers() -> None:
     before = ["import a\n", "try:\n", "    one()\n", "    two()\n", "finally:\n", "    end()\n"]
     now = ["import a\n", "import b\n", "with x:\n", "    one()\n", "two()\n"]
     lines = Lines(before, now)
-    said = [lines.before_the_run(f"line {number}") for number in (1, 4, 5)]
-    assert said == ["line 1", "line 3", "line 4"]
+    assert [lines.number(number) for number in (1, 4, 5)] == [1, 3, 4]
 
 
-def test_a_number_that_is_no_line_is_left_as_it_is() -> None:
+def test_a_quotation_of_the_code_keeps_its_numbers() -> None:
     lines = Lines(["a\n", "b\n"], ["b\n"])
-    assert lines.before_the_run("`f('line 99', 'line 0')` on line 1") == (
-        "`f('line 99', 'line 0')` on line 2"
-    )
+    message = lines.before_the_run(Message("`bus['line 1']` is bound on ", Line(1)))
+    assert str(message) == "`bus['line 1']` is bound on line 2"
+
+
+def test_a_line_of_another_file_keeps_its_number() -> None:
+    lines = Lines(["a\n", "b\n"], ["b\n"])
+    message = Message("it is derived in ", Line(1, "other.py"))
+    assert str(lines.before_the_run(message)) == "it is derived in other.py, line 1"

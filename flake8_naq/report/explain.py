@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from flake8_naq.errors import CommandError
-from flake8_naq.report import rule_page
+from flake8_naq.report import rule_document, rule_page
+from flake8_naq.report.codes import PLUGIN_RULES
 from flake8_naq.report.console import console
-from flake8_naq.rules import all_rules
+from flake8_naq.rules import Rule, all_rules
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -42,15 +45,31 @@ def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "rule", nargs="?", help="a code (NAQ211), a number (11) or a name (connection-leak)"
     )
+    parser.add_argument("--all", action="store_true", help="print the pages of all rules")
     parser.add_argument(
-        "--format", choices=("text", "markdown"), default="text", help="default: text"
+        "--format",
+        choices=("text", "markdown", "json"),
+        default="text",
+        help="default: text; JSON holds each rule with its examples",
     )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the page of one rule, or the list of all."""
-    text = _list() if arguments.rule is None else page_of(arguments.rule)
+    """Print the page of one rule, of all rules, or the list of all.
+
+    Raises:
+        CommandError: There is no such rule, or both a rule and ``--all`` are given.
+    """
+    if arguments.all and arguments.rule is not None:
+        raise CommandError(f"explain takes a rule or --all, not both: {arguments.rule}")
+    if arguments.format == "json":
+        print(json.dumps(_document(arguments.rule), indent=2, ensure_ascii=False))
+        return 0
+    if arguments.all:
+        text = "\n".join(_pages())
+    else:
+        text = _list() if arguments.rule is None else page_of(arguments.rule)
     if arguments.format == "markdown":
         print(text, end="")
     else:
@@ -61,26 +80,56 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _pages() -> Iterator[str]:
+    yield from (rule_page.markdown(rule) for rule in all_rules())
+    yield from _PLUGIN_PAGES.values()
+
+
 def page_of(wanted: str) -> str:
     """The Markdown of a rule that the user names by code, number or name.
 
     Raises:
         CommandError: There is no such rule.
     """
+    found = _find(wanted)
+    return rule_page.markdown(found) if isinstance(found, Rule) else _PLUGIN_PAGES[found]
+
+
+def _find(wanted: str) -> Rule | str:
+    """A rule, or the number of one of the plugin's own codes."""
     code = _CODE.fullmatch(wanted)
-    if code and code[1] == "0" and code[2] in _PLUGIN_PAGES:
-        return _PLUGIN_PAGES[code[2]]
+    own = code is not None and code[1] == "0"
+    for number, (name, _) in PLUGIN_RULES.items():
+        if wanted.lower() == name or (code and own and code[2] == number):
+            return number
     for rule in all_rules():
-        if wanted.lower() == rule.name or (code and code[1] != "0" and code[2] == rule.number):
-            return rule_page.markdown(rule)
+        if wanted.lower() == rule.name or (code and not own and code[2] == rule.number):
+            return rule
     raise CommandError(
         f"there is no rule {wanted!r}; `naq-migrate explain` without a rule lists them all"
     )
 
 
+def _document(wanted: str | None) -> object:
+    """The object of one rule, or the list of all, the plugin's own codes last."""
+    if wanted is None:
+        own = (_own_document(number) for number in PLUGIN_RULES)
+        return [*(rule_document.document(rule) for rule in all_rules()), *own]
+    found = _find(wanted)
+    return rule_document.document(found) if isinstance(found, Rule) else _own_document(found)
+
+
+def _own_document(number: str) -> dict[str, object]:
+    why = _PLUGIN_PAGES[number].partition("\n")[2].strip()
+    return rule_document.own_document(number, why)
+
+
 def _list() -> str:
     rows = "\n".join(
         f"| NAQx{rule.number} | {rule.name} | {rule.summary} |" for rule in all_rules()
+    )
+    own = "\n".join(
+        f"| NAQ0{number} | {name} | {summary} |" for number, (name, summary) in PLUGIN_RULES.items()
     )
     return f"""\
 # Rules
@@ -90,6 +139,5 @@ The x stands for the tier: 1 high, 2 medium, 3 low priority.
 | code | name | reports |
 | --- | --- | --- |
 {rows}
-| NAQ001 | not-analysed | A function could not be analysed. |
-| NAQ002 | stale-baseline-entry | The baseline has a finding that is gone. |
+{own}
 """

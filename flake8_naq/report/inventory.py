@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 from flake8_naq.baseline import Baseline, BaselineError
 from flake8_naq.errors import CommandError
 from flake8_naq.flake8_config import Flake8, add_options, baseline_path
-from flake8_naq.report import document, markdown, sarif
+from flake8_naq.report import document, listing, markdown, sarif
 from flake8_naq.report.connections import Inventory
 from flake8_naq.report.console import console, progress
 from flake8_naq.report.inspection import Inspection
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
+
+    from rich.console import Console
 
 
 def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -30,10 +32,11 @@ def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("paths", nargs="*", metavar="PATH", help="files, folders, or - for stdin")
     parser.add_argument(
         "--format",
-        choices=("text", "markdown", "html", "json", "sarif"),
+        choices=("text", "markdown", "html", "json", "sarif", *listing.FORMATS),
         default="text",
-        help="a table for people, Markdown for a pull request, one page of HTML, JSON, or "
-        "SARIF 2.1.0",
+        help="the connections as a table for people, as Markdown for a pull request, as one page "
+        "of HTML or as JSON; or the findings as SARIF 2.1.0, as annotations for GitHub's log, or "
+        "as one JSON object a line",
     )
     add_options(parser)
     parser.set_defaults(run=run)
@@ -44,29 +47,46 @@ def run(arguments: argparse.Namespace) -> int:
     screen = console("inventory") if arguments.format == "text" else None
     flake8 = Flake8.configured(arguments)
     inspection = Inspection(flake8, arguments.paths, progress)
-    inventory = Inventory()
-    results = None
-    if arguments.format == "sarif":
+    if arguments.format in listing.FORMATS:
+        for line in listing.lines(inspection, _baseline(flake8), arguments.format):
+            print(line)
+    elif arguments.format == "sarif":
         results = sarif.Results(_baseline(flake8), Path.cwd())
-    for inspected in inspection:
-        inventory.add(inspected, flake8)
-        if results:
+        for inspected in inspection:
             results.add(inspected)
+        _print_json(results.log())
+    else:
+        _print(_inventory(inspection), inspection, arguments.format, screen)
+    return 2 if inspection.unreadable else 0
+
+
+def _inventory(inspection: Inspection) -> Inventory:
+    inventory = Inventory()
+    for inspected in inspection:
+        inventory.add(inspected, inspection.flake8)
     inventory.sort()
+    return inventory
+
+
+def _print(
+    inventory: Inventory, inspection: Inspection, format_name: str, screen: Console | None
+) -> None:
     if screen:
         from flake8_naq.report import table
 
         table.show(screen, inventory, inspection.files)
-    elif arguments.format == "markdown":
+    elif format_name == "markdown":
         print(markdown.text(inventory, inspection.files), end="")
-    elif arguments.format == "html":
+    elif format_name == "html":
         from flake8_naq.report import html
 
         print(html.text(inventory, inspection.files), end="")
     else:
-        made = results.log() if results else document.document(inventory, inspection.files)
-        print(json.dumps(made, indent=2, ensure_ascii=False))
-    return 2 if inspection.unreadable else 0
+        _print_json(document.document(inventory, inspection.files))
+
+
+def _print_json(made: object) -> None:
+    print(json.dumps(made, indent=2, ensure_ascii=False))
 
 
 def _baseline(flake8: Flake8) -> Baseline | None:

@@ -14,18 +14,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from flake8_naq import __version__
+from flake8_naq import __version__, address
 from flake8_naq.baseline import Baseline, Entry
 from flake8_naq.findings import Finding
 from flake8_naq.report import rule_page
+from flake8_naq.report.codes import PLUGIN_RULES, level_of, rule_behind
 from flake8_naq.report.connections import TIERS
 from flake8_naq.report.inspection import Inspected
-from flake8_naq.rules import Rule, all_rules
 
 SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 )
-_LEVELS = {0: "error", 1: "error", 2: "warning", 3: "note"}
 
 
 @dataclass
@@ -62,13 +61,7 @@ class Results:
             "version": "2.1.0",
             "runs": [
                 {
-                    "tool": {
-                        "driver": {
-                            "name": "flake8-naq",
-                            "semanticVersion": __version__,
-                            "rules": [_descriptor(code) for code in ids],
-                        }
-                    },
+                    "tool": {"driver": _driver(ids)},
                     "columnKind": "unicodeCodePoints",
                     "results": self._results,
                 }
@@ -82,7 +75,7 @@ class Results:
         column = len(line.encode()[: finding.column].decode(errors="replace"))
         result: dict[str, Any] = {
             "ruleId": finding.code,
-            "level": _LEVELS[finding.tier],
+            "level": level_of(finding.code),
             "message": {"text": finding.message},
             "locations": [
                 {
@@ -123,26 +116,31 @@ def _fingerprint(finding: Finding, lines: Sequence[str]) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
+def _driver(codes: Sequence[str]) -> dict[str, Any]:
+    driver = {
+        "name": "flake8-naq",
+        "semanticVersion": __version__,
+        "rules": [_descriptor(code) for code in codes],
+    }
+    return driver | ({"informationUri": address.SITE} if address.SITE else {})
+
+
 def _descriptor(code: str) -> dict[str, Any]:
-    tier, number = int(code[3]), code[4:]
-    rule = next((rule for rule in all_rules() if rule.number == number), None)
-    if tier == 0 or rule is None:
-        return {
-            "id": code,
-            "name": "not-analysed",
-            "shortDescription": {"text": "A function could not be analysed."},
-        }
-    return _described(code, tier, rule)
-
-
-def _described(code: str, tier: int, rule: Rule) -> dict[str, Any]:
+    rule = rule_behind(code)
+    if rule is None:
+        name, summary = PLUGIN_RULES[code[-2:]]
+        return {"id": code, "name": name, "shortDescription": {"text": summary}}
     page = rule_page.markdown(rule)
+    uri = address.rule_page(rule.number)
     return {
         "id": code,
         "name": rule.name,
         "shortDescription": {"text": rule.summary},
         "fullDescription": {"text": rule.why.strip()},
         "help": {"text": page, "markdown": page},
-        "defaultConfiguration": {"level": _LEVELS[tier]},
-        "properties": {"tags": ["nats", f"{TIERS[tier]}-priority"], "precision": "high"},
-    }
+        "defaultConfiguration": {"level": level_of(code)},
+        "properties": {
+            "tags": ["nats", f"{TIERS[int(code[3])]}-priority"],
+            "precision": "high",
+        },
+    } | ({"helpUri": uri} if uri else {})

@@ -43,6 +43,7 @@ def _message(site: Site, leak: Leak) -> str:
 RULE = Rule(
     number="11",
     name="connection-leak",
+    defect=True,
     summary="On some path the connection stays open.",
     why="""\
 A connection that is not closed keeps its socket, its reader task and its subscriptions on the

@@ -31,6 +31,7 @@ def check(analysis: ModuleAnalysis) -> Iterator[Problem]:
 RULE = Rule(
     number="12",
     name="wrong-connection-closed",
+    defect=True,
     summary="The close names neither the handle nor its URL, so it closes somebody else's.",
     why="""\
 Helpers that keep a connection for each URL close by URL. Without an argument they close the default

@@ -61,6 +61,7 @@ def _last_statements(site: Site) -> list[ast.stmt]:
 RULE = Rule(
     number="13",
     name="handle-outlives-connection",
+    defect=True,
     summary="A handle is returned or kept from inside the block that closes its connection.",
     why="""\
 A JetStream context, a bucket or a subscription works only while its connection is open. Once the

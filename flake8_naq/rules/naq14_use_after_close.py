@@ -40,6 +40,7 @@ def _last_line(release: Release) -> int:
 RULE = Rule(
     number="14",
     name="use-after-close",
+    defect=True,
     summary="The connection, or what was derived from it, is used after its close.",
     why="""\
 A closed connection does not come back: every call on it, or on a JetStream context, bucket or

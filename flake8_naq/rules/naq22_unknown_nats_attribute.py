@@ -194,6 +194,7 @@ def _keywords(call: ast.Call, function: str, scope: Scope) -> Iterator[Problem]:
 RULE = Rule(
     number="22",
     name="unknown-nats-attribute",
+    defect=True,
     summary="A name, method or keyword that nats-py does not have.",
     why="""\
 An `except nats.errors.KeyValueNotFound` looks right, and raises `AttributeError` on the day when the

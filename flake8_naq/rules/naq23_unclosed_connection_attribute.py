@@ -99,6 +99,7 @@ def _goes_on(attribute: str, analysis: ModuleAnalysis) -> bool:
 RULE = Rule(
     number="23",
     name="unclosed-connection-attribute",
+    defect=True,
     summary="A connection is kept on an object whose class, bases known, never closes it.",
     why="""\
 Keeping a connection on an object is fine when the object has an end: a `close`, a `stop` or an

@@ -64,6 +64,7 @@ class Rule:
             today.
         fix: Whether ``naq-migrate fix`` has a safe or an unsafe fix, None for no fix.
         check: Finds the problems of a module.
+        defect: Whether the program misbehaves there; otherwise it works, and is to be migrated.
     """
 
     number: str
@@ -75,6 +76,7 @@ class Rule:
     check: Callable[[ModuleAnalysis], Iterator[Problem]]
     misses: tuple[Example, ...] = ()
     fix: Literal["safe", "unsafe"] | None = None
+    defect: bool = False
 
 
 @cache

@@ -10,6 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from flake8_naq import address
 from flake8_naq.cli import main
 from flake8_naq.rules import Example, all_rules
 
@@ -78,6 +79,41 @@ def test_a_result_says_which_rule_where_and_how_urgent(
     assert location["artifactLocation"]["uri"] == "queue.py"
     assert (location["region"]["startLine"], location["region"]["startColumn"]) == (5, 16)
     assert run["tool"]["driver"]["rules"][first["ruleIndex"]]["id"] == "NAQ101"
+
+
+@pytest.mark.parametrize(
+    ("file", "levels"),
+    [
+        ("queue.py", {"NAQ101": "error", "NAQ111": "error"}),
+        ("results.py", {"NAQ201": "warning", "NAQ211": "error"}),
+        ("cli.py", {"NAQ301": "note", "NAQ311": "warning"}),
+    ],
+)
+def test_a_defect_is_one_level_above_what_only_wants_migration(
+    project: Path, capsys: pytest.CaptureFixture[str], file: str, levels: dict[str, str]
+) -> None:
+    (project / file).write_text(BY_HAND, "utf-8")
+    run = run_of(capsys)
+    assert {result["ruleId"]: result["level"] for result in run["results"]} == levels
+    described = run["tool"]["driver"]["rules"]
+    assert {rule["id"]: rule["defaultConfiguration"]["level"] for rule in described} == levels
+
+
+def test_links_need_the_address_of_the_site(
+    validator: jsonschema.protocols.Validator,
+    project: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (project / "queue.py").write_text(BY_HAND, "utf-8")
+    monkeypatch.setattr(address, "SITE", None)
+    assert "http" not in json.dumps(run_of(capsys))
+    monkeypatch.setattr(address, "SITE", "https://naq.example/docs/")
+    run = run_of(capsys)
+    driver = run["tool"]["driver"]
+    assert driver["informationUri"] == "https://naq.example/docs/"
+    assert driver["rules"][0]["helpUri"] == "https://naq.example/docs/rules/NAQ01/"
+    validator.validate({"version": "2.1.0", "runs": [run]})
 
 
 def test_a_column_counts_characters_not_bytes(

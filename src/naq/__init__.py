@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         resume_scheduled_job,
     )
     from naq.serializers import register_serializer
+    from naq.set_aside import SetAside
     from naq.worker.context import current_job
     from naq.worker.core import Worker
     from naq.worker.status import WorkerStatusManager
@@ -67,6 +68,7 @@ _HOMES = {
     "naq.results": "Results",
     "naq.scheduling.scheduler": "Scheduler",
     "naq.serializers": "register_serializer",
+    "naq.set_aside": "SetAside",
     "naq.worker.context": "current_job",
     "naq.worker.core": "Worker",
     "naq.failed": "FailedJobs",
@@ -91,6 +93,7 @@ __all__ = [
     "Results",
     "Schedule",
     "Scheduler",
+    "SetAside",
     "Worker",
     "WorkerStatusManager",
     "cancel_job",

@@ -29,6 +29,7 @@ JOB_STATUS = "job_status"
 JOB_PROGRESS = "job_progress"
 FAILED_JOBS = "failed_jobs"
 WAITING_JOBS = "waiting_jobs"
+SET_ASIDE = "set_aside"
 LEADERS = "leaders"
 
 BUCKETS = (
@@ -40,6 +41,7 @@ BUCKETS = (
     JOB_PROGRESS,
     FAILED_JOBS,
     WAITING_JOBS,
+    SET_ASIDE,
     LEADERS,
 )
 

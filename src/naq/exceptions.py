@@ -83,6 +83,10 @@ class SerializationError(NaqError):
     """A value can't be turned into bytes, or bytes can't be turned into a value."""
 
 
+class NewerFormatError(SerializationError):
+    """A newer naq has written the bytes, in a format that this one does not know."""
+
+
 class ScheduleError(NaqError):
     """A schedule makes no sense, or does not exist."""
 

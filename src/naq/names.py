@@ -19,7 +19,8 @@ LONGEST_KEY: Final = 500
 LONGEST_TOKEN: Final = 250
 """Characters: a server takes a consumer's name of 255, and a line of 4096 with all its subjects."""
 
-_KEY = re.compile(r"[-/_=A-Za-z0-9]+(\.[-/_=A-Za-z0-9]+)*")
+KEY_PATTERN: Final = r"[-/_=A-Za-z0-9]+(\.[-/_=A-Za-z0-9]+)*"
+_KEY = re.compile(KEY_PATTERN)
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+")
 _QUOTED = re.compile(r"=([0-9A-F]{2})")
 
@@ -68,6 +69,11 @@ def queue_subject(queue: str) -> str:
 def job_subject(queue: str, job_id: str) -> str:
     """Return the subject of one job of a queue."""
     return f"{JOB_SUBJECTS}.{token(queue)}.{token(job_id)}"
+
+
+def is_subject_of(subject: str, queue: str, job_id: str) -> bool:
+    """Whether a subject is that of a job, whatever stands before the queue's token."""
+    return subject.endswith(f".{token(queue)}.{token(job_id)}")
 
 
 def queue_of(subject: str) -> str:

@@ -27,6 +27,7 @@ from naq.failed import FailedJobs
 from naq.models.job import Job
 from naq.queue.core import Queue, queue_sizes
 from naq.scheduling import store
+from naq.set_aside import SetAside
 from naq.worker.status import WorkerStatusManager
 
 RATE_SPAN = 60.0
@@ -185,11 +186,12 @@ class _Dashboard:
         if not self._prepared:
             await ensure_buckets(self._config)
             self._prepared = True
-        sizes, workers, schedules, failed, stats = await asyncio.gather(
+        sizes, workers, schedules, failed, aside, stats = await asyncio.gather(
             queue_sizes(self._config),
             WorkerStatusManager(self._config).list_workers(),
             store.list_schedules(self._config),
             self._failed.list(),
+            SetAside(self._config).list(),
             EventManager(self._config).stats(RATE_SPAN),
         )
         queues = sorted({*sizes, *stats.queues, *_served(workers)})
@@ -226,6 +228,8 @@ class _Dashboard:
                 }
                 for each in schedules[:MOST_SHOWN]
             ],
+            "set_aside_count": len(aside),
+            "set_aside": [each.describe() for each in aside[:MOST_SHOWN]],
             "failed_count": len(failed),
             "failed": [
                 {

@@ -7,11 +7,8 @@ whoever lists jobs reads no pickle, and a job written with the JSON serializer i
 
 from __future__ import annotations
 
-import functools
-import importlib
 import math
 import os
-import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
@@ -21,6 +18,8 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from naq.exceptions import JobError, SerializationError
+from naq.models.functions import import_function, is_importable, name_of
+from naq.models.head import FORMAT, Head, read_head, write_head
 from naq.models.retry import (
     Exponential,
     Fixed,
@@ -30,11 +29,8 @@ from naq.models.retry import (
     strategy_from_json,
     strategy_to_json,
 )
-from naq.names import DEFAULT_QUEUE, LONGEST_KEY, is_key, is_queue_name
+from naq.names import DEFAULT_QUEUE, LONGEST_KEY, is_key, is_queue_name, is_subject_of
 from naq.serializers import CLOUDPICKLE, JSON, Serializer, get_serializer
-
-FORMAT: Final = 1
-"""The version of the wire form; a reader refuses a newer one."""
 
 _NO_RETRY: Final = Fixed(0)
 _STRATEGIES: Final = (Fixed, Linear, Exponential)
@@ -135,29 +131,22 @@ class Job:
         serializer: Serializer | str = CLOUDPICKLE,
         created_at: float | None = None,
     ) -> None:
-        if isinstance(timeout, timedelta):
-            timeout = timeout.total_seconds()
+        timeout, result_ttl = _seconds(timeout), _seconds(result_ttl)
         if timeout is not None and not timeout > 0:
             raise JobError(f"timeout must be a positive number of seconds, not {timeout!r}")
-        if isinstance(result_ttl, timedelta):
-            result_ttl = result_ttl.total_seconds()
         if result_ttl is not None and not 1 <= result_ttl <= 1e9:
             raise JobError(f"result_ttl must be from 1 to 1e9 seconds, not {result_ttl!r}")
         if max_retries < 0:
             raise JobError(f"max_retries must be 0 or more, not {max_retries!r}")
-        if job_id is None:
-            job_id = os.urandom(16).hex()
-        else:
-            _check_id(job_id)
         check_queue_name(queue)
-        self.job_id = job_id
+        self.job_id = os.urandom(16).hex() if job_id is None else checked_id(job_id)
         self.queue = queue
         self.timeout = timeout
         self.max_retries = max_retries
-        self.retry_on = exception_names(retry_on) if retry_on else ()
-        self.ignore_on = exception_names(ignore_on) if ignore_on else ()
-        self.depends_on = _ids(depends_on) if depends_on else ()
-        if job_id in self.depends_on:
+        self.retry_on = exception_names(retry_on)
+        self.ignore_on = exception_names(ignore_on)
+        self.depends_on = _ids(depends_on)
+        if self.job_id in self.depends_on:
             raise JobError(f"job {job_id!r} depends on itself")
         self.isolated = isolated
         self.keep_result = keep_result
@@ -165,7 +154,7 @@ class Job:
         self.serializer = (
             serializer.name if not isinstance(serializer, str) else get_serializer(serializer).name
         )
-        self.created_at = time.time() if created_at is None else created_at
+        self.created_at = time.time() if created_at is None else float(created_at)
         self.function_name = function if isinstance(function, str) else name_of(function)
         if ":" not in self.function_name:
             raise JobError(f"function {function!r}: write it as package.module:function")
@@ -226,36 +215,47 @@ class Job:
         """Read a job from its wire form; the call's arguments are read when first asked for.
 
         Raises:
-            SerializationError: the bytes are no job, or one of a newer naq.
+            NewerFormatError: a newer naq has written the job.
+            SerializationError: the bytes are no job.
         """
-        head, _, body = data.partition(b"\n")
-        try:
-            settings = orjson.loads(head)
-            if settings["naq"] > FORMAT:
-                raise SerializationError(
-                    f"a job of format {settings['naq']}, written by a newer naq than this one"
-                )
-            job = cls.__new__(cls)
-            job.job_id = settings["id"]
-            job.queue = settings["queue"]
-            job.function_name = settings["function"]
-            job.serializer = settings["serializer"]
-            job.created_at = settings["created"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise SerializationError(f"no job: {data[:40]!r}") from error
-        get = settings.get
-        job.timeout = get("timeout")
-        job.max_retries = get("retries", 0)
-        job.retry_on = tuple(get("retry_on", ()))
-        job.ignore_on = tuple(get("ignore_on", ()))
-        job.depends_on = tuple(get("depends_on", ()))
-        job.isolated = get("isolated", False)
-        job.keep_result = get("keep_result", True)
-        job.result_ttl = get("result_ttl")
-        job._retry = get("retry")
+        line, _, body = data.partition(b"\n")
+        head = read_head(line)
+        job = cls.__new__(cls)
+        job.job_id = head.id
+        job.queue = head.queue
+        job.function_name = head.function
+        job.serializer = head.serializer
+        job.created_at = head.created
+        job.timeout = head.timeout
+        job.max_retries = head.retries
+        job.retry_on = head.retry_on
+        job.ignore_on = head.ignore_on
+        job.depends_on = head.depends_on
+        job.isolated = head.isolated
+        job.keep_result = head.keep_result
+        job.result_ttl = head.result_ttl
+        job._retry = head.retry
         job._call = None
         job._body = body
         job._wire = data
+        return job
+
+    @classmethod
+    def received(cls, subject: str, data: bytes) -> Job:
+        """Read a job that came on a subject, which has to be its own.
+
+        Who may publish a job may not publish one under the id of another: its result would be
+        stored as the other's.
+
+        Raises:
+            NewerFormatError: a newer naq has written the job.
+            SerializationError: the bytes are no job, or one of another subject.
+        """
+        job = cls.deserialize(data)
+        if not is_subject_of(subject, job.queue, job.job_id):
+            raise SerializationError(
+                f"a job of another subject: job {job.job_id!r} of queue {job.queue!r}"
+            )
         return job
 
     def under_id(self, job_id: str, created_at: float) -> Job:
@@ -285,47 +285,32 @@ class Job:
 
     def _write(self) -> bytes:
         call = self.call
-        head: dict[str, Any] = {
-            "naq": FORMAT,
-            "id": self.job_id,
-            "queue": self.queue,
-            "function": self.function_name,
-            "serializer": self.serializer,
-            "created": self.created_at,
-        }
-        by_value: dict[str, Callable[..., Any]] = {}
-        if callable(call.function) and not is_importable(call.function):
-            by_value["function"] = call.function
-        if call.retry is _NO_RETRY:
-            pass
-        elif isinstance(call.retry, _STRATEGIES):
-            head["retry"] = strategy_to_json(call.retry)
-        elif is_importable(call.retry):
-            head["retry"] = {"kind": "function", "name": name_of(call.retry)}
-        else:
-            by_value["retry"] = call.retry
-        optional = {
-            "timeout": self.timeout,
-            "retries": self.max_retries,
-            "retry_on": self.retry_on,
-            "ignore_on": self.ignore_on,
-            "depends_on": self.depends_on,
-            "isolated": self.isolated,
-            "result_ttl": self.result_ttl,
-        }
-        if any(optional.values()):
-            head |= {key: value for key, value in optional.items() if value}
-        if not self.keep_result:
-            head["keep_result"] = False
+        retry, by_value = _parts_by_value(call)
         if by_value and self.serializer == JSON.name:
             which = " and ".join(name_of(function) for function in by_value.values())
             raise SerializationError(
                 f"{which} cannot be imported by name, which the json serializer needs: "
                 "define it at the top of a module that the worker can import"
             )
+        head = Head(
+            FORMAT,
+            self.job_id,
+            self.queue,
+            self.function_name,
+            self.serializer,
+            self.created_at,
+            retry,
+            self.timeout,
+            self.max_retries,
+            self.retry_on,
+            self.ignore_on,
+            self.depends_on,
+            self.isolated,
+            self.result_ttl,
+            self.keep_result,
+        )
         parts = (call.args, call.kwargs, by_value) if by_value else (call.args, call.kwargs)
-        body = get_serializer(self.serializer).dumps(parts)
-        return orjson.dumps(head) + b"\n" + body
+        return write_head(head) + b"\n" + get_serializer(self.serializer).dumps(parts)
 
     def _read_call(self) -> Call:
         assert self._body is not None
@@ -333,17 +318,19 @@ class Job:
         try:
             args, kwargs, *rest = parts
             by_value = rest[0] if rest else {}
-            retry: RetryStrategy = by_value.get("retry", _NO_RETRY)
-            if self._retry is not None:
-                if self._retry["kind"] == "function":
-                    retry = import_function(self._retry["name"])
-                else:
-                    retry = strategy_from_json(self._retry)
-            return Call(
-                by_value.get("function", self.function_name), tuple(args), dict(kwargs), retry
-            )
+            if not all(map(callable, by_value.values())):
+                raise SerializationError(f"the call of job {self.job_id} is malformed")
+            retry = by_value.get("retry", _NO_RETRY) if self._retry is None else self._named_retry()
+            function = by_value.get("function", self.function_name)
+            return Call(function, tuple(args), dict(kwargs), retry)
         except (TypeError, ValueError, KeyError, AttributeError) as error:
             raise SerializationError(f"the call of job {self.job_id} is malformed") from error
+
+    def _named_retry(self) -> RetryStrategy:
+        assert self._retry is not None
+        if self._retry["kind"] == "function":
+            return import_function(self._retry["name"])
+        return strategy_from_json(self._retry)
 
     def __repr__(self) -> str:
         return f"Job({self.function_name!r}, job_id={self.job_id!r}, queue={self.queue!r})"
@@ -353,50 +340,6 @@ class Job:
 
     def __hash__(self) -> int:
         return hash(self.job_id)
-
-
-def name_of(function: Callable[..., Any]) -> str:
-    """Return the name of a function as ``package.module:function``."""
-    if isinstance(function, functools.partial):
-        return name_of(function.func)
-    named = function if hasattr(function, "__qualname__") else type(function)
-    return f"{named.__module__}:{named.__qualname__}"
-
-
-@functools.lru_cache(maxsize=1024)
-def is_importable(function: Callable[..., Any]) -> bool:
-    """Whether another process finds this very function under its name."""
-    module = getattr(function, "__module__", None)
-    name = getattr(function, "__qualname__", None)
-    if module is None or name is None or module == "__main__":
-        return False
-    found: Any = sys.modules.get(module)
-    for part in name.split("."):
-        found = getattr(found, part, None)
-    # A bound method is made anew at each look, so it is compared by value.
-    return found is function or (found is not None and found == function)
-
-
-@functools.lru_cache(maxsize=4096)
-def import_function(name: str) -> Callable[..., Any]:
-    """Import the function of a name such as ``package.module:function``.
-
-    Raises:
-        SerializationError: there is no such function to import here.
-    """
-    module, _, qualified = name.partition(":")
-    try:
-        found: Any = importlib.import_module(module)
-        for part in qualified.split("."):
-            found = getattr(found, part)
-    except Exception as error:
-        raise SerializationError(
-            f"cannot import {name}: {type(error).__name__}: {error}"
-        ) from error
-    if not callable(found):
-        raise SerializationError(f"{name} is no function, but a {type(found).__name__}")
-    function: Callable[..., Any] = found
-    return function
 
 
 def check_queue_name(name: str) -> None:
@@ -413,19 +356,43 @@ def check_queue_name(name: str) -> None:
         )
 
 
-def _check_id(job_id: str) -> None:
+def _parts_by_value(
+    call: Call,
+) -> tuple[dict[str, Any] | None, dict[str, Callable[..., Any]]]:
+    """Return the JSON form of the retry strategy, and what has to travel by value."""
+    by_value: dict[str, Callable[..., Any]] = {}
+    retry: dict[str, Any] | None = None
+    if callable(call.function) and not is_importable(call.function):
+        by_value["function"] = call.function
+    if isinstance(call.retry, _STRATEGIES):
+        retry = None if call.retry is _NO_RETRY else strategy_to_json(call.retry)
+    elif is_importable(call.retry):
+        retry = {"kind": "function", "name": name_of(call.retry)}
+    else:
+        by_value["retry"] = call.retry
+    return retry, by_value
+
+
+def _seconds(duration: float | timedelta | None) -> float | None:
+    return duration.total_seconds() if isinstance(duration, timedelta) else duration
+
+
+def checked_id(job_id: str) -> str:
+    """Return the id of a job.
+
+    Raises:
+        JobError: it is none.
+    """
     if not is_key(job_id):
         raise JobError(
             f"job id {job_id[:40]!r}: use letters, digits and -/_=. with no dot at an end, "
             f"{LONGEST_KEY} of them at most"
         )
+    return job_id
 
 
 def _ids(jobs: Job | str | Iterable[Job | str]) -> tuple[str, ...]:
     if isinstance(jobs, Job | str):
         jobs = (jobs,)
     ids = (job.job_id if isinstance(job, Job) else job for job in jobs)
-    unique = tuple(dict.fromkeys(ids))
-    for job_id in unique:
-        _check_id(job_id)
-    return unique
+    return tuple(map(checked_id, dict.fromkeys(ids)))

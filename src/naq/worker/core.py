@@ -207,7 +207,7 @@ class Worker:
         try:
             async with nats_jetstream(self.config) as (_, js):
                 try:
-                    job = Job.deserialize(msg.data)
+                    job = Job.received(msg.subject, msg.data)
                     _, attempt = position(msg)
                     context = JobContext(job, attempt, self.worker_id, _forget)
                     outcome = await executor.run(context)

@@ -25,6 +25,7 @@ from naq.worker.in_hand import PREFETCH_TIME, InHand
 from naq.worker.pull import Puller
 from naq.worker.settings import WorkerSettings
 from naq.worker.settle import Settler
+from naq.worker.unreadable import Unreadable
 
 logger = logging.getLogger("naq.worker")
 
@@ -42,6 +43,7 @@ class Intake:
         js: its JetStream context.
         in_hand: takes the jobs.
         settler: settles what need not run.
+        unreadable: takes what is no job.
     """
 
     def __init__(
@@ -51,12 +53,14 @@ class Intake:
         js: JetStreamContext,
         in_hand: InHand,
         settler: Settler,
+        unreadable: Unreadable,
     ) -> None:
         self._settings = settings
         self._conn = conn
         self._js = js
         self._in_hand = in_hand
         self._settler = settler
+        self._unreadable = unreadable
         self._prefetch = settings.prefetch or 0
         self._doubt_until = float("inf")
         self._pullers: dict[str, Puller] = {}
@@ -142,10 +146,9 @@ class Intake:
             held.msg = msg  # delivered again while it is in hand: the newer handle counts
             return
         try:
-            job = Job.deserialize(msg.data)
+            job = Job.received(msg.subject, msg.data)
         except SerializationError as error:
-            logger.error("%s is thrown away: %s", msg.subject, error)
-            self._settler.throw_away(msg)
+            self._unreadable.take(msg, str(error))
             return
         delivery = Delivery(msg, job, sequence, delivered)
         self._in_hand.deliveries[sequence] = delivery

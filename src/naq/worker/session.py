@@ -20,6 +20,7 @@ from naq.worker.runners import Runners
 from naq.worker.settings import Counters, WorkerSettings
 from naq.worker.settle import Settler
 from naq.worker.stopping import Stopping, StopRequest
+from naq.worker.unreadable import Unreadable
 
 
 class Session:
@@ -72,7 +73,8 @@ class Session:
                 events=settings.events,
                 results_may_expire=await results_may_expire(js),
             )
-            intake = Intake(settings, conn, js, in_hand, settler)
+            unreadable = Unreadable(pipeline, settings.worker_id)
+            intake = Intake(settings, conn, js, in_hand, settler, unreadable)
             runners = Runners(
                 settings, self._counters, in_hand, self._executor, settler, intake.ask
             )
@@ -92,6 +94,7 @@ class Session:
                         dependents.follow(),
                         intake.resolve_doubts(),
                         heartbeat.beat(guard),
+                        unreadable.set_aside(),
                         runners.raise_first_error(),
                     )
                 ]

@@ -19,7 +19,6 @@ from typing import Any, Final
 
 import nats.errors
 from nats.aio.client import Client
-from nats.aio.msg import Msg
 from nats.js.api import Header
 
 from naq import buckets
@@ -83,7 +82,6 @@ class Settler:
         self._succeeded = succeeded
         self._events = events
         self._stored: deque[tuple[Delivery, bool]] = deque()
-        self._trash: deque[Msg] = deque()
         self._unsent: deque[Event] = deque(maxlen=MAX_UNSENT_EVENTS)
         self._unstored: deque[tuple[Delivery, bytes, bool, Event | None]] = deque()
         self._wake = asyncio.Event()
@@ -190,11 +188,6 @@ class Settler:
         await self.give_back(delivery)
         self.returned += 1
         self.event("job.returned", delivery)
-
-    def throw_away(self, msg: Msg) -> None:
-        """Have a message deleted that is no job."""
-        self._trash.append(msg)
-        self._wake.set()
 
     async def record_start(self, delivery: Delivery, *, wait: bool = True) -> None:
         """Write down that a job runs.
@@ -309,9 +302,6 @@ class Settler:
             )
             future.add_done_callback(functools.partial(self._is_stored, delivery, succeeded, event))
         await self._send_events()
-        while self._trash:
-            with suppress(nats.errors.Error):
-                await self._trash.popleft().term()
         while self._stored:
             delivery, succeeded = self._stored.popleft()
             if delivery.refused:

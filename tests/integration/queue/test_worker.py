@@ -476,7 +476,7 @@ async def test_a_bucket_that_lets_no_single_result_expire_keeps_it(url: str) -> 
     assert await result_of(url, job) == 3
 
 
-async def test_bytes_that_are_no_job_are_thrown_away(url: str) -> None:
+async def test_bytes_that_are_no_job_do_not_keep_a_worker_from_its_jobs(url: str) -> None:
     queue = Queue(config=url)
     job = await queue.enqueue(add, 1, 2)
     async with nats_jetstream(url) as (_, js):

@@ -1,0 +1,55 @@
+"""Functions by name: ``package.module:function``."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from naq.exceptions import SerializationError
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """Return the name of a function as ``package.module:function``."""
+    if isinstance(function, functools.partial):
+        return name_of(function.func)
+    named = function if hasattr(function, "__qualname__") else type(function)
+    return f"{named.__module__}:{named.__qualname__}"
+
+
+@functools.lru_cache(maxsize=1024)
+def is_importable(function: Callable[..., Any]) -> bool:
+    """Whether another process finds this very function under its name."""
+    module = getattr(function, "__module__", None)
+    name = getattr(function, "__qualname__", None)
+    if module is None or name is None or module == "__main__":
+        return False
+    found: Any = sys.modules.get(module)
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    # A bound method is made anew at each look, so it is compared by value.
+    return found is function or (found is not None and found == function)
+
+
+@functools.lru_cache(maxsize=4096)
+def import_function(name: str) -> Callable[..., Any]:
+    """Import the function of a name such as ``package.module:function``.
+
+    Raises:
+        SerializationError: there is no such function to import here.
+    """
+    module, _, qualified = name.partition(":")
+    try:
+        found: Any = importlib.import_module(module)
+        for part in qualified.split("."):
+            found = getattr(found, part)
+    except Exception as error:
+        raise SerializationError(
+            f"cannot import {name}: {type(error).__name__}: {error}"
+        ) from error
+    if not callable(found):
+        raise SerializationError(f"{name} is no function, but a {type(found).__name__}")
+    function: Callable[..., Any] = found
+    return function

@@ -1,0 +1,78 @@
+"""Moving messages that are no job for this worker to the bucket ``set_aside``."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from contextlib import suppress
+from typing import Final
+
+import msgspec
+import nats.errors
+from nats.aio.msg import Msg
+from nats.js.errors import APIError
+
+from naq import buckets
+from naq.exceptions import told
+from naq.names import kv_subject
+from naq.pipeline import PublishPipeline
+from naq.set_aside import SetAsideMessage, key_of
+from naq.worker.delivery import position
+
+logger = logging.getLogger("naq.worker")
+
+TRY_AGAIN_AFTER: Final = 5.0
+"""Seconds after which a message comes again that could not be stored."""
+
+
+class Unreadable:
+    """Sets messages aside, one after the other.
+
+    Args:
+        pipeline: publishes on the worker's connection.
+        worker: the worker's id.
+    """
+
+    def __init__(self, pipeline: PublishPipeline, worker: str) -> None:
+        self._pipeline = pipeline
+        self._worker = worker
+        self._messages: asyncio.Queue[tuple[Msg, str]] = asyncio.Queue()
+
+    def take(self, msg: Msg, reason: str) -> None:
+        """Have a message set aside."""
+        self._messages.put_nowait((msg, reason))
+
+    async def set_aside(self) -> None:
+        """Set aside what comes, until cancelled."""
+        while True:
+            msg, reason = await self._messages.get()
+            try:
+                await self._store(msg, reason)
+                await msg.ack()  # from here on the bucket has the only copy
+                logger.error("%s is set aside: %s", msg.subject, reason)
+            except nats.errors.ConnectionClosedError:
+                raise
+            except (nats.errors.Error, APIError) as error:
+                logger.error("%s: cannot be set aside: %s", msg.subject, told(error))
+                with suppress(nats.errors.Error):
+                    await msg.nak(TRY_AGAIN_AFTER)
+
+    async def _store(self, msg: Msg, reason: str) -> None:
+        sequence, _ = position(msg)
+        key = key_of(sequence, msg.data)
+        about = SetAsideMessage(
+            key=key,
+            subject=msg.subject,
+            reason=reason,
+            size=len(msg.data),
+            headers=dict(msg.headers or {}),
+            worker=self._worker,
+            set_aside_at=time.time(),
+        )
+        # The payload first: an entry that is listed can be put back.
+        for kind, data in (("message", msg.data), ("about", msgspec.json.encode(about))):
+            stored = await self._pipeline.publish(
+                kv_subject(buckets.SET_ASIDE, f"{kind}.{key}"), data
+            )
+            await stored

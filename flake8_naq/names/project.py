@@ -1,0 +1,267 @@
+"""The other files of a project: which one defines what a file imports, and what it may open.
+
+Imports are followed one by one, as a file needs them; the project is never scanned. What a text
+cannot show to open a connection is never parsed.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+from flake8_naq.names.files import Disk, Files, inside, parent_of
+from flake8_naq.names.module import Known, Names
+from flake8_naq.names.search_path import search_path
+from flake8_naq.names.source import SourceFile, imports_of
+from flake8_naq.names.syntax import joined
+
+# Modules that are never the project's own, whatever its files are called.
+_LIBRARIES = frozenset(sys.stdlib_module_names) | {"nats"}
+# Re-exports that lead from one to the next; a longer way is a circle.
+_LONGEST_WAY = 40
+_CALLED = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)[ \t]*\(")
+_BASES = re.compile(r"class[ \t]+\w+[ \t]*\(([^)]*)\)")
+_DOTTED = re.compile(r"[A-Za-z_][\w.]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """Where a name is defined.
+
+    Attributes:
+        source: The file.
+        qualname: The function's or class's dotted name in it, empty for the file itself.
+    """
+
+    source: SourceFile
+    qualname: str
+
+
+class Project:
+    """The files of projects that this process has looked at.
+
+    Args:
+        files: Where they come from.
+        opening_names: Last names of the functions that open a connection.
+    """
+
+    def __init__(self, files: Files, opening_names: frozenset[str]) -> None:
+        self._files = files
+        self._opening_names = opening_names
+        self._sources: dict[str, SourceFile] = {}
+        self._search_paths: dict[str, tuple[str, ...]] = {}
+        self._located: dict[tuple[str, str], Located | None] = {}
+        self._opening: dict[Located, bool] = {}
+        self._names: dict[SourceFile, Names | None] = {}
+
+    def locate(self, origin: str, folder: str, way: int = 0) -> Located | None:
+        """Where a dotted name is defined, None outside of the project.
+
+        Args:
+            origin: The name as it was imported, ``.bus.open_bus`` or ``app.bus.open_bus``.
+            folder: The folder of the file that imports it.
+            way: How many re-exports led here.
+        """
+        key = (folder, origin)
+        if key not in self._located:
+            self._located[key] = None  # a circle of re-exports leads nowhere
+            self._located[key] = self._look_up(origin, folder, way)
+        return self._located[key]
+
+    def may_open(self, start: Located) -> bool:
+        """Whether the text allows a function or class to open a connection, itself or by others."""
+        waiting, seen = [start], set[Located]()
+        while waiting:
+            at = waiting.pop()
+            if at in seen:
+                continue
+            seen.add(at)
+            known = self._opening.get(at)
+            if known or (known is None and self._opens(at)):
+                self._opening[start] = True
+                return True
+            if known is None:
+                waiting += self._callees(at)
+        self._opening.update(dict.fromkeys(seen, False))
+        return False
+
+    def known(self, located: Located) -> Known | None:
+        """The syntax of what was located, None when the text was misread."""
+        names = self.names(located.source)
+        if names is None or not located.qualname:
+            return None
+        return names.member(located.qualname)
+
+    def names(self, source: SourceFile) -> Names | None:
+        """What the names of a file of the project stand for, None when it is not Python."""
+        if source not in self._names:
+            tree = source.tree
+            self._names[source] = (
+                None if tree is None else Names(tree, Surroundings(self, source.path))
+            )
+        return self._names[source]
+
+    def source(self, path: str) -> SourceFile:
+        """A file by its absolute path."""
+        if path not in self._sources:
+            self._sources[path] = SourceFile(path, self._files)
+        return self._sources[path]
+
+    # Looking up
+
+    def _look_up(self, origin: str, folder: str, way: int) -> Located | None:
+        name = origin.lstrip(".")
+        if way > _LONGEST_WAY or not name:
+            return None
+        parts = name.split(".")
+        for place in self._places(origin, parts[0], folder):
+            found = self._walk(place, parts, way)
+            if found is not None:
+                return found
+        return None
+
+    def _places(self, origin: str, first: str, folder: str) -> tuple[str, ...]:
+        level = len(origin) - len(origin.lstrip("."))
+        if level:
+            for _ in range(level - 1):
+                folder = parent_of(folder)
+            return (folder,)
+        if first in _LIBRARIES:
+            return ()
+        if folder not in self._search_paths:
+            self._search_paths[folder] = search_path(folder, self._files)
+        return self._search_paths[folder]
+
+    def _walk(self, folder: str, parts: list[str], way: int) -> Located | None:
+        """Go down from a folder as an import does."""
+        for index, part in enumerate(parts):
+            entries = self._files.entries(folder)
+            below = inside(folder, part)
+            is_folder = entries.get(part, False)
+            is_package = is_folder and "__init__.py" in self._files.entries(below)
+            rest = parts[index + 1 :]
+            if is_package:
+                found = self._inside(self.source(inside(below, "__init__.py")), rest, way)
+                if found is not None:
+                    return found
+            elif f"{part}.py" in entries:
+                return self._inside(self.source(f"{below}.py"), rest, way)
+            if not is_folder:
+                return None
+            folder = below
+        return None
+
+    def _inside(self, source: SourceFile, parts: list[str], way: int) -> Located | None:
+        """What a dotted name stands for in a file."""
+        if not parts:
+            return Located(source, "")
+        first, rest = parts[0], parts[1:]
+        folder = parent_of(source.path)
+        if first in source.definitions:
+            return Located(source, ".".join(parts))
+        if first in source.imports:
+            return self.locate(".".join([source.imports[first], *rest]), folder, way + 1)
+        if first in source.assignments and way <= _LONGEST_WAY:
+            value, is_call = source.assignments[first]
+            # The methods of `bus = Bus()` are those of its class.
+            if (rest or not is_call) and value.partition(".")[0] != first:
+                return self._inside(source, [*value.split("."), *rest], way + 1)
+            return None
+        for star in reversed(source.stars):
+            found = self.locate(joined(star, ".".join(parts)), folder, way + 1)
+            if found is not None:
+                return found
+        return None
+
+    # What a text may open
+
+    def _opens(self, at: Located) -> bool:
+        source = at.source
+        definition = source.definitions.get(at.qualname)
+        if definition is None or not source.uses_nats:
+            return False
+        return any(
+            name.rpartition(".")[2] in self._opening_names
+            or source.imports.get(name, "").rpartition(".")[2] in self._opening_names
+            for name in source.called_in(definition)
+        )
+
+    def _callees(self, at: Located) -> Iterator[Located]:
+        """What a function calls; a method is taken with the whole of its class."""
+        source = at.source
+        top = at.qualname.partition(".")[0]
+        definition = source.definitions.get(top)
+        if definition is None:
+            return
+        if top != at.qualname:
+            yield Located(source, top)
+            return
+        called = source.called_in(definition)
+        bases = _BASES.match(source.text, definition.start)
+        if bases:
+            called |= set(_DOTTED.findall(bases[1]))
+        for name in called:
+            found = self._inside(source, name.split("."), 0)
+            if found is not None:
+                yield found
+
+
+class Surroundings:
+    """The project as one file of it sees it.
+
+    Args:
+        project: The project.
+        path: Absolute path of the file.
+    """
+
+    def __init__(self, project: Project, path: str) -> None:
+        self._project = project
+        self._folder = parent_of(path)
+        self.path = path
+
+    def locate(self, origin: str) -> Located | None:
+        """Where a name is defined that this file imports."""
+        return self._project.locate(origin, self._folder)
+
+    def defines(self, origin: str) -> bool:
+        """Whether a file of the project defines what has this dotted name."""
+        return self.locate(origin) is not None
+
+    def known(self, origin: str, *, opening: bool) -> Known | None:
+        """The function or class that this file imports under a dotted name.
+
+        Args:
+            origin: The name as it was imported.
+            opening: Only what may open a connection is of interest.
+        """
+        located = self.locate(origin)
+        if located is None or not located.qualname:
+            return None
+        if opening and not self._project.may_open(located):
+            return None
+        return self._project.known(located)
+
+    def reaches_nats(self, text: str) -> bool:
+        """Whether this file, which has this text, imports anything that may open a connection."""
+        imports, stars = imports_of(text)
+        origins = set(imports.values())
+        for name in set(_CALLED.findall(text)):
+            first, _, rest = name.partition(".")
+            if rest and first in imports:
+                origins.add(f"{imports[first]}.{rest}")
+            elif not rest and stars:
+                origins.update(joined(star, name) for star in stars)
+        return any(self._may_open(origin) for origin in origins)
+
+    def _may_open(self, origin: str) -> bool:
+        located = self.locate(origin)
+        return located is not None and bool(located.qualname) and self._project.may_open(located)
+
+
+@cache
+def project_on_disk(opening_names: frozenset[str]) -> Project:
+    """The projects on this machine: what was read once is kept as long as the process lives."""
+    return Project(Disk(), opening_names)

@@ -1,0 +1,134 @@
+"""A scope of a module, and the names that it binds."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from flake8_naq.names.syntax import Function, ScopeNode, defaults_of
+
+# What binds a name of its scope, imports and definitions aside.
+Binding: TypeAlias = (
+    ast.Assign
+    | ast.AugAssign
+    | ast.AnnAssign
+    | ast.NamedExpr
+    | ast.For
+    | ast.AsyncFor
+    | ast.comprehension
+    | ast.withitem
+    | ast.Delete
+    | ast.ExceptHandler
+    | ast.MatchAs
+    | ast.MatchStar
+    | ast.MatchMapping
+)
+
+
+@dataclass(eq=False, slots=True)
+class Scope:
+    """A module, class body, function or lambda.
+
+    Attributes:
+        node: The node that opens it.
+        parent: The scope around it, None for the module.
+        qualname: Its dotted name, empty for the module.
+        imports: Local name to the dotted name that it was imported from.
+        functions: The functions and methods defined right in it.
+        classes: The classes defined right in it.
+        children: The scopes right inside it.
+        calls: The calls in it, those of inner scopes left out.
+        attributes: The attributes in it that are read off a name or another attribute.
+        bindings: What binds names in it, imports and definitions aside.
+        declared: Names that it declares ``global`` or ``nonlocal``.
+        yields: Whether it is a generator.
+        origins: What names in it were found to stand for.
+    """
+
+    node: ScopeNode
+    parent: Scope | None
+    qualname: str
+    imports: dict[str, str] = field(default_factory=dict)
+    functions: dict[str, Function] = field(default_factory=dict)
+    classes: dict[str, ast.ClassDef] = field(default_factory=dict)
+    children: list[Scope] = field(default_factory=list)
+    calls: list[ast.Call] = field(default_factory=list)
+    attributes: list[ast.Attribute] = field(default_factory=list)
+    bindings: list[Binding] = field(default_factory=list)
+    declared: set[str] = field(default_factory=set)
+    yields: bool = False
+    origins: dict[str, str | ast.expr | None] = field(default_factory=dict)
+    _bound: dict[str, ast.expr | None] | None = None
+
+    @property
+    def bound(self) -> dict[str, ast.expr | None]:
+        """Names that it binds other than by an import, with the value of a sole assignment."""
+        if self._bound is None:
+            self._bound = _bound_in(self)
+        return self._bound
+
+
+def lookup_chain(scope: Scope) -> Iterator[Scope]:
+    """The scopes that Python looks a name up in: class bodies are not seen from inside."""
+    yield scope
+    holder = scope.parent
+    while holder is not None:
+        if not isinstance(holder.node, ast.ClassDef):
+            yield holder
+        holder = holder.parent
+
+
+def _bound_in(scope: Scope) -> dict[str, ast.expr | None]:
+    bound: dict[str, ast.expr | None] = dict.fromkeys((*scope.functions, *scope.classes))
+    if isinstance(scope.node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+        bound |= _parameters(scope.node.args)
+    for node in scope.bindings:
+        sole = None
+        if isinstance(node, ast.Assign) and len(node.targets) == 1:
+            sole = node.value if isinstance(node.targets[0], ast.Name) else None
+        for name in _bound_by(node):
+            bound[name] = None if name in bound else sole
+    return bound
+
+
+def _parameters(arguments: ast.arguments) -> dict[str, ast.expr | None]:
+    """A function's parameters; one that may be exchanged, `connect=nats.connect`, with it."""
+    bound: dict[str, ast.expr | None] = dict.fromkeys(
+        argument.arg
+        for argument in (
+            *arguments.posonlyargs,
+            *arguments.args,
+            *arguments.kwonlyargs,
+            *filter(None, (arguments.vararg, arguments.kwarg)),
+        )
+    )
+    for argument, default in defaults_of(arguments):
+        if isinstance(default, (ast.Name, ast.Attribute)):
+            bound[argument.arg] = default
+    return bound
+
+
+def _bound_by(node: Binding) -> Iterator[str]:
+    """The names that a node binds itself."""
+    waiting: list[ast.expr]
+    if isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar, ast.MatchMapping)):
+        name = node.rest if isinstance(node, ast.MatchMapping) else node.name
+        if name is not None:
+            yield name
+        return
+    if isinstance(node, (ast.Assign, ast.Delete)):
+        waiting = list(node.targets)
+    elif isinstance(node, ast.withitem):
+        waiting = [node.optional_vars] if node.optional_vars is not None else []
+    else:
+        waiting = [node.target]
+    while waiting:
+        target = waiting.pop()
+        if isinstance(target, ast.Name):
+            yield target.id
+        elif isinstance(target, (ast.Tuple, ast.List)):
+            waiting += target.elts
+        elif isinstance(target, ast.Starred):
+            waiting.append(target.value)

@@ -1,0 +1,142 @@
+"""A file of the project, known by its text until somebody needs its tree."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from flake8_naq.names.files import Files
+from flake8_naq.names.syntax import joined
+
+_IMPORT = re.compile(
+    r"^[ \t]*(?:from[ \t]+(?P<module>[.\w]+)[ \t]+import[ \t]*"
+    r"(?P<names>\([^)]*\)|(?:[^\n\\;]|\\\n)*)"
+    r"|import[ \t]+(?P<modules>[\w., \t]+))",
+    re.MULTILINE,
+)
+_COMMENT = re.compile(r"#[^\n]*")
+# Definitions, and what else stands at the left margin: it ends the definition before it.
+_DEFINITION = re.compile(
+    r"^(?P<indent>[ \t]*)(?:async[ \t]+def|def|class)[ \t]+(?P<name>\w+)|^(?=[^\s#)\]}])",
+    re.MULTILINE,
+)
+_ASSIGNMENT = re.compile(
+    r"^(?P<name>\w+)[ \t]*(?::[^=\n]*)?=[ \t]*(?P<value>[A-Za-z_][\w.]*)[ \t]*(?P<call>\()?",
+    re.MULTILINE,
+)
+_CALLED = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)[ \t]*\(")
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A function or class as its text shows it.
+
+    Attributes:
+        start: Where its line begins.
+        end: Where it ends.
+    """
+
+    start: int
+    end: int
+
+
+class SourceFile:
+    """One file.
+
+    Attributes:
+        path: Its absolute path.
+    """
+
+    def __init__(self, path: str, files: Files) -> None:
+        self.path = path
+        self._files = files
+
+    @cached_property
+    def text(self) -> str:
+        """The file's text."""
+        return self._files.read(self.path)
+
+    @cached_property
+    def uses_nats(self) -> bool:
+        """Whether it speaks of NATS at all."""
+        return "nats" in self.text
+
+    @cached_property
+    def tree(self) -> ast.Module | None:
+        """Its syntax tree, None when it is not Python."""
+        try:
+            return ast.parse(self.text)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None
+
+    @cached_property
+    def _imported(self) -> tuple[dict[str, str], list[str]]:
+        return imports_of(self.text)
+
+    @property
+    def imports(self) -> dict[str, str]:
+        """Local name to the dotted name that it was imported from."""
+        return self._imported[0]
+
+    @property
+    def stars(self) -> list[str]:
+        """The modules that a star import takes names from."""
+        return self._imported[1]
+
+    @cached_property
+    def definitions(self) -> dict[str, Definition]:
+        """Dotted name inside the module to the function or class of this name."""
+        found: dict[str, Definition] = {}
+        open_ones: list[tuple[int, str, int]] = []
+        for match in _DEFINITION.finditer(self.text):
+            name = match["name"]
+            indent = len(match["indent"].expandtabs()) if name else 0
+            while open_ones and open_ones[-1][0] >= indent:
+                _, closed, start = open_ones.pop()
+                found[closed] = Definition(start, match.start())
+            if name:
+                outer = f"{open_ones[-1][1]}." if open_ones else ""
+                open_ones.append((indent, outer + name, match.start()))
+        for _, closed, start in open_ones:
+            found[closed] = Definition(start, len(self.text))
+        return found
+
+    @cached_property
+    def assignments(self) -> dict[str, tuple[str, bool]]:
+        """What the module gives a name of its own: another name, or the result of calling it."""
+        return {
+            match["name"]: (match["value"], bool(match["call"]))
+            for match in _ASSIGNMENT.finditer(self.text)
+        }
+
+    def called_in(self, definition: Definition) -> set[str]:
+        """The dotted names that a definition calls."""
+        return set(_CALLED.findall(self.text, definition.start, definition.end))
+
+
+def imports_of(text: str) -> tuple[dict[str, str], list[str]]:
+    """What a text imports: local name to dotted name, and the modules of its star imports."""
+    imports: dict[str, str] = {}
+    stars: list[str] = []
+    for match in _IMPORT.finditer(text):
+        module = match["module"]
+        for name, alias in _aliases(match["modules"] or match["names"]):
+            if name == "*":
+                stars.append(module)
+            elif module:
+                imports[alias or name] = joined(module, name)
+            else:
+                root = name.partition(".")[0]
+                imports[alias or root] = name if alias else root
+    return imports, stars
+
+
+def _aliases(names: str) -> Iterator[tuple[str, str]]:
+    """The names in an import's list, each with its alias."""
+    for part in _COMMENT.sub("", names).replace("\\", " ").strip("() \t\n").split(","):
+        name, _, alias = part.partition(" as ")
+        if name.strip():
+            yield name.strip(), alias.strip()

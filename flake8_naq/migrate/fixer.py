@@ -23,7 +23,7 @@ from flake8_naq.migrate.plan.needed import Target
 from flake8_naq.migrate.plan.planner import plan_rewrite
 from flake8_naq.migrate.plan.rewrite import Rewrite
 from flake8_naq.migrate.source import Source, SourceError
-from flake8_naq.migrate.verify import MANUAL, ProofError, prove, prove_findings
+from flake8_naq.migrate.verify import MANUAL, ProofError, prove, prove_findings, prove_rewrite
 from flake8_naq.migrate.write.block import Writer
 from flake8_naq.migrate.write.edits import Edits
 from flake8_naq.migrate.write.imports import Home, flakes, mend_imports
@@ -285,6 +285,7 @@ def _planned(module: Module, site: Site, options: Options, lines: Lines) -> Rewr
     """
     try:
         rewrite = plan_rewrite(module, site, options.target or _target(module, site))
+        prove_rewrite(rewrite, options.settings)
         if rewrite.unsafe and not options.unsafe:
             raise RefusedError(*rewrite.unsafe[0].parts, " (--unsafe-fixes does it)")
     except RefusedError as reason:

@@ -1,0 +1,80 @@
+"""Proves that a rewritten function keeps its meaning, without a word from what planned it.
+
+A function is lowered before and after by continuations; both graphs are walked from their entries,
+atom by atom. A difference is one of the axioms, or it is reported with its line and its path.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+
+from flake8_naq.migrate.prove.axioms import AXIOMS, Axiom
+from flake8_naq.migrate.prove.difference import Difference
+from flake8_naq.migrate.prove.followed import Followed, followed
+from flake8_naq.migrate.prove.meaning import Meaning
+from flake8_naq.migrate.prove.nodes import Node
+from flake8_naq.migrate.prove.obligations import broken_obligation
+from flake8_naq.migrate.prove.reach import Reach
+from flake8_naq.migrate.prove.state import UNSET, State
+from flake8_naq.migrate.prove.statements import Statements
+from flake8_naq.migrate.prove.walk import Verdict, Walk
+from flake8_naq.names import Names, Scope
+from flake8_naq.settings import Settings
+
+__all__ = ["AXIOMS", "Axiom", "Difference", "Function", "Verdict", "prove_function"]
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function in its module.
+
+    Attributes:
+        names: What the names of its module stand for.
+        scope: The function.
+        settings: The names that the project has configured.
+    """
+
+    names: Names
+    scope: Scope
+    settings: Settings
+
+
+def prove_function(before: Function, after: Function) -> Verdict:
+    """Hold a function and its rewrite together.
+
+    Returns:
+        The first difference that is no axiom, and the axioms that were needed.
+    """
+    old, new = _Lowered(before), _Lowered(after)
+    broken = broken_obligation(before.scope, after.scope, new.meaning, old.followed)
+    if broken is not None:
+        return Verdict(broken)
+    # A name that either function follows is followed in both.
+    handles = old.followed.handles | new.followed.handles
+    rebound = old.followed.rebound | new.followed.rebound
+    names = Followed(
+        handles - rebound,
+        rebound,
+        old.followed.captured | new.followed.captured,
+        old.followed.parameters,
+    )
+    walk = Walk(Reach(before.scope, names), names.captured)
+    return walk.run(old.entry(names), new.entry(names))
+
+
+class _Lowered:
+    """One of the two functions."""
+
+    def __init__(self, function: Function) -> None:
+        self._scope = function.scope
+        self.meaning = Meaning(function.names, function.scope, function.settings)
+        self.followed = followed(function.scope, self.meaning, function.names.module)
+
+    def entry(self, names: Followed) -> tuple[Node, State]:
+        """Where the function begins, and what is known there."""
+        node = self._scope.node
+        assert isinstance(node, (ast.AsyncFunctionDef, ast.FunctionDef))
+        unset = sorted(names.handles - names.parameters)
+        entry = Statements(self.meaning, names).function(node)
+        return entry, State(tuple((name, UNSET) for name in unset))

@@ -1,0 +1,326 @@
+"""Lowers expressions: each call, await, attribute read and test is an atom, in evaluation order."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from flake8_naq.migrate.prove.followed import Followed
+from flake8_naq.migrate.prove.keys import flat, key_of, token
+from flake8_naq.migrate.prove.meaning import Meaning, Opening, is_quiet_dial
+from flake8_naq.migrate.prove.nodes import Node, Ways, later
+
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+# They make a value of others and do nothing else.
+_MADE_OF_OTHERS = (
+    ast.Tuple,
+    ast.List,
+    ast.Set,
+    ast.Dict,
+    ast.Starred,
+    ast.JoinedStr,
+    ast.FormattedValue,
+    ast.Slice,
+)
+_SILENT = (ast.Constant, ast.Lambda)
+
+
+class Expressions:
+    """Lowers the expressions of one function."""
+
+    def __init__(self, meaning: Meaning, followed: Followed) -> None:
+        self._meaning = meaning
+        self._followed = followed
+
+    def atom(
+        self,
+        syntax: ast.AST,
+        ways: Ways,
+        then: Node,
+        *,
+        waits: bool = False,
+        raises: bool = True,
+    ) -> Node:
+        """An effect that is compared by its text."""
+        reads: set[str] = set()
+        key = key_of(syntax, reads)
+        edges = {"ok": then}
+        if raises:
+            edges |= ways.raising(waits=waits)
+        return Node("atom", key, edges, syntax, frozenset(reads), waits=waits)
+
+    def sequence(self, parts: Iterable[ast.expr], ways: Ways, then: Node) -> Node:
+        """One expression after the other."""
+        for part in reversed(list(parts)):
+            if not isinstance(part, _SILENT) and not self._is_plain_name(part):
+                then = later(partial(self.value, part, ways, then))
+        return then
+
+    def _is_plain_name(self, part: ast.expr) -> bool:
+        return isinstance(part, ast.Name) and part.id not in self._followed.rebound
+
+    def value(self, expression: ast.expr, ways: Ways, then: Node) -> Node:
+        """Evaluate an expression."""
+        match expression:
+            case ast.Constant() | ast.Lambda():
+                return then
+            case ast.Name():
+                plain = self._is_plain_name(expression)
+                return then if plain else self.atom(expression, ways, then, raises=False)
+            case ast.Attribute():
+                if self._meaning.is_module(expression):
+                    return then
+                return self.sequence([expression.value], ways, self.atom(expression, ways, then))
+            case ast.Await():
+                return self._await(expression, ways, then)
+            case ast.Call():
+                if self._meaning.derives_from(expression) is not None:
+                    return self._derivation(expression, "", ways, then)
+                return self.call(expression, ways, then)
+            case ast.BoolOp() | ast.UnaryOp(op=ast.Not()):
+                return self.condition(expression, ways, then, then)
+            case ast.IfExp():
+                first = later(partial(self.value, expression.body, ways, then))
+                second = later(partial(self.value, expression.orelse, ways, then))
+                return self.condition(expression.test, ways, first, second)
+            case ast.NamedExpr():
+                store = self.atom(expression, ways, self._forget(expression.target, then))
+                return self.sequence([expression.value], ways, store)
+        return self._compound(expression, ways, then)
+
+    def _compound(self, expression: ast.expr, ways: Ways, then: Node) -> Node:
+        if isinstance(expression, _COMPREHENSIONS):
+            reads: set[str] = set()
+            key = flat(expression, reads)
+            waits = any(
+                isinstance(node, ast.Await)
+                or (isinstance(node, ast.comprehension) and node.is_async)
+                for node in ast.walk(expression)
+            )
+            edges = {"ok": then} | ways.raising(waits=waits)
+            return Node("atom", key, edges, expression, frozenset(reads), waits=waits)
+        waits = isinstance(expression, (ast.Yield, ast.YieldFrom))
+        if not isinstance(expression, _MADE_OF_OTHERS):
+            then = self.atom(expression, ways, then, waits=waits)
+        return self.sequence(_children(expression), ways, then)
+
+    def call(self, call: ast.Call, ways: Ways, then: Node) -> Node:
+        """A call: what is called, its arguments, the call."""
+        return self.sequence(
+            [call.func, *arguments_of(call)], ways, self.atom(call, ways, then, waits=False)
+        )
+
+    def _forget(self, target: ast.expr, then: Node) -> Node:
+        if isinstance(target, ast.Name) and target.id in self._followed.handles:
+            return Node("forget", edges={"ok": then}, detail=(target.id,))
+        return then
+
+    # -- what concerns connections
+
+    def _await(self, expression: ast.Await, ways: Ways, then: Node) -> Node:
+        opening = self._meaning.opened_by(expression)
+        if opening is not None:
+            return self.connect(expression, opening, ways, then)
+        generic = later(partial(self._plain_await, expression, ways, then))
+        closing = self._meaning.closes(expression)
+        if closing is not None:
+            way, name = closing
+            return self.close(expression, way, name, "", ways, then, generic)
+        if self._meaning.derives_from(expression) is not None:
+            return self._derivation(expression, "", ways, then)
+        if self._meaning.binds(expression) is not None:
+            return self.bucket(expression, "", ways, then)
+        match expression.value:
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="connect")) as call if (
+                name in self._followed.handles
+            ):
+                return self._dial(expression, call, name, ways, then, generic)
+        return generic
+
+    def _plain_await(self, expression: ast.Await, ways: Ways, then: Node) -> Node:
+        awaited = self.atom(expression, ways, then, waits=True)
+        value = expression.value
+        if isinstance(value, ast.Call):
+            return self.call(value, ways, awaited)
+        return self.sequence([value], ways, awaited)
+
+    def connect(self, expression: ast.Await, opening: Opening, ways: Ways, then: Node) -> Node:
+        """Open a connection."""
+        call, outer = opening.call, expression.value
+        assert isinstance(outer, ast.Call)
+        reads: set[str] = set()
+        given = self._meaning.leased_with(call) if opening.kind == "helper" else False
+        if given is not False:
+            key: object = ("lease", token(given, reads))
+        elif opening.kind == "client" and opening.index is None and self._is_nats(call):
+            key = ("nats", token(call.args, reads), token(call.keywords, reads))
+        else:
+            key = ("open", key_of(call, reads))
+        arguments = arguments_of(call)
+        if outer is not call:
+            key = (key, token(outer.func, reads), token(arguments_of(outer)[1:], reads))
+            arguments += arguments_of(outer)[1:]
+        node = Node(
+            "connect",
+            key,
+            {"ok": then} | ways.raising(waits=True),
+            expression,
+            frozenset(reads),
+            (opening.kind, "quiet" if opening.quiet else ""),
+            waits=True,
+        )
+        return self.sequence(arguments, ways, node)
+
+    def _is_nats(self, call: ast.Call) -> bool:
+        return self._meaning.origin(call.func).rpartition(".")[2] == "connect"
+
+    def _dial(
+        self, expression: ast.Await, call: ast.Call, name: str, ways: Ways, then: Node, other: Node
+    ) -> Node:
+        """`await client.connect(...)`, on a client that the function made."""
+        reads: set[str] = set()
+        key = ("nats", token(call.args, reads), token(call.keywords, reads))
+        quiet = "quiet" if is_quiet_dial(call) else ""
+        edges = {"ok": then} | ways.raising(waits=True)
+        node = Node(
+            "connect", key, edges, expression, frozenset(reads), ("client", quiet, name), waits=True
+        )
+        dial = later(partial(self.sequence, arguments_of(call), ways, node))
+        return Node("dial", edges={"ok": dial, "other": other}, detail=(name,))
+
+    def close(
+        self,
+        syntax: ast.AST,
+        way: str,
+        name: str,
+        leaving: str,
+        ways: Ways,
+        then: Node,
+        other: Node,
+    ) -> Node:
+        """Close a connection.
+
+        Args:
+            syntax: What closes it.
+            way: How it is closed.
+            name: Its variable, empty for the pool's.
+            leaving: For the end of a block the way out of it, empty for a statement.
+            ways: Where an error leads.
+            then: What comes next.
+            other: What happens where the variable holds no connection that the proof knows.
+        """
+        edges = {"ok": then, "other": other} | ways.raising(waits=True)
+        return Node("close", (), edges, syntax, detail=(name, way, leaving), waits=True)
+
+    def _derivation(self, value: ast.expr, target: str, ways: Ways, then: Node) -> Node:
+        return self.derive(value, target, ways, then, partial(self._plain, value, ways, then))
+
+    def _plain(self, value: ast.expr, ways: Ways, then: Node) -> Node:
+        if isinstance(value, ast.Await):
+            return self._plain_await(value, ways, then)
+        assert isinstance(value, ast.Call)
+        return self.call(value, ways, then)
+
+    def derive(
+        self, value: ast.expr, target: str, ways: Ways, then: Node, other: Callable[[], Node]
+    ) -> Node:
+        """Derive JetStream, and give it to a name."""
+        source = self._meaning.derives_from(value)
+        assert source is not None
+        edges = {"ok": then, "other": later(other)}
+        return Node("derive", (), edges, value, detail=(source, target))
+
+    def bucket(self, value: ast.expr, target: str, ways: Ways, then: Node) -> Node:
+        """Bind a bucket, and give it to a name."""
+        found = self._meaning.binds(value)
+        assert found is not None
+        source, name = found
+        reads: set[str] = set()
+        key = ("bucket", token(name, reads))
+        stored = then
+        if target:
+            stored = Node("forget", edges={"ok": then}, detail=(target,))
+        assert isinstance(value, ast.Await)
+        generic = later(partial(self._plain_await, value, ways, stored))
+        node = self.bound(key, source, target, frozenset(reads), value, ways, then, generic)
+        return self.sequence([name], ways, node)
+
+    def bound(
+        self,
+        key: object,
+        source: str,
+        target: str,
+        reads: frozenset[str],
+        syntax: ast.AST,
+        ways: Ways,
+        then: Node,
+        other: Node,
+    ) -> Node:
+        """The binding of a bucket itself."""
+        edges = {"ok": then, "other": other} | ways.raising(waits=True)
+        return Node("bucket", key, edges, syntax, reads, (source, target), waits=True)
+
+    # -- tests
+
+    def condition(self, test: ast.expr, ways: Ways, true: Node, false: Node) -> Node:
+        """Branch by an expression's truth."""
+        match test:
+            case ast.Constant(value=value):
+                return true if value else false
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                return later(partial(self.condition, operand, ways, false, true))
+            case ast.BoolOp(op=ast.And(), values=parts):
+                for part in reversed(parts):
+                    true = later(partial(self.condition, part, ways, true, false))
+                return true
+            case ast.BoolOp(op=ast.Or(), values=parts):
+                for part in reversed(parts):
+                    false = later(partial(self.condition, part, ways, true, false))
+                return false
+            case ast.Attribute(value=ast.Name(id=name), attr="is_closed"):
+                other = later(partial(self._plain_test, test, ways, true, false))
+                edges = {"true": true, "false": false, "other": other}
+                return Node("asks", ("is_closed", name), edges, test, frozenset({name}), (name,))
+        name, wanted = _none_test(test)
+        if name in self._followed.handles:
+            other = later(partial(self._plain_test, test, ways, true, false))
+            none, some = (true, false) if wanted else (false, true)
+            edges = {"none": none, "some": some, "other": other, "error": ways.error}
+            return Node("isnone", (), edges, test, detail=(name,))
+        return self._plain_test(test, ways, true, false)
+
+    def _plain_test(self, test: ast.expr, ways: Ways, true: Node, false: Node) -> Node:
+        reads: set[str] = set()
+        edges = {"true": true, "false": false}
+        node = Node("test", ("test", token(test, reads)), edges, test, frozenset(reads))
+        return self.value(test, ways, node)
+
+
+def arguments_of(call: ast.Call) -> list[ast.expr]:
+    """The arguments of a call, in source order."""
+    return [*call.args, *(word.value for word in call.keywords)]
+
+
+def _children(expression: ast.expr) -> list[ast.expr]:
+    return [child for child in ast.iter_child_nodes(expression) if isinstance(child, ast.expr)]
+
+
+def _none_test(test: ast.expr) -> tuple[str, bool]:
+    """The variable that a test compares with None, and whether the test holds for None."""
+    match test:
+        case ast.Name(id=name):
+            return name, False
+        case ast.Compare(
+            left=ast.Name(id=name),
+            ops=[ast.Is() | ast.Eq()],
+            comparators=[ast.Constant(value=None)],
+        ):
+            return name, True
+        case ast.Compare(
+            left=ast.Name(id=name),
+            ops=[ast.IsNot() | ast.NotEq()],
+            comparators=[ast.Constant(value=None)],
+        ):
+            return name, False
+    return "", False

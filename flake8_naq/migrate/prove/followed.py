@@ -1,0 +1,98 @@
+"""The names of a function that the proof follows, and those that a closure binds again."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from flake8_naq.migrate.prove.meaning import Meaning
+from flake8_naq.names import Scope, own_nodes
+
+_INNER = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What the proof knows of a function's names.
+
+    Attributes:
+        handles: Names that get a connection, or what is derived from one.
+        rebound: Names that a closure, or another function by `global`, binds again.
+        captured: The handles that a closure reads.
+        parameters: The function's parameters.
+    """
+
+    handles: frozenset[str]
+    rebound: frozenset[str]
+    captured: frozenset[str]
+    parameters: frozenset[str]
+
+
+def followed(scope: Scope, meaning: Meaning, root: Scope) -> Followed:
+    """Read the names of a function.
+
+    Args:
+        scope: The function.
+        meaning: What its calls mean.
+        root: The module around it, whose functions may declare names ``global``.
+    """
+    nodes = list(own_nodes(scope.node))
+    handles = {name for node in nodes for name in _handles(node, meaning)}
+    rebound = set(scope.declared)
+    for inner in _inside(root):
+        if inner is not scope:
+            rebound |= inner.declared
+    inner_names = set(_captured(nodes))
+    arguments = getattr(scope.node, "args", None)
+    parameters = (
+        {node.arg for node in ast.walk(arguments) if isinstance(node, ast.arg)}
+        if arguments is not None
+        else set()
+    )
+    handles -= rebound
+    return Followed(
+        frozenset(handles),
+        frozenset(rebound),
+        frozenset(inner_names & handles),
+        frozenset(parameters),
+    )
+
+
+def _handles(node: ast.AST, meaning: Meaning) -> Iterator[str]:
+    match node:
+        case (
+            ast.Assign(targets=[ast.Name(id=name)], value=value)
+            | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
+        ):
+            opened = meaning.opened_by(value)
+            if (
+                opened
+                or meaning.makes(value)
+                or meaning.derives_from(value)
+                or meaning.binds(value)
+            ):
+                yield name
+        case ast.Assign(targets=[ast.Tuple(elts=elements)], value=value):
+            opening = meaning.opened_by(value)
+            if opening is not None and opening.index is not None and opening.index < len(elements):
+                element = elements[opening.index]
+                if isinstance(element, ast.Name):
+                    yield element.id
+        case ast.withitem(context_expr=value, optional_vars=ast.expr() as target):
+            if meaning.opened_by(value) or meaning.lease(value) or meaning.makes(value):
+                yield from (part.id for part in ast.walk(target) if isinstance(part, ast.Name))
+
+
+def _captured(nodes: list[ast.AST]) -> Iterator[str]:
+    for node in nodes:
+        if isinstance(node, _INNER):
+            yield from (part.id for part in ast.walk(node) if isinstance(part, ast.Name))
+
+
+def _inside(scope: Scope) -> Iterator[Scope]:
+    stack = [scope]
+    while stack:
+        inner = stack.pop()
+        yield inner
+        stack += inner.children

@@ -1,0 +1,352 @@
+"""What the calls of a function mean to a connection: which opens, derives, closes, manages."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import Literal
+
+from flake8_naq.names import Names, Scope, own_nodes
+from flake8_naq.settings import Settings
+
+CONNECT = frozenset({"nats.connect", "nats.client.connect", "nats.aio.client.connect"})
+CLIENTS = frozenset(
+    {
+        "nats.NATS",
+        "nats.Client",
+        "nats.aio.client.Client",
+        "nats.aio.client.NATS",
+        "nats.client.Client",
+        "nats.client.NATS",
+    }
+)
+NAQ_CONNECT = "get_nats_connection"
+NAQ_DERIVE = "get_jetstream_context"
+NAQ_CLOSE = "close_nats_connection"
+NAQ_MANAGERS = frozenset({"nats_connection", "nats_jetstream", "nats_kv_store"})
+_URLS = frozenset({"url", "nats_url", "servers", "config"})
+# They await what they are given, and give it back.
+_WRAPPERS = frozenset({"asyncio.wait_for", "asyncio.shield"})
+# Callbacks that run when a connection closes.
+_AT_CLOSE = frozenset({"closed_cb", "disconnected_cb"})
+_PURE = (ast.Name, ast.Attribute, ast.Constant, ast.JoinedStr, ast.FormattedValue)
+_DEEPEST = 4
+
+# `client`: nats-py's own client. `helper`: naq's, from a helper. `declared`: a project's function,
+# which may give anything.
+Kind = Literal["client", "helper", "declared"]
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A call that opens a connection.
+
+    Attributes:
+        call: The call.
+        kind: What it gives.
+        quiet: Whether no callback of the program runs when the connection closes.
+        index: Which element of a tuple is the connection, None for no tuple.
+    """
+
+    call: ast.Call
+    kind: Kind
+    quiet: bool
+    index: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A call of one of naq's managers.
+
+    Attributes:
+        name: The manager.
+        config: What it is opened with, None for the default.
+        bucket: The bucket's name, for `nats_kv_store`.
+        exclusive: Whether it opens a connection of its own.
+    """
+
+    name: str
+    config: ast.expr | None
+    bucket: ast.expr | None
+    exclusive: bool
+
+
+class Meaning:
+    """The meaning of the calls in one function."""
+
+    def __init__(self, names: Names, scope: Scope, settings: Settings) -> None:
+        self._names = names
+        self._scope = scope
+        self._settings = settings
+        self._parameters: frozenset[str] = frozenset()
+        if isinstance(scope.node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            arguments = scope.node.args
+            every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+            self._parameters = frozenset(argument.arg for argument in every)
+
+    def origin(self, function: ast.expr) -> str:
+        """The dotted name that a function was imported as, empty where the module made it."""
+        return self._names.resolve(function, self._scope) or ""
+
+    def is_module(self, expression: ast.expr) -> bool:
+        """Whether an attribute is read off an imported module or name."""
+        while isinstance(expression, ast.Attribute):
+            expression = expression.value
+        return isinstance(expression, ast.Name) and any(
+            expression.id in holder.imports for holder in self._chain()
+        )
+
+    def _chain(self) -> list[Scope]:
+        found = [self._scope]
+        while found[-1].parent is not None:
+            found.append(found[-1].parent)
+        return found
+
+    # -- opening
+
+    def opened_by(self, expression: ast.expr | None) -> Opening | None:
+        """The call that opens the connection which an awaited expression gives."""
+        if not isinstance(expression, ast.Await) or not isinstance(expression.value, ast.Call):
+            return None
+        call = expression.value
+        for _ in range(_DEEPEST):
+            if self.origin(call.func) not in _WRAPPERS:
+                break
+            if not call.args or not isinstance(call.args[0], ast.Call):
+                return None
+            call = call.args[0]
+        return self.opening(call)
+
+    def opening(self, call: ast.Call, depth: int = 0) -> Opening | None:
+        """What a call opens, None for nothing."""
+        if isinstance(call.func, ast.Name) and call.func.id in self._parameters:
+            return None
+        name = self.origin(call.func)
+        if name in CONNECT:
+            return Opening(call, "client", _is_quiet(call) and len(call.args) < 2)
+        own = self._names.own_function(call.func, self._scope)
+        if own is not None:
+            return self._factory(call, own, depth)
+        if _listed(name, self._settings.connect_functions):
+            return Opening(call, "declared", quiet=False)
+        if name.rpartition(".")[2] == NAQ_CONNECT:
+            return Opening(call, "helper", quiet=True)
+        return None
+
+    def _factory(
+        self, call: ast.Call, function: ast.FunctionDef | ast.AsyncFunctionDef, depth: int
+    ) -> Opening | None:
+        """A function of this module that gives the client itself on every branch."""
+        if depth == _DEEPEST or function.decorator_list or not _always_leaves(function.body):
+            return None
+        inside = Meaning(self._names, self._names.scopes[function], self._settings)
+        found = {inside._given(node, depth) for node in _returns(function)}
+        if len(found) != 1 or None in found:
+            return None
+        given = found.pop()
+        assert given is not None
+        kind, quiet, index = given
+        return Opening(call, kind, quiet, index)
+
+    def _given(self, node: ast.Return, depth: int) -> tuple[Kind, bool, int | None] | None:
+        """What one ``return`` of a factory gives."""
+        value, index = node.value, None
+        if isinstance(value, ast.Tuple):
+            ours = [i for i, part in enumerate(value.elts) if self._client(part, depth)]
+            if len(ours) != 1:
+                return None
+            index = ours[0]
+            value = value.elts[index]
+        opening = self._client(value, depth)
+        return (opening.kind, opening.quiet, index) if opening else None
+
+    def _client(self, value: ast.expr | None, depth: int) -> Opening | None:
+        function = self._scope.node
+        if isinstance(value, ast.Await) and isinstance(value.value, ast.Call):
+            return self.opening(value.value, depth + 1)
+        if isinstance(value, ast.Call) and isinstance(function, ast.FunctionDef):
+            return self.opening(value, depth + 1)
+        return self._bound_client(value, depth) if isinstance(value, ast.Name) else None
+
+    def _bound_client(self, name: ast.Name, depth: int) -> Opening | None:
+        """A variable that every assignment gives a client."""
+        found: Opening | None = None
+        for node in own_nodes(self._scope.node):
+            match node:
+                case ast.Attribute(value=ast.Name(id=owner), ctx=ast.Store()) if owner == name.id:
+                    return None
+                case ast.Assign(targets=[ast.Name(id=target)], value=value) if target == name.id:
+                    opening = self._made_or_opened(name.id, value, depth)
+                    if opening is None or (found is not None and opening.kind != found.kind):
+                        return None
+                    quiet = opening.quiet and (found is None or found.quiet)
+                    found = Opening(opening.call, opening.kind, quiet)
+                case ast.Name(id=target, ctx=ast.Store()) if target == name.id:
+                    if not self._assigned_alone(node):
+                        return None
+        return found
+
+    def _assigned_alone(self, node: ast.AST) -> bool:
+        return any(
+            isinstance(binding, ast.Assign) and binding.targets == [node]
+            for binding in self._scope.bindings
+        )
+
+    def _made_or_opened(self, name: str, value: ast.expr, depth: int) -> Opening | None:
+        if isinstance(value, ast.Await) and isinstance(value.value, ast.Call):
+            return self.opening(value.value, depth + 1)
+        if not isinstance(value, ast.Call) or not self.makes(value):
+            return None
+        dials = [
+            node
+            for node in own_nodes(self._scope.node)
+            if isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr == "connect"
+            and isinstance(node.func.value, ast.Name)
+            and node.func.value.id == name
+        ]
+        return Opening(value, "client", bool(dials) and all(map(is_quiet_dial, dials)))
+
+    def makes(self, value: ast.expr | None) -> bool:
+        """Whether an expression makes a client of nats-py that is not connected."""
+        return (
+            isinstance(value, ast.Call)
+            and not value.args
+            and not value.keywords
+            and self.origin(value.func) in CLIENTS
+        )
+
+    # -- deriving, closing, managing
+
+    def derives_from(self, value: ast.expr | None) -> str | None:
+        """The variable whose JetStream an expression does nothing but derive."""
+        match value:
+            case ast.Await(
+                value=ast.Call(func=function, args=[ast.Name(id=name)], keywords=[])
+            ) if self._derives(function):
+                return name
+            case ast.Call(
+                func=ast.Attribute(value=ast.Name(id=name), attr="jetstream"), args=[], keywords=[]
+            ):
+                return name
+        return None
+
+    def _derives(self, function: ast.expr) -> bool:
+        name = self.origin(function)
+        return name.rpartition(".")[2] == NAQ_DERIVE or _listed(
+            name, self._settings.jetstream_functions
+        )
+
+    def binds(self, value: ast.expr | None) -> tuple[str, ast.expr] | None:
+        """The JetStream or the connection that a bucket is bound from, and the bucket's name."""
+        match value:
+            case ast.Await(
+                value=ast.Call(func=ast.Attribute(value=owner, attr="key_value")) as call
+            ):
+                given = [*call.args, *(word.value for word in call.keywords)]
+                named = all(word.arg == "bucket" for word in call.keywords)
+                if len(given) != 1 or not named or isinstance(given[0], ast.Starred):
+                    return None
+                if isinstance(owner, ast.Name):
+                    return owner.id, given[0]
+                source = self.derives_from(owner)
+                return (source, given[0]) if source is not None else None
+        return None
+
+    def closes(self, value: ast.expr) -> tuple[str, str] | None:
+        """How an awaited call closes a connection, and its variable (empty: the pool's).
+
+        The ways are ``close``, ``drain``, ``helper``, ``pooled`` and the name of a configured closer.
+        """
+        if not isinstance(value, ast.Await) or not isinstance(value.value, ast.Call):
+            return None
+        call = value.value
+        given = [*call.args, *(word.value for word in call.keywords)]
+        match call.func:
+            case ast.Attribute(value=ast.Name(id=name), attr="close" | "drain" as method):
+                return (method, name) if not given else None
+        origin = self.origin(call.func)
+        helper = origin.rpartition(".")[2] == NAQ_CLOSE
+        if len(given) > 1 or not (helper or _listed(origin, self._settings.close_functions)):
+            return None
+        if given and isinstance(given[0], ast.Name):
+            return ("helper" if helper else origin), given[0].id
+        return ("pooled", "") if helper else None
+
+    def lease(self, value: ast.expr) -> Lease | None:
+        """The manager of naq's that an expression calls."""
+        if not isinstance(value, ast.Call):
+            return None
+        name = self.origin(value.func).rpartition(".")[2]
+        if name not in NAQ_MANAGERS:
+            return None
+        given = list(value.args)
+        bucket = given.pop(0) if given and name == "nats_kv_store" else None
+        config = given.pop(0) if given else None
+        exclusive = False
+        for word in value.keywords:
+            if word.arg == "exclusive" and isinstance(word.value, ast.Constant):
+                exclusive = word.value.value is True
+            elif word.arg == "config" and config is None:
+                config = word.value
+            else:
+                return None
+        if given or (name == "nats_kv_store" and (bucket is None or not _is_pure(bucket))):
+            return None
+        return Lease(name, config, bucket, exclusive)
+
+    def leased_with(self, call: ast.Call) -> ast.expr | Literal[False] | None:
+        """What naq's connecting helper is given; False where that is more than a URL."""
+        given = [*call.args, *(word.value for word in call.keywords)]
+        if len(given) > 1 or any(word.arg not in _URLS for word in call.keywords):
+            return False
+        if given and isinstance(given[0], ast.Starred):
+            return False
+        return given[0] if given else None
+
+
+def is_quiet_dial(call: ast.Call) -> bool:
+    """Whether a client's own `connect` is given no callback that runs at the close."""
+    return _is_quiet(call) and len(call.args) < 2
+
+
+def _is_quiet(call: ast.Call) -> bool:
+    starred = any(isinstance(argument, ast.Starred) for argument in call.args)
+    return not starred and all(
+        word.arg is not None and word.arg not in _AT_CLOSE for word in call.keywords
+    )
+
+
+def _is_pure(value: ast.expr) -> bool:
+    return all(
+        isinstance(node, _PURE)
+        for node in ast.walk(value)
+        if not isinstance(node, ast.expr_context)
+    )
+
+
+def _listed(name: str, names: tuple[str, ...]) -> bool:
+    return bool(name) and (name in names or name.rpartition(".")[2] in names)
+
+
+def _returns(function: ast.AST) -> list[ast.Return]:
+    return [node for node in own_nodes(function) if isinstance(node, ast.Return)]
+
+
+def _always_leaves(body: list[ast.stmt]) -> bool:
+    """Whether the end of a block is never reached."""
+    match body[-1]:
+        case ast.Return() | ast.Raise():
+            return True
+        case ast.If(body=first, orelse=second):
+            return bool(second) and _always_leaves(first) and _always_leaves(second)
+        case ast.Try(body=inner, handlers=handlers, orelse=orelse, finalbody=final):
+            if final and _always_leaves(final):
+                return True
+            return _always_leaves(orelse or inner) and all(
+                _always_leaves(handler.body) for handler in handlers
+            )
+        case ast.While(test=ast.Constant(value=True), body=inner):
+            return not any(isinstance(node, ast.Break) for part in inner for node in ast.walk(part))
+    return False

@@ -1,0 +1,151 @@
+"""What the walk cannot see: values, not order."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from flake8_naq.migrate.prove.difference import Difference
+from flake8_naq.migrate.prove.followed import Followed
+from flake8_naq.migrate.prove.meaning import Meaning
+from flake8_naq.names import Scope, own_nodes
+
+_PATCHING = frozenset({"setattr", "delattr", "object"})
+_INNER = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
+# What a shared connection may be asked for; its close is everybody's.
+_SHARED = frozenset(
+    [
+        "publish",
+        "request",
+        "flush",
+        "new_inbox",
+        "jetstream",
+        "jsm",
+        "is_connected",
+        "is_reconnecting",
+        "max_payload",
+        "connected_url",
+        "client_id",
+        "connected_server_version",
+        "servers",
+        "discovered_servers",
+        "last_error",
+        "stats",
+        "rtt",
+        "subscribe",
+    ]
+)
+_CALLBACKS = frozenset({"cb", "future", None})
+
+
+def broken_obligation(
+    before: Scope, after: Scope, meaning: Meaning, followed: Followed
+) -> Difference | None:
+    """The first obligation that a rewritten function does not keep.
+
+    Args:
+        before: The function before.
+        after: The function after.
+        meaning: What the calls of the function after mean.
+        followed: The names of the function before.
+    """
+    return _patched(before, followed) or _shared(before, after, meaning)
+
+
+def _patched(scope: Scope, followed: Followed) -> Difference | None:
+    """The end of a block calls nats-py's own close: nothing may have been put in its place."""
+    for node in ast.walk(scope.node):
+        name = ""
+        match node:
+            case ast.Attribute(value=ast.Name(id=name), ctx=ast.Store() | ast.Del()):
+                pass
+            case ast.Call(
+                func=ast.Name(id=called) | ast.Attribute(attr=called), args=[ast.Name(id=name), *_]
+            ) if called in _PATCHING:
+                pass
+            case _:
+                continue
+        if name in followed.handles:
+            return Difference((node.lineno, f" changes an attribute of `{name}`"))
+    return None
+
+
+def _shared(before: Scope, after: Scope, meaning: Meaning) -> Difference | None:
+    """A shared lease's end is not a close: nothing that a close would end may be left behind."""
+    known = {ast.dump(item) for item in _items(before)}
+    for item in _items(after):
+        lease = meaning.lease(item.context_expr)
+        if lease is None or lease.exclusive or ast.dump(item) in known:
+            continue
+        kept = next(_kept(after, meaning, item), None)
+        if kept is not None:
+            return Difference(
+                (f"a shared lease does not end what `{ast.unparse(kept)}` leaves behind",)
+            )
+    return None
+
+
+def _items(scope: Scope) -> Iterator[ast.withitem]:
+    return (node for node in own_nodes(scope.node) if isinstance(node, ast.withitem))
+
+
+def _kept(scope: Scope, meaning: Meaning, item: ast.withitem) -> Iterator[ast.AST]:
+    """Uses of a shared connection that a lease's end would not end."""
+    handles = _handles(scope, meaning, item)
+    for node in own_nodes(scope.node):
+        if isinstance(node, _INNER):
+            inner = (part for part in ast.walk(node) if isinstance(part, ast.Name))
+            yield from (part for part in inner if part.id in handles)
+        for child in ast.iter_child_nodes(node):
+            if not isinstance(child, ast.Name) or child.id not in handles:
+                continue
+            if isinstance(child.ctx, ast.Load) and not _ends(node, handles[child.id], meaning):
+                yield node
+        if isinstance(node, ast.Call) and _calls_back(node, handles):
+            yield node
+
+
+def _handles(scope: Scope, meaning: Meaning, item: ast.withitem) -> dict[str, str]:
+    """The names that hold the lease, or what is derived from it, with their kind."""
+    lease = meaning.lease(item.context_expr)
+    assert lease is not None
+    target = item.optional_vars
+    names = [node.id for node in ast.walk(target) if isinstance(node, ast.Name)] if target else []
+    kinds = {"nats_kv_store": ["bucket"], "nats_jetstream": ["connection", "jetstream"]}
+    handles = dict(zip(names, kinds.get(lease.name, ["connection"]), strict=False))
+    for node in own_nodes(scope.node):
+        if not isinstance(node, (ast.Assign, ast.AnnAssign)) or node.value is None:
+            continue
+        given = node.targets[0] if isinstance(node, ast.Assign) else node.target
+        if not isinstance(given, ast.Name):
+            continue
+        if meaning.derives_from(node.value) in handles:
+            handles[given.id] = "jetstream"
+        found = meaning.binds(node.value)
+        if found is not None and found[0] in handles:
+            handles[given.id] = "bucket"
+    return handles
+
+
+def _ends(parent: ast.AST, kind: str, meaning: Meaning) -> bool:
+    """Whether a use of a handle leaves nothing behind."""
+    if isinstance(parent, ast.Call):
+        return meaning.derives_from(ast.Await(parent)) is not None
+    if not isinstance(parent, ast.Attribute) or not isinstance(parent.ctx, ast.Load):
+        return False
+    if kind == "connection":
+        return parent.attr in _SHARED
+    return not parent.attr.startswith("_") and "object_store" not in parent.attr
+
+
+def _calls_back(call: ast.Call, handles: dict[str, str]) -> bool:
+    match call.func:
+        case ast.Attribute(value=ast.Name(id=name), attr=method) if name in handles:
+            if not method.startswith(("subscribe", "pull_subscribe")):
+                return False
+            return (
+                len(call.args) > 2
+                or any(isinstance(argument, ast.Starred) for argument in call.args)
+                or any(word.arg in _CALLBACKS for word in call.keywords)
+            )
+    return False

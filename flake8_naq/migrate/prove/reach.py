@@ -1,0 +1,191 @@
+"""Which code cannot reach a connection: it may run before or after the close."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from collections.abc import Iterator
+
+from flake8_naq.migrate.prove.followed import Followed
+from flake8_naq.migrate.prove.nodes import Node
+from flake8_naq.names import Scope, own_nodes
+
+_BUILTINS = frozenset(dir(builtins))
+_INNER = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
+# Methods that give another handle of the connection.
+_DERIVING = frozenset(
+    [
+        "jetstream",
+        "jsm",
+        "key_value",
+        "create_key_value",
+        "object_store",
+        "create_object_store",
+        "subscribe",
+        "pull_subscribe",
+        "pull_subscribe_bind",
+        "subscribe_bind",
+        "watch",
+        "watchall",
+    ]
+)
+_SUBSCRIBING = frozenset({"subscribe", "subscribe_bind"})
+_STARTING = frozenset(
+    [
+        "create_task",
+        "ensure_future",
+        "gather",
+        "start_soon",
+        "call_soon",
+        "call_later",
+        "TaskGroup",
+        "run_coroutine_threadsafe",
+        "add_done_callback",
+        "add_signal_handler",
+        "Thread",
+        "wait",
+    ]
+)
+_QUIET_OPS = frozenset({"atom", "test"})
+_ENTERING = frozenset({"enter", "exit", "next", "iter"})
+
+
+class Reach:
+    """What the code of one function can reach.
+
+    Attributes:
+        at_work: Whether a subscription with a callback, or a task, runs beside the function.
+        escaped: Whether other code may hold the connection.
+    """
+
+    def __init__(self, scope: Scope, followed: Followed) -> None:
+        self._nodes = list(own_nodes(scope.node))
+        self._tainted = set(followed.handles)
+        self._spread()
+        self._closures = set(self._named_in_closures())
+        self.at_work = any(map(self._starts_work, self._nodes))
+        self.escaped = any(map(self._escapes, self._nodes)) or bool(
+            self._closures & followed.handles
+        )
+
+    def _spread(self) -> None:
+        """Follow what is made of a handle into other names."""
+        grown = True
+        while grown:
+            size = len(self._tainted)
+            for node in self._nodes:
+                self._take_in(node)
+            grown = len(self._tainted) > size
+
+    def _take_in(self, node: ast.AST) -> None:
+        match node:
+            case ast.Assign(targets=targets, value=value) if self._gives(value):
+                for target in targets:
+                    self._tainted |= _stored(target)
+            case ast.AnnAssign(target=target, value=ast.expr() as value) if self._gives(value):
+                self._tainted |= _stored(target)
+            case ast.NamedExpr(target=target, value=value) if self._gives(value):
+                self._tainted |= _stored(target)
+            case ast.withitem(context_expr=value, optional_vars=ast.expr() as target) if (
+                self._gives(value)
+            ):
+                self._tainted |= _stored(target)
+            case (
+                ast.FunctionDef(name=name)
+                | ast.AsyncFunctionDef(name=name)
+                | ast.ClassDef(name=name)
+            ) if self._names(node):
+                self._tainted.add(name)
+
+    def _names(self, node: ast.AST) -> bool:
+        return any(
+            isinstance(part, ast.Name) and part.id in self._tainted for part in ast.walk(node)
+        )
+
+    def _gives(self, value: ast.expr) -> bool:
+        """Whether a value may hold the connection."""
+        while isinstance(value, ast.Await):
+            value = value.value
+        match value:
+            case ast.Call(func=ast.Attribute(value=owner, attr=method), args=args):
+                given = any(self._names(argument) for argument in args)
+                return given or (method in _DERIVING and self._names(owner))
+            case ast.Attribute():
+                return False
+        return self._names(value)
+
+    def _named_in_closures(self) -> Iterator[str]:
+        for node in self._nodes:
+            if isinstance(node, _INNER):
+                yield from (part.id for part in ast.walk(node) if isinstance(part, ast.Name))
+
+    def _starts_work(self, node: ast.AST) -> bool:
+        if not isinstance(node, ast.Call):
+            return False
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+        name = node.func.id if isinstance(node.func, ast.Name) else name
+        if name in _STARTING:
+            return True
+        if name not in _SUBSCRIBING:
+            return False
+        return len(node.args) > 2 or any(
+            word.arg in (None, "cb", "future") for word in node.keywords
+        )
+
+    def _escapes(self, node: ast.AST) -> bool:
+        """Whether a handle is handed on, or kept."""
+        match node:
+            case ast.Call(args=args, keywords=words):
+                given = [*args, *(word.value for word in words)]
+                return any(map(self._is_handle, given))
+            case ast.Assign(targets=targets, value=value):
+                kept = any(not isinstance(target, (ast.Name, ast.Tuple)) for target in targets)
+                return kept and self._gives(value)
+        return False
+
+    def _is_handle(self, value: ast.expr) -> bool:
+        if isinstance(value, ast.Starred):
+            value = value.value
+        return isinstance(value, ast.Name) and value.id in self._tainted
+
+    def harmless(self, node: Node) -> bool:
+        """Whether an atom awaits nothing and cannot reach a connection."""
+        if node.waits or node.op not in _QUIET_OPS or node.reads & self._tainted:
+            return False
+        if isinstance(node.key, tuple) and node.key[:1] and node.key[0] in _ENTERING:
+            return False
+        syntax = node.syntax
+        if isinstance(syntax, (ast.Import, ast.ImportFrom)):
+            return False
+        if self.at_work and (node.reads & self._closures or _of_self(syntax)):
+            return False
+        return not isinstance(syntax, ast.Call) or self._harmless_call(syntax)
+
+    def _harmless_call(self, call: ast.Call) -> bool:
+        text = ast.unparse(call.func)
+        root = text.partition(".")[0].partition("(")[0]
+        if root in self._tainted:
+            return False
+        if (
+            text in _BUILTINS
+            or _logs(text)
+            or text.rpartition(".")[2].endswith(("Error", "Exception"))
+        ):
+            return True
+        return not self.at_work and not self.escaped and root not in self._closures
+
+
+def _logs(text: str) -> bool:
+    return "log" in text.rpartition(".")[0].lower()
+
+
+def _of_self(syntax: ast.AST | None) -> bool:
+    return isinstance(syntax, ast.Attribute) and not isinstance(syntax.value, ast.Attribute)
+
+
+def _stored(target: ast.expr) -> set[str]:
+    return {
+        node.id
+        for node in ast.walk(target)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }

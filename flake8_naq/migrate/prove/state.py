@@ -1,0 +1,219 @@
+"""What is known on a path: what names hold, which connections are open, what is returned."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+from flake8_naq.migrate.prove.nodes import CANCEL, ERROR, Node, forced
+
+OPEN, CLOSED, DRAINED, MADE = "open", "closed", "drained", "made"
+# Closed by the rewrite alone, on a path that leaves its block by an exception.
+ENDED = "ended"
+UNSET, NONE = "unset", "none"
+# More silent steps in a row than this are a loop without an effect.
+_FOREVER = 5000
+
+# A name's value: `none`, `unset`, or a handle: its kind and its connection.
+Value: TypeAlias = str | tuple[str, str]
+
+
+class State(NamedTuple):
+    """What is known of one of the two functions on a path.
+
+    Attributes:
+        names: What followed names hold; another value is not listed.
+        connections: The state of each connection.
+        last: The connection that was opened last.
+        result: The value that is to be returned, and the names that it was read from.
+    """
+
+    names: tuple[tuple[str, Value], ...]
+    connections: tuple[tuple[str, str], ...] = ()
+    last: str = ""
+    result: tuple[Hashable, frozenset[str]] = ((), frozenset())
+
+    def value(self, name: str) -> Value | None:
+        """What a name holds, None for a value that is not followed."""
+        for known, value in self.names:
+            if known == name:
+                return value
+        return None
+
+    def connection(self, name: str) -> str | None:
+        """The connection that a name holds, or that its handle is derived from."""
+        value = self.value(name)
+        return value[1] if isinstance(value, tuple) else None
+
+    def status(self, connection: str) -> str:
+        """The state of a connection, empty while it is not open."""
+        for known, status in self.connections:
+            if known == connection:
+                return status
+        return ""
+
+    def bind(self, name: str, value: Value | None) -> State:
+        """The state after a name is bound."""
+        rest = [item for item in self.names if item[0] != name]
+        if value is not None:
+            rest.append((name, value))
+        return self._replace(names=tuple(sorted(rest, key=_first)))
+
+    def set(self, connection: str, status: str) -> State:
+        """The state after a connection is opened or closed."""
+        rest = [item for item in self.connections if item[0] != connection]
+        return self._replace(connections=tuple(sorted([*rest, (connection, status)])))
+
+
+def _first(item: tuple[str, Value]) -> str:
+    return item[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """The next thing on a path that can be observed.
+
+    Attributes:
+        node: The node.
+        state: What is known there.
+        connection: The connection that it closes, binds from or asks.
+        way: For a close how it closes.
+    """
+
+    node: Node
+    state: State
+    connection: str = ""
+    way: str = ""
+
+    @property
+    def op(self) -> str:
+        """What happens."""
+        return self.node.op
+
+    def goes(self, edge: str) -> tuple[Node, State] | None:
+        """Where an outcome leads."""
+        found = self.node.edges.get(edge)
+        return None if found is None else (found, self.state)
+
+
+class Settler:
+    """Walks over what cannot be observed: jumps, `x = None`, tests that the state decides.
+
+    Attributes:
+        never_bound: Whether a path closes a name that is not bound there.
+    """
+
+    def __init__(self, leased: set[str]) -> None:
+        """Take the connections that the function after the rewrite has on a shared lease."""
+        self._leased = leased
+        self.never_bound = False
+
+    def settle(self, node: Node, state: State) -> Spot:
+        """The next thing that can be observed."""
+        for _ in range(_FOREVER):
+            node = forced(node)
+            found = self._step(node, state)
+            if isinstance(found, Spot):
+                return found
+            node, state = found
+        return Spot(Node("end", "forever"), state)
+
+    def _step(self, node: Node, state: State) -> Spot | tuple[Node, State]:
+        match node.op:
+            case "none":
+                return node.edges["ok"], state.bind(node.detail[0], NONE)
+            case "forget":
+                return node.edges["ok"], state.bind(node.detail[0], None)
+            case "take":
+                return node.edges["ok"], state.bind(node.detail[0], ("connection", state.last))
+            case "make":
+                connection = made(node.detail[0])
+                bound = state.bind(node.detail[0], ("connection", connection))
+                return node.edges["ok"], bound.set(connection, MADE)
+            case "pend":
+                return node.edges["ok"], _pending(node, state)
+            case "isnone":
+                return node.edges[_nullness(state.value(node.detail[0]))], state
+            case "close":
+                return self._close(node, state)
+            case "hold" | "derive" | "bucket" | "dial" | "asks":
+                return _handle(node, state)
+            case "atom" | "test" if ERROR in node.edges and _reads_unset(node, state):
+                return node.edges[ERROR], state
+        return Spot(node, state)
+
+    def _close(self, node: Node, state: State) -> Spot | tuple[Node, State]:
+        name, way, leaving = node.detail
+        if not name:
+            waiting = [known for known, status in state.connections if status == OPEN]
+            own = [known for known in waiting if known not in self._leased]
+            for known in waiting:
+                if known in self._leased:
+                    state = state.set(known, CLOSED)
+            return Spot(node, state, own[0], way) if own else (node.edges["ok"], state)
+        value = state.value(name)
+        if value == UNSET:
+            self.never_bound = True
+            return node.edges["ok"], state
+        if not isinstance(value, tuple) or value[0] != "connection":
+            return node.edges["other"], state
+        connection, status = value[1], state.status(value[1])
+        if way == "drain":
+            return Spot(node, state, connection, f"drain {status}".removesuffix(f" {OPEN}"))
+        if status in (CLOSED, DRAINED, ENDED, ""):
+            return node.edges["ok"], state
+        if connection in self._leased:
+            return node.edges["ok"], state.set(
+                connection, ENDED if leaving in (ERROR, CANCEL) else CLOSED
+            )
+        return Spot(node, state, connection, way)
+
+
+def made(name: str) -> str:
+    """The connection of a client that is made first."""
+    return f"made {name}"
+
+
+def opened(node: Node) -> str:
+    """The connection that a connecting node opens."""
+    return made(node.detail[2]) if len(node.detail) > 2 else f"line {node.line}"
+
+
+def _pending(node: Node, state: State) -> State:
+    held = tuple((name, value) for name in node.reads if (value := state.value(name)) is not None)
+    return state._replace(result=((node.key, tuple(sorted(held, key=_first))), node.reads))
+
+
+def _reads_unset(node: Node, state: State) -> bool:
+    return any(value == UNSET and name in node.reads for name, value in state.names)
+
+
+def _nullness(value: Value | None) -> str:
+    if value is None:
+        return "other"
+    if isinstance(value, tuple):
+        return "some"
+    return "none" if value == NONE else "error"
+
+
+def _handle(node: Node, state: State) -> Spot | tuple[Node, State]:
+    """What is done with a handle, where the name holds one."""
+    *_, source = node.detail[:1]
+    if node.op == "hold":
+        source = node.detail[1]
+    connection = state.connection(source)
+    if connection is None:
+        return node.edges["other"], state
+    match node.op:
+        case "hold":
+            return node.edges["ok"], state.bind(node.detail[0], ("connection", connection))
+        case "derive":
+            if node.detail[1]:
+                state = state.bind(node.detail[1], ("jetstream", connection))
+            return node.edges["ok"], state
+        case "dial":
+            return node.edges["ok"], state
+        case "asks" if state.status(connection) == CLOSED:
+            return node.edges["true"], state
+    return Spot(node, state, connection)

@@ -1,0 +1,118 @@
+import asyncio
+import nats
+from nats.aio.client import Client as NATS
+
+
+async def made_first(url):
+    nc = NATS()
+    try:
+        await nc.connect(url, allow_reconnect=False)
+        await nc.publish("a", b"1")
+    finally:
+        await nc.close()
+
+
+async def made_first_handled(url):
+    nc = NATS()
+    try:
+        await nc.connect(url, allow_reconnect=False)
+        await nc.publish("a", b"1")
+    except Exception as error:
+        print(error)
+    finally:
+        await nc.close()
+
+
+async def closed_callback(url, cb):
+    nc = None
+    try:
+        nc = await nats.connect(url, closed_cb=cb)
+        await nc.publish("a", b"1")
+    except Exception as error:
+        print(error)
+    finally:
+        if nc:
+            await nc.close()
+
+
+async def asks_through_a_closure(url):
+    nc = None
+    def status():
+        return nc.is_closed
+    try:
+        nc = await nats.connect(url)
+        await nc.publish("a", b"1")
+    except Exception as error:
+        print(status())
+    finally:
+        if nc:
+            await nc.close()
+
+
+async def counts_what_a_subscription_collects(url, seen):
+    nc = None
+    async def handler(msg):
+        seen.append(msg)
+    try:
+        nc = await nats.connect(url)
+        await nc.subscribe("a", cb=handler)
+        await nc.flush()
+    except Exception as error:
+        print(len(seen))
+    finally:
+        if nc:
+            await nc.close()
+
+
+async def sends_through_a_closure(url):
+    nc = None
+    send = None
+    try:
+        nc = await nats.connect(url)
+        send = lambda: nc.publish("a", b"2")
+        await nc.flush()
+    except ValueError as error:
+        print(error)
+    else:
+        asyncio.ensure_future(send())
+    finally:
+        if nc:
+            await nc.close()
+
+
+async def order_of_closes(url, cb):
+    a = await nats.connect(url)
+    async with await nats.connect(url, closed_cb=cb) as b:
+        await a.publish("x", b"")
+        await b.publish("x", b"")
+        await a.close()
+
+
+async def close_replaced(url, fake):
+    nc = await nats.connect(url)
+    nc.close = fake
+    await nc.publish("x", b"")
+    await nc.close()
+
+
+async def closed_only_while_connected(url):
+    nc = await nats.connect(url)
+    try:
+        await nc.publish("x", b"")
+    finally:
+        if nc.is_connected:
+            await nc.close()
+
+
+async def drain_after_close(url):
+    nc = await nats.connect(url)
+    try:
+        await nc.publish("x", b"")
+    finally:
+        await nc.close()
+        await nc.drain()
+
+
+async def guarded_by_is_closed(url):
+    async with await nats.connect(url) as nc:
+        await nc.publish("x", b"")

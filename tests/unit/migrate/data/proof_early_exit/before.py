@@ -1,0 +1,61 @@
+import nats
+
+
+async def early_in_with(url, lock, bad):
+    nc = await nats.connect(url)
+    async with lock:
+        if bad:
+            await nc.close()
+            raise ValueError("x")
+        await nc.publish("a", b"1")
+    await nc.close()
+
+
+async def early_in_try(url, bad, log):
+    nc = await nats.connect(url)
+    try:
+        if bad:
+            await nc.close()
+            raise ValueError("x")
+        await nc.publish("a", b"1")
+    except ValueError:
+        await log("v")
+        raise
+    await nc.close()
+
+
+async def asks(url, bad):
+    nc = await nats.connect(url)
+    if bad:
+        await nc.close()
+        raise ValueError(f"{nc.is_closed}")
+    await nc.publish("a", b"1")
+    await nc.close()
+
+
+async def callback(url, bad):
+    done = False
+
+    async def closed():
+        nonlocal done
+        done = True
+
+    nc = await nats.connect(url, closed_cb=closed)
+    if bad:
+        await nc.close()
+        return done
+    await nc.publish("a", b"1")
+    await nc.close()
+
+
+async def fine(url, bad):
+    nc = await nats.connect(url)
+    if bad:
+        await nc.close()
+        raise ValueError("x")
+    entry = await nc.request("a", b"1")
+    if entry.data == b"":
+        await nc.close()
+        return entry
+    await nc.close()
+    return None

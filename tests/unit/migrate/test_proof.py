@@ -1,0 +1,107 @@
+"""The proof of one rewritten function: what passes, what does not, and what it needs for that."""
+
+import ast
+import textwrap
+from pathlib import Path
+
+import pytest
+
+import flake8_naq.migrate.prove as prove_package
+from flake8_naq.migrate.prove import Function, Verdict, prove_function
+from flake8_naq.names import Names
+from flake8_naq.settings import Settings
+
+HEAD = """\
+import asyncio, contextlib, logging
+import nats
+from nats.aio.client import Client as NATS
+from naq.connection import (
+    close_nats_connection, get_jetstream_context, get_nats_connection,
+    nats_connection, nats_jetstream, nats_kv_store,
+)
+logger = logging.getLogger(__name__)
+"""
+
+
+def verdict(before: str, after: str, settings: Settings | None = None) -> Verdict:
+    """Prove that the last function of one module acts as that of another."""
+    functions = []
+    for text in (before, after):
+        names = Names(ast.parse(HEAD + textwrap.dedent(text)))
+        scope = [s for s in names.module.children if isinstance(s.node, ast.AsyncFunctionDef)][-1]
+        functions.append(Function(names, scope, settings or Settings()))
+    return prove_function(*functions)
+
+
+def test_it_imports_nothing_of_the_analysis_and_of_the_planner() -> None:
+    allowed = ("flake8_naq.names", "flake8_naq.settings", "flake8_naq.migrate.prove")
+    for file in Path(prove_package.__path__[0]).glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("flake8_naq"):
+                assert node.module is not None
+                assert node.module.startswith(allowed), (file.name, node.module)
+
+
+def straight(body: str) -> str:
+    return "async def f(url, g):\n    nc = await nats.connect(url)\n" + textwrap.indent(
+        f"{body}\nawait nc.close()\n", "    "
+    )
+
+
+def block(body: str) -> str:
+    return (
+        "async def f(url, g):\n    async with await nats.connect(url) as nc:\n"
+        + textwrap.indent(f"{body}\n", "        ")
+    )
+
+
+def test_a_function_equals_itself_without_an_axiom() -> None:
+    text = straight("await nc.publish('a', b'1')")
+    found = verdict(text, text)
+    assert found.difference is None
+    assert found.axioms == set()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "await nc.publish('a', b'1')",
+        "for i in g:\n    if i:\n        continue\n    await nc.publish(i, b'')",
+        "while await nc.request('a'):\n    break",
+        "try:\n    await nc.flush()\nfinally:\n    await g()",
+        "async with g as h:\n    await h(nc)",
+        "match g:\n    case [a, b]:\n        await nc.publish(a, b)\n    case _:\n        pass",
+        "x = [await nc.request(a) async for a in g]",
+        "with contextlib.suppress(ValueError):\n    await nc.flush()",
+        "assert await nc.flush(), 'no'",
+        "def h():\n    return nc\nawait g(h)",
+    ],
+)
+def test_a_block_equals_a_close_at_the_end(body: str) -> None:
+    assert verdict(straight(body), block(body)).difference is None
+
+
+def test_a_difference_names_its_line_and_its_path() -> None:
+    body = "await nc.flush()\nawait g()"
+    found = verdict(straight(body), block("await g()\nawait nc.flush()"))
+    assert found.difference is not None
+    line = HEAD.count("\n") + 3
+    assert found.difference.parts == (
+        "`nc.flush`",
+        " on ",
+        line,
+        " came next, now ",
+        "`g()`",
+        " does",
+    )
+    assert found.difference.path == ("`await nats.connect(url)` (ok)",)
+
+
+def test_the_length_of_a_function_does_not_exhaust_the_stack() -> None:
+    branches = "if g == 0:\n    await nc.flush()\n" + "".join(
+        f"elif g == {i}:\n    await nc.publish('{i}', b'')\n" for i in range(1, 500)
+    )
+    chain = "g" + ".a(1)" * 800
+    total = " + ".join(f"g({i})" for i in range(800))
+    for body in (branches, chain, total):
+        assert verdict(straight(body), block(body)).difference is None

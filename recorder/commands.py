@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -10,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TIERS = {0: "plugin", 1: "high", 2: "medium", 3: "low"}
-
-_LEFT = re.compile(r"\S+?:(\d+): (NAQ\d+) left in `(.+?)`: (.+)")
 
 _FINDING = re.compile(r"(?P<path>.+?):(?P<line>\d+):(?P<column>\d+): (?P<code>NAQ\d+) (?P<text>.+)")
 
@@ -123,8 +122,12 @@ def left(path: Path, cwd: Path) -> list[Left]:
     Raises:
         CommandError: the command failed.
     """
-    said = _migrate(path, cwd, "--check", "--unsafe-fixes").stderr
-    return [Left(int(match[1]), match[2], match[3], match[4]) for match in _LEFT.finditer(said)]
+    printed = _migrate(path, cwd, "--check", "--unsafe-fixes", "--format", "json").stdout
+    return [
+        Left(result["line"], result["code"], result["function"], result["message"])
+        for result in json.loads(printed)["results"]
+        if result["kind"] == "left"
+    ]
 
 
 def _migrate(path: Path, cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -7,25 +7,19 @@ import dataclasses
 import difflib
 import os
 import sys
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from flake8_naq.errors import CommandError, missing_extra
 from flake8_naq.flake8_config import Flake8, add_options
+from flake8_naq.migrate.output import FORMATS, Tally, output_of
 from flake8_naq.paths import STDIN, explicit_files, python_files
-from flake8_naq.report.summary import counted
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from flake8_naq.migrate.outcome import Outcome, Report
+    from flake8_naq.migrate.documents import Document
+    from flake8_naq.migrate.outcome import Outcome
 
 _NEEDED = {"pyflakes": "pyflakes", "rich": "rich"}
-# Below this the run is over before a bar has been drawn.
-_WORTH_A_BAR = 50
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -53,6 +47,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--allow-dirty",
         action="store_true",
         help="also write to files with unstaged changes, which git could not give back",
+    )
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        default="text",
+        help="how to print what becomes of each site; json and github are for machines",
     )
     parser.add_argument(
         "--jobs", type=_jobs, default=os.cpu_count() or 1, metavar="N", help="processes to use"
@@ -84,6 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
     from flake8_naq.migrate.fixer import Options
     from flake8_naq.migrate.match.importers import imported_elsewhere
 
+    _refuse_two_outputs(arguments)
     flake8 = Flake8.configured(arguments)
     options = Options(
         unsafe=arguments.unsafe_fixes,
@@ -91,128 +92,99 @@ def run(arguments: argparse.Namespace) -> int:
         settings=flake8.settings,
         flake8=flake8,
     )
-    report = _Printer(arguments)
+    files_run = _Run(arguments)
     if arguments.paths == [STDIN]:
-        report.take(fix_stdin(flake8.options.stdin_display_name, options), stdin=True)
-        return report.finish()
+        files_run.take(fix_stdin(flake8.options.stdin_display_name, options))
+        return files_run.finish()
     if STDIN in arguments.paths:
         raise CommandError("- stands for standard input, and goes with no other path")
     files = python_files(arguments.paths, flake8.options)
     explicit = frozenset(explicit_files(arguments.paths))
     found, failures = candidates(files, explicit, options)
     for failure in failures:
-        report.take(failure)
+        files_run.take(failure)
     options = dataclasses.replace(options, imported=imported_elsewhere(files, found))
-    for outcome in report.progress(fix_files(found, options, arguments.jobs), len(found)):
-        report.take(outcome)
-    return report.finish()
+    outcomes = fix_files(found, options, arguments.jobs)
+    for outcome in files_run.output.progress(outcomes, len(found)):
+        files_run.take(outcome)
+    return files_run.finish()
 
 
-@dataclass
-class _Printer:
-    """Writes results, and keeps count."""
-
-    arguments: argparse.Namespace
-    rewritten: int = 0
-    files: int = 0
-    refused: Counter[str] = field(default_factory=Counter)
-    failed: bool = False
-    _messages: Console = field(init=False)
-
-    def __post_init__(self) -> None:
-        from rich.console import Console
-
-        self._messages = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
-
-    def progress(self, outcomes: Iterator[Outcome], number: int) -> Iterable[Outcome]:
-        """Show how far a long run is, where somebody is looking."""
-        if number < _WORTH_A_BAR or not self._messages.is_terminal:
-            return outcomes
-        from rich.progress import track
-
-        return track(outcomes, "Fixing", total=number, console=self._messages, transient=True)
-
-    def take(self, outcome: Outcome, *, stdin: bool = False) -> None:
-        """Write one file, or show what would be written, and say what there is to say."""
-        if outcome.error is not None:
-            self._fail(f"{outcome.path}: {outcome.error}")
-            return
-        assert outcome.document is not None
-        if outcome.changed and not self._keep(outcome, stdin=stdin):
-            return
-        if stdin and not (self.arguments.diff or self.arguments.check):
-            sys.stdout.buffer.write(outcome.document.codec.encode(outcome.text))
-        # Two places on one line can say the same.
-        for report in dict.fromkeys(sorted(outcome.reports, key=_order)):
-            self._say(outcome.path, report)
-        self.rewritten += len(outcome.rewritten)
-        self.files += outcome.changed
-        self.refused.update(
-            str(report.message) for report in outcome.reports if report.kind == "left"
+def _refuse_two_outputs(arguments: argparse.Namespace) -> None:
+    """Refuse options that would write two things to standard output."""
+    if arguments.format == "text":
+        return
+    if arguments.diff:
+        raise CommandError(f"--format {arguments.format} and --diff both go to standard output")
+    if arguments.paths == [STDIN] and not arguments.check:
+        raise CommandError(
+            f"--format {arguments.format} and the fixed code both go to standard output: "
+            "use --check, or a file"
         )
 
-    def _keep(self, outcome: Outcome, *, stdin: bool) -> bool:
+
+class _Run:
+    """Writes or shows each file's new text, and reports on its sites.
+
+    Attributes:
+        output: Where the sites are reported.
+    """
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self._arguments = arguments
+        self._stdin = arguments.paths == [STDIN]
+        self._tally = Tally(dry=arguments.diff or arguments.check)
+        self.output = output_of(arguments.format, dry=self._tally.dry)
+
+    def take(self, outcome: Outcome) -> None:
+        """Write one file, or show what would be written, and report on its sites."""
+        if outcome.error is not None:
+            self._fail(outcome.path, outcome.error)
+            return
+        assert outcome.document is not None
+        if outcome.changed and not self._keep(outcome, outcome.document):
+            return
+        if self._stdin and not self._tally.dry:
+            sys.stdout.buffer.write(outcome.document.codec.encode(outcome.text))
+        self.output.file(outcome)
+        self._tally.add(outcome)
+
+    def _keep(self, outcome: Outcome, document: Document) -> bool:
         """Show or write a change; False when that could not be done."""
         from flake8_naq.migrate.write.files import replace, unstaged
 
-        assert outcome.document is not None
-        if self.arguments.diff:
-            sys.stdout.write(_diff(outcome.path, outcome.document.text, outcome.text))
+        if self._arguments.diff:
+            sys.stdout.write(_diff(outcome.path, document.text, outcome.text))
             return True
-        if self.arguments.check or stdin:
+        if self._tally.dry or self._stdin:
             return True
-        if not self.arguments.allow_dirty and unstaged([outcome.path]):
+        if not self._arguments.allow_dirty and unstaged([outcome.path]):
             self._fail(
-                f"{outcome.path}: has changes that are not staged; "
-                "stage or commit it first, or use --allow-dirty"
+                outcome.path,
+                "has changes that are not staged; stage or commit it first, or use --allow-dirty",
             )
             return False
         try:
-            replace(outcome.path, outcome.document.codec.encode(outcome.text))
+            replace(outcome.path, document.codec.encode(outcome.text))
         except OSError as error:
-            self._fail(
-                f"{outcome.path}: cannot be written: {(error.strerror or str(error)).lower()}"
-            )
+            reason = (error.strerror or str(error)).lower()
+            self._fail(outcome.path, f"cannot be written: {reason}")
             return False
         return True
 
-    def _say(self, path: str, report: Report) -> None:
-        self._messages.print(describe(path, report))
-
-    def _fail(self, text: str) -> None:
-        self.failed = True
-        self._messages.print(f"naq-migrate: {text}")
+    def _fail(self, path: str, text: str) -> None:
+        self._tally.errors += 1
+        self.output.error(path, text)
 
     def finish(self) -> int:
         """Print the summary and return the exit code."""
-        dry = self.arguments.diff or self.arguments.check
-        if self.rewritten:
-            verb = "would be rewritten" if dry else "rewritten"
-            self._messages.print(
-                f"{counted(self.rewritten, 'place')} {verb} in {counted(self.files, 'file')}"
-            )
-        left = self.refused.total()
-        if left:
-            self._messages.print(
-                f"{counted(left, 'place')} left as they are"
-                if left > 1
-                else "1 place left as it is"
-            )
-        if self.failed:
+        tally = self._tally
+        self.output.finish(tally)
+        if tally.errors:
             return 2
-        if (dry and self.files) or (self.arguments.strict and left):
+        if (tally.dry and tally.files) or (self._arguments.strict and tally.left):
             return 1
         return 0
-
-
-def describe(path: str, report: Report) -> str:
-    """The line that tells the user about one place."""
-    where = f" in `{report.qualname}`" if report.qualname else ""
-    return f"{path}:{report.line}: {report.code} {report.kind}{where}: {report.message}"
-
-
-def _order(report: Report) -> tuple[int, str]:
-    return report.line, report.kind
 
 
 def _diff(path: str, before: str, after: str) -> str:

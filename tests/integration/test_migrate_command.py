@@ -1,5 +1,6 @@
 """``naq-migrate fix`` as a user runs it: what it reads, writes, prints and returns."""
 
+import json
 import os
 import signal
 import subprocess
@@ -8,6 +9,7 @@ import sysconfig
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -111,6 +113,76 @@ def test_unsafe_fixes_close_what_was_never_closed(file: Path) -> None:
     done = fix(file.parent, "--unsafe-fixes", ".")
     assert "async with await nats.connect(url) as nc:" in file.read_text()
     assert b"unsafe in `keep`" in done.stderr
+
+
+def results(done: subprocess.CompletedProcess[bytes]) -> dict[str, Any]:
+    document = json.loads(done.stdout)
+    assert isinstance(document, dict)
+    return document
+
+
+def test_json_has_one_result_for_a_rewritten_site(file: Path) -> None:
+    done = fix(file.parent, "--format", "json", ".")
+    assert (done.returncode, done.stderr, file.read_text()) == (0, b"", NEW)
+    assert results(done) == {
+        "results": [
+            {
+                "path": "ping.py",
+                "line": 5,
+                "code": "NAQ301",
+                "function": "ping",
+                "kind": "rewritten",
+                "message": None,
+                "lines": [],
+            }
+        ],
+        "errors": [],
+        "summary": {"written": True, "rewritten": 1, "files": 1, "left": 0},
+    }
+
+
+def test_json_gives_a_reason_with_its_lines(file: Path) -> None:
+    file.write_text(OLD.replace("    await nc.flush()", "    if url:\n        return"))
+    done = fix(file.parent, "--format", "json", "--check", ".")
+    (result,) = results(done)["results"]
+    assert (done.returncode, result["kind"]) == (0, "left")
+    assert result["lines"] == [{"path": "ping.py", "line": 7}]
+    assert "line 7" in result["message"]
+    assert results(done)["summary"] == {"written": False, "rewritten": 0, "files": 0, "left": 1}
+
+
+def test_json_lists_the_files_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text("import nats\nnats.connect(\n")
+    done = fix(tmp_path, "--format", "json", ".")
+    assert (done.returncode, done.stderr) == (2, b"")
+    (problem,) = results(done)["errors"]
+    assert problem["path"] == "broken.py"
+    assert "not valid Python" in problem["message"]
+
+
+def test_json_of_nothing_to_do_is_a_whole_document(file: Path) -> None:
+    file.write_text(NEW)
+    assert results(fix(file.parent, "--format", "json", "."))["results"] == []
+
+
+def test_github_annotates_each_site(file: Path) -> None:
+    (file.parent / "a,b.py").write_text(LEFT)
+    done = fix(file.parent, "--format", "github", "--check", ".")
+    assert done.returncode == 1
+    left, pending = done.stdout.decode().splitlines()
+    assert left.startswith("::warning file=a%2Cb.py,line=5,title=NAQ301 left::`keep`: `nc` ")
+    assert pending == ("::error file=ping.py,line=5,title=NAQ301 would be rewritten::`ping`")
+
+
+@pytest.mark.parametrize("format_", ["json", "github"])
+def test_a_format_for_machines_has_standard_output_for_itself(file: Path, format_: str) -> None:
+    done = fix(file.parent, "--format", format_, "--diff", ".")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert error(done) == f"naq-migrate: --format {format_} and --diff both go to standard output"
+    done = fix(file.parent, "--format", format_, "-", stdin=OLD.encode())
+    assert (done.returncode, done.stdout) == (2, b"")
+    done = fix(file.parent, "--format", format_, "--check", "-", stdin=OLD.encode())
+    assert (done.returncode, b"rewritten" in done.stdout) == (1, True)
 
 
 def test_select_leaves_the_other_tiers_alone(file: Path) -> None:

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from flake8_naq.migrate.batch import fix_document
-from flake8_naq.migrate.command import describe
 from flake8_naq.migrate.documents import document
 from flake8_naq.migrate.fixer import Options
 from flake8_naq.migrate.outcome import Outcome
+from flake8_naq.migrate.output import describe
 
 DATA = Path(__file__).parent / "data"
 

@@ -1,0 +1,210 @@
+"""What a run prints about its sites: lines for people, JSON, or GitHub's annotations."""
+
+from __future__ import annotations
+
+import json
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from flake8_naq.report.summary import counted
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from flake8_naq.migrate.outcome import Outcome, Report
+
+FORMATS = ("text", "json", "github")
+
+# Below this the run is over before a bar has been drawn.
+_WORTH_A_BAR = 50
+
+
+@dataclass(slots=True)
+class Tally:
+    """The figures of a run.
+
+    Attributes:
+        dry: Whether nothing is written.
+        rewritten: Sites that were rewritten, or would be.
+        files: Files in which they are.
+        left: Sites that stay as they are.
+        errors: Files that could not be read or written.
+    """
+
+    dry: bool
+    rewritten: int = 0
+    files: int = 0
+    left: int = 0
+    errors: int = 0
+
+    def add(self, outcome: Outcome) -> None:
+        """Count one file."""
+        self.rewritten += len(outcome.rewritten)
+        self.files += outcome.changed
+        self.left += sum(report.kind == "left" for report in outcome.reports)
+
+
+class Output(ABC):
+    """Prints what becomes of the sites, file by file, and a summary."""
+
+    def progress(self, outcomes: Iterator[Outcome], number: int) -> Iterable[Outcome]:
+        """The outcomes, with a bar where somebody watches a long run."""
+        return outcomes
+
+    @abstractmethod
+    def file(self, outcome: Outcome) -> None:
+        """Print what became of the sites of one file."""
+
+    @abstractmethod
+    def error(self, path: str, text: str) -> None:
+        """Print why a file could not be read or written."""
+
+    @abstractmethod
+    def finish(self, tally: Tally) -> None:
+        """Print the summary."""
+
+
+def output_of(format_: str, *, dry: bool) -> Output:
+    """The output in one of `FORMATS`."""
+    match format_:
+        case "json":
+            return _Json()
+        case "github":
+            return _GitHub(dry=dry)
+    return _Text()
+
+
+def describe(path: str, report: Report) -> str:
+    """The line about one site."""
+    where = f" in `{report.qualname}`" if report.qualname else ""
+    return f"{path}:{report.line}: {report.code} {report.kind}{where}: {report.message}"
+
+
+def _reports(outcome: Outcome) -> Iterable[Report]:
+    # Two sites on one line can have the same message.
+    return dict.fromkeys(sorted(outcome.reports, key=lambda report: (report.line, report.kind)))
+
+
+class _Text(Output):
+    """Lines for people, on standard error."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+
+        self._console: Console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+
+    def progress(self, outcomes: Iterator[Outcome], number: int) -> Iterable[Outcome]:
+        if number < _WORTH_A_BAR or not self._console.is_terminal:
+            return outcomes
+        from rich.progress import track
+
+        return track(outcomes, "Fixing", total=number, console=self._console, transient=True)
+
+    def file(self, outcome: Outcome) -> None:
+        for report in _reports(outcome):
+            self._console.print(describe(outcome.path, report))
+
+    def error(self, path: str, text: str) -> None:
+        self._console.print(f"naq-migrate: {path}: {text}")
+
+    def finish(self, tally: Tally) -> None:
+        if tally.rewritten:
+            verb = "would be rewritten" if tally.dry else "rewritten"
+            self._console.print(
+                f"{counted(tally.rewritten, 'place')} {verb} in {counted(tally.files, 'file')}"
+            )
+        if tally.left:
+            self._console.print(
+                f"{counted(tally.left, 'place')} left as they are"
+                if tally.left > 1
+                else "1 place left as it is"
+            )
+
+
+class _Json(Output):
+    """One JSON document on standard output, once all is done."""
+
+    def __init__(self) -> None:
+        self._results: list[dict[str, object]] = []
+        self._errors: list[dict[str, str]] = []
+
+    def file(self, outcome: Outcome) -> None:
+        reports = [*outcome.rewritten, *_reports(outcome)]
+        self._results += [
+            _result(outcome.path, report) for report in sorted(reports, key=lambda r: r.line)
+        ]
+
+    def error(self, path: str, text: str) -> None:
+        self._errors.append({"path": path, "message": text})
+
+    def finish(self, tally: Tally) -> None:
+        document = {
+            "results": self._results,
+            "errors": self._errors,
+            "summary": {
+                "written": not tally.dry,
+                "rewritten": tally.rewritten,
+                "files": tally.files,
+                "left": tally.left,
+            },
+        }
+        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+
+
+def _result(path: str, report: Report) -> dict[str, object]:
+    return {
+        "path": path,
+        "line": report.line,
+        "code": report.code,
+        "function": report.qualname,
+        "kind": report.kind,
+        "message": str(report.message) or None,
+        "lines": [
+            {"path": line.path or path, "line": line.number} for line in report.message.lines
+        ],
+    }
+
+
+class _GitHub(Output):
+    """Workflow commands on standard output: GitHub shows each beside its line."""
+
+    def __init__(self, *, dry: bool) -> None:
+        # A change that is pending fails the run.
+        self._levels = {
+            "rewritten": "error" if dry else "notice",
+            "left": "warning",
+            "unsafe": "notice",
+            "note": "notice",
+        }
+        self._text = _Text()
+        self._rewritten = "would be rewritten" if dry else "rewritten"
+
+    def file(self, outcome: Outcome) -> None:
+        for report in sorted([*outcome.rewritten, *_reports(outcome)], key=lambda r: r.line):
+            kind = self._rewritten if report.kind == "rewritten" else report.kind
+            title = f"{report.code} {kind}"
+            where = f"`{report.qualname}`" if report.qualname else "the module"
+            text = f"{where}: {report.message}" if report.message.parts else where
+            properties = (
+                f"file={_property(outcome.path)},line={report.line},title={_property(title)}"
+            )
+            print(f"::{self._levels[report.kind]} {properties}::{_data(text)}")
+
+    def error(self, path: str, text: str) -> None:
+        print(f"::error file={_property(path)}::{_data(text)}")
+
+    def finish(self, tally: Tally) -> None:
+        self._text.finish(tally)
+
+
+def _data(text: str) -> str:
+    """A text as GitHub wants it behind the second ``::`` of a workflow command."""
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    """A text as GitHub wants it among the properties of a workflow command."""
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

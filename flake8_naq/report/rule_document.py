@@ -60,4 +60,6 @@ def _example(example: Example) -> dict[str, object]:
         "code": example.code,
         "findings": {str(line): rules.split() for line, rules in example.findings.items()},
         "fixed": example.fixed,
+        "unsafe": example.unsafe,
+        "left_alone": example.left_alone,
     }

@@ -23,7 +23,10 @@ def plain(example: Example) -> str:
     if example.findings:
         parts.append(_findings(example.findings))
     if example.fixed is not None:
-        parts += ["After `naq-migrate fix`:", _fence(example.fixed)]
+        options = " --unsafe-fixes" if example.unsafe else ""
+        parts += [f"After `naq-migrate fix{options}`:", _fence(example.fixed)]
+    if example.left_alone:
+        parts.append("`naq-migrate fix` leaves it alone.")
     return "\n\n".join(parts)
 
 

@@ -58,6 +58,15 @@ async def publish(url, subject, data, connect=nats.connect):
         await nc.close()
 """,
             {5: "01"},
+            fixed="""\
+import nats
+
+
+async def publish(url, subject, data, connect=nats.connect):
+    async with await connect(url) as nc:
+        await nc.publish(subject, data)
+""",
+            unsafe=True,
         ),
         Example(
             "closed by a function of elsewhere that says so",
@@ -74,6 +83,7 @@ async def publish(url, subject, data):
         await close_bus(nc)
 """,
             {6: "01"},
+            left_alone=True,
         ),
         Example(
             "a loop that connects again when a connection has had its day",
@@ -98,6 +108,23 @@ async def serve(url, handle):
                 await nc.close()
 """,
             {10: "01"},
+            fixed="""\
+import asyncio
+
+import nats
+
+
+async def serve(url, handle):
+    while True:
+        try:
+            async with await nats.connect(url) as nc:
+                subscription = await nc.subscribe("orders")
+                async for message in subscription.messages:
+                    await handle(message)
+        except OSError:
+            await asyncio.sleep(1)
+""",
+            unsafe=True,
         ),
     ),
     good=(

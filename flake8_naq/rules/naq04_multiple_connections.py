@@ -45,6 +45,17 @@ async def copy(url, key):
     await target.put(key, (await source.get(key)).value)
 """,
             {5: "04 11", 9: "04 11"},
+            fixed="""\
+from naq.connection import nats_jetstream
+
+
+async def copy(url, key):
+    async with nats_jetstream(url) as (conn, js):
+        source = await js.key_value("bucket1")
+        target = await js.key_value("bucket2")
+        await target.put(key, (await source.get(key)).value)
+""",
+            unsafe=True,
         ),
         Example(
             "one after the other",
@@ -65,6 +76,16 @@ async def announce(url):
         await nc.close()
 """,
             {5: "04", 10: "04"},
+            fixed="""\
+import nats
+
+
+async def announce(url):
+    async with await nats.connect(url) as nc:
+        await nc.publish("up", b"1")
+    async with await nats.connect(url) as nc:
+        await nc.publish("ready", b"1")
+""",
         ),
     ),
     good=(

@@ -42,6 +42,15 @@ async def send_all(url, messages):
             await nc.close()
 """,
             {6: "05"},
+            fixed="""\
+import nats
+
+
+async def send_all(url, messages):
+    for message in messages:
+        async with await nats.connect(url) as nc:
+            await nc.publish("messages", message)
+""",
         ),
         Example(
             "connections in a list",
@@ -56,6 +65,7 @@ async def load(url):
         connections.append(nc)
 """,
             {7: "05 11"},
+            left_alone=True,
         ),
         Example(
             "a comprehension",
@@ -70,6 +80,7 @@ async def load(url):
     await asyncio.gather(*(nc.close() for nc in connections))
 """,
             {7: "05"},
+            left_alone=True,
         ),
         Example(
             "calls that are collected before they are awaited",
@@ -85,6 +96,7 @@ async def load(urls):
     await asyncio.gather(*(nc.close() for nc in connections))
 """,
             {7: "05"},
+            left_alone=True,
         ),
     ),
     good=(

@@ -63,6 +63,14 @@ async def publish(url, subject, data):
     await nc.close()
 """,
             {5: "01 11"},
+            fixed="""\
+import nats
+
+
+async def publish(url, subject, data):
+    async with await nats.connect(url) as nc:
+        await nc.publish(subject, data)
+""",
         ),
         Example(
             "an early return",
@@ -82,6 +90,20 @@ async def publish(url, subject, data):
     await nc.close()
 """,
             {5: "01 11"},
+            fixed="""\
+import nats
+
+
+async def publish(url, subject, data):
+    async with await nats.connect(url) as nc:
+        try:
+            if not data:
+                return
+            await nc.publish(subject, data)
+        except Exception:
+            raise
+""",
+            unsafe=True,
         ),
         Example(
             "an await between the connection and its `try`",
@@ -99,6 +121,16 @@ async def consume(url, stream):
         await nc.close()
 """,
             {5: "02 11"},
+            fixed="""\
+import nats
+
+
+async def consume(url, stream):
+    async with await nats.connect(url) as nc:
+        js = nc.jetstream()
+        await js.add_stream(name=stream)
+        await js.publish(stream, b"")
+""",
         ),
         Example(
             "nats-py's own helpers borrow a connection and never close it",
@@ -113,6 +145,17 @@ async def serve(url):
     await service.stopped.wait()
 """,
             {6: "01 11"},
+            fixed="""\
+import nats
+import nats.micro
+
+
+async def serve(url):
+    async with await nats.connect(url) as nc:
+        service = await nats.micro.add_service(nc, name="time", version="1.0.0")
+        await service.stopped.wait()
+""",
+            unsafe=True,
         ),
         Example(
             "a context manager that closes on the straight path only",
@@ -129,6 +172,7 @@ async def connected(url):
     await nc.close()
 """,
             {8: "11"},
+            left_alone=True,
         ),
         Example(
             "a context manager of the other kind",
@@ -143,6 +187,7 @@ async def publish(url, subject, data):
         await nc.publish(subject, data)
 """,
             {7: "01 11"},
+            left_alone=True,
         ),
         Example(
             "a close that nobody awaits",
@@ -158,6 +203,18 @@ async def publish(url, subject, data):
         nc.close()
 """,
             {5: "01 11"},
+            fixed="""\
+import nats
+
+
+async def publish(url, subject, data):
+    async with await nats.connect(url) as nc:
+        try:
+            await nc.publish(subject, data)
+        finally:
+            nc.close()
+""",
+            unsafe=True,
         ),
     ),
     good=(
@@ -287,6 +344,21 @@ async def consume(url, stream):
         await nc.close()
 """,
             {5: "02"},
+            fixed="""\
+import nats
+
+
+async def consume(url, stream):
+    async with await nats.connect(url) as nc:
+        js = nc.jetstream()
+        try:
+            await js.publish(stream, b"")
+        finally:
+            try:
+                await js.delete_stream(stream)
+            except Exception:
+                print("no stream")
+""",
         ),
     ),
     fix="safe",

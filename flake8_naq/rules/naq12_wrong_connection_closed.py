@@ -54,6 +54,14 @@ async def publish(url, subject, data):
             await close_nats_connection()
 """,
             {7: "01", 11: "12"},
+            fixed="""\
+from naq.connection import nats_connection
+
+
+async def publish(url, subject, data):
+    async with nats_connection(url) as nc:
+        await nc.publish(subject, data)
+""",
         ),
         Example(
             "another URL",
@@ -69,6 +77,14 @@ async def publish(url, backup_url, subject, data):
         await close_nats_connection(backup_url)
 """,
             {5: "01", 9: "12"},
+            fixed="""\
+from naq.connection import nats_connection
+
+
+async def publish(url, backup_url, subject, data):
+    async with nats_connection(url) as nc:
+        await nc.publish(subject, data)
+""",
         ),
     ),
     good=(

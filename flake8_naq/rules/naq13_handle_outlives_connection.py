@@ -80,6 +80,7 @@ async def results(config):
         return kv
 """,
             {6: "13"},
+            left_alone=True,
         ),
         Example(
             "a bucket kept",
@@ -94,6 +95,7 @@ class Results:
             self.kv = await js.key_value("job_results")
 """,
             {8: "13"},
+            left_alone=True,
         ),
         Example(
             "returned past a `finally`",
@@ -109,6 +111,14 @@ async def stream(url):
         await nc.close()
 """,
             {5: "02", 7: "13"},
+            fixed="""\
+import nats
+
+
+async def stream(url):
+    async with await nats.connect(url) as nc:
+        return nc.jetstream()
+""",
         ),
     ),
     good=(

@@ -63,6 +63,15 @@ async def stop(url):
     await nc.publish("stopped", b"")
 """,
             {5: "01", 10: "14"},
+            fixed="""\
+import nats
+
+
+async def stop(url):
+    async with await nats.connect(url) as nc:
+        await nc.publish("stopping", b"")
+    await nc.publish("stopped", b"")
+""",
         ),
         Example(
             "a bucket after its block",
@@ -77,6 +86,7 @@ async def take(key, config):
     return entry.value
 """,
             {7: "14"},
+            left_alone=True,
         ),
     ),
     good=(

@@ -80,6 +80,20 @@ class Scheduler:
             await kv.delete(job_id)
 """,
             {5: "21"},
+            fixed="""\
+from naq.config import Config, get_config
+from naq.connection import nats_kv_store
+
+
+class Scheduler:
+    def __init__(self, config: Config | None = None):
+        self.config = config or get_config()
+
+    async def remove(self, job_id):
+        async with nats_kv_store("scheduled_jobs", self.config) as kv:
+            await kv.delete(job_id)
+""",
+            unsafe=True,
         ),
     ),
     good=(

@@ -217,6 +217,7 @@ async def result(job_id, config):
         return None
 """,
             {9: "22"},
+            left_alone=True,
         ),
         Example(
             "an import",
@@ -226,6 +227,7 @@ from nats.errors import APIError
 RETRIED = (APIError,)
 """,
             {1: "22"},
+            left_alone=True,
         ),
         Example(
             "a method of another client, a keyword that is not there",
@@ -240,6 +242,7 @@ async def entries(url):
         return await kv.entries()
 """,
             {5: "22", 7: "22", 8: "22"},
+            left_alone=True,
         ),
     ),
     good=(

@@ -122,6 +122,7 @@ class Service:
         await self.nc.publish("events", data)
 """,
             {6: "23"},
+            left_alone=True,
         ),
     ),
     good=(

@@ -40,13 +40,17 @@ class Example:
         code: The module.
         findings: Line to the numbers of the rules that report there, separated by spaces; all of
             them, of every rule.
-        fixed: What ``naq-migrate fix`` makes of it, None where it leaves it alone.
+        fixed: What ``naq-migrate fix`` makes of it.
+        unsafe: Whether that takes ``--unsafe-fixes``.
+        left_alone: Whether ``naq-migrate fix --unsafe-fixes`` leaves it as it is.
     """
 
     title: str
     code: str
     findings: Mapping[int, str] = field(default_factory=dict)
     fixed: str | None = None
+    unsafe: bool = False
+    left_alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

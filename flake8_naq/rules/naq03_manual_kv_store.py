@@ -70,6 +70,7 @@ async def recall(url, key):
     async with nats_kv_store("job_results", url) as kv:
         return await kv.get(key)
 """,
+            unsafe=True,
         ),
         Example(
             "a watcher of the bucket is a use of the bucket",

@@ -85,6 +85,7 @@ async def publish(url, backup_url, subject, data):
     async with nats_connection(url) as nc:
         await nc.publish(subject, data)
 """,
+            unsafe=True,
         ),
     ),
     good=(

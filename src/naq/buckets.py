@@ -17,7 +17,7 @@ from nats.js.kv import KeyValue
 
 from naq.config import Config, as_config
 from naq.connection import nats_jetstream, nats_kv_store
-from naq.connection.nats_py.bucket import deliveries, patience, stop_watch
+from naq.connection.nats_py.bucket import Watch, patience
 
 T = TypeVar("T")
 
@@ -126,14 +126,13 @@ async def entries(
     timeout = patience(kv)
     try:
         async with (
-            watching(kv, pattern, meta_only=meta_only) as watcher,
+            watching(kv, pattern, meta_only=meta_only) as watch,
             asyncio.timeout(timeout) as limit,
         ):
-            entry: KeyValue.Entry | None
-            async for entry in watcher:
+            async for entry in watch:
                 limit.reschedule(loop.time() + timeout)
                 if entry is None:
-                    if found or not await _on_the_way(watcher):
+                    if found or not await _on_the_way(watch):
                         break
                     continue
                 if entry.operation is None:
@@ -145,19 +144,19 @@ async def entries(
     return found
 
 
-async def _on_the_way(watcher: KeyValue.KeyWatcher) -> bool:
+async def _on_the_way(watch: Watch) -> bool:
     """Whether the server has sent what has not arrived yet.
 
     nats-py takes a bucket for empty when the server has sent everything and nothing has come.
     The messages may be overtaken by that answer, though.
     """
-    return await deliveries(watcher) > 0
+    return await watch.deliveries() > 0
 
 
 @asynccontextmanager
 async def watching(
     kv: KeyValue, pattern: str = ">", *, meta_only: bool = False
-) -> AsyncGenerator[KeyValue.KeyWatcher]:
+) -> AsyncGenerator[Watch]:
     """Watch the keys of a bucket, and leave nothing of it on the server.
 
     Args:
@@ -165,11 +164,11 @@ async def watching(
         pattern: a subject pattern for the keys.
         meta_only: leave the values on the server.
     """
-    watcher = await kv.watch(pattern, meta_only=meta_only, inactive_threshold=5)
+    watch = Watch(await kv.watch(pattern, meta_only=meta_only, inactive_threshold=5))
     try:
-        yield watcher
+        yield watch
     finally:
-        await stop_watch(watcher)
+        await watch.stop()
 
 
 def stored_at(entry: KeyValue.Entry) -> datetime:

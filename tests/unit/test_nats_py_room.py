@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -82,3 +83,12 @@ def test_the_room_imports_nothing_else_of_naq() -> None:
         for node in ast.walk(tree_of(path)):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("naq"):
                 assert (node.module or "").startswith("naq.connection.nats_py"), path
+
+
+def test_the_oldest_nats_py_that_is_tested_is_the_oldest_that_naq_takes() -> None:
+    root = Path(__file__).parents[2]
+    taken = re.search(r"nats-py>=([\d.]+),<", (root / "src/pyproject.toml").read_text("utf-8"))
+    tested = re.search(r"nats-py\[nkeys\]==([\d.]+)", (root / "tox.ini").read_text("utf-8"))
+    assert taken
+    assert tested
+    assert f"{taken[1]}.0" == tested[1]

@@ -14,10 +14,11 @@ import nats.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
-from nats.js.api import ConsumerConfig, DeliverPolicy
+from nats.js.api import DeliverPolicy
 
 from naq.config import Config, as_config
 from naq.connection import nats_jetstream
+from naq.connection.nats_py.jetstream import DatedConsumer, stream_end
 from naq.exceptions import NaqConnectionError, SerializationError, told
 from naq.models.event import Event
 from naq.streams import EVENT_STREAM, ensure_stream, event_stream
@@ -102,18 +103,18 @@ class EventSubscriber:
         """Subscribe to what comes after a place, or else from a time on, or now."""
         async with nats_jetstream(self.config) as (conn, js):
             await ensure_stream(js, event_stream(self.config.replicas))
-            info = await js.stream_info(EVENT_STREAM)
+            created, last = await stream_end(js, EVENT_STREAM)
             if seen is None:
-                seen = _Place(info.created, 0 if since else info.state.last_seq)
-            elif seen.stream != info.created:
-                seen = _Place(info.created, 0)  # the stream has been made anew
+                seen = _Place(created, 0 if since else last)
+            elif seen.stream != created:
+                seen = _Place(created, 0)  # the stream has been made anew
             if seen.sequence:
                 since = None
             subscription = await js.subscribe(
                 f"events.{pattern}",
                 stream=EVENT_STREAM,
                 ordered_consumer=True,
-                config=ConsumerConfig(
+                config=DatedConsumer(
                     deliver_policy=DeliverPolicy.BY_START_TIME
                     if since
                     else DeliverPolicy.BY_START_SEQUENCE,
@@ -133,7 +134,7 @@ class EventSubscriber:
 class _Place(NamedTuple):
     """A place in the stream of events: when the stream was made, and the number of an event."""
 
-    stream: object
+    stream: str
     sequence: int
 
 

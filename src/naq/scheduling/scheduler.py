@@ -23,6 +23,7 @@ from nats.js.kv import KeyValue
 from naq.buckets import SCHEDULED_JOBS, ensure_buckets, entries, watching
 from naq.config import Config, as_config
 from naq.connection import nats_jetstream, nats_kv_store
+from naq.connection.nats_py.bucket import Watch
 from naq.exceptions import (
     JobError,
     NaqConnectionError,
@@ -137,9 +138,9 @@ class Scheduler:
         async with nats_jetstream(self.config) as (conn, js):
             outages = conn.stats["reconnects"]
             kv = await js.key_value(SCHEDULED_JOBS)
-            async with watching(kv) as watcher:
+            async with watching(kv) as watch:
                 view = _View()
-                following = asyncio.create_task(view.follow(watcher))
+                following = asyncio.create_task(view.follow(watch))
                 try:
                     await self._wait(view.complete, self.config.request_timeout)
                     refresh = time.monotonic() + REFRESH
@@ -262,10 +263,9 @@ class _View:
         self.complete = asyncio.Event()
         self._due: dict[str, datetime] = {}
 
-    async def follow(self, watcher: KeyValue.KeyWatcher) -> None:
+    async def follow(self, watch: Watch) -> None:
         """Keep up with a watch of the bucket."""
-        entry: KeyValue.Entry | None
-        async for entry in watcher:
+        async for entry in watch:
             if entry is None:
                 self.complete.set()
             elif entry.operation is not None:

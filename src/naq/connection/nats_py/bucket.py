@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import nats.errors
 from nats.js import JetStreamContext
@@ -82,11 +83,13 @@ class BucketView(ABC, KeyValue):
         msg_ttl: float | None = None,
     ) -> bool:
         """Put a mark of deletion."""
-        return await self.checked(super().delete(key, last, validate_keys, msg_ttl))
+        options: dict[str, Any] = {} if msg_ttl is None else {"msg_ttl": msg_ttl}
+        return await self.checked(super().delete(key, last, validate_keys, **options))
 
     async def purge(self, key: str, msg_ttl: float | None = None) -> bool:
         """Remove a key and its history."""
-        return await self.checked(super().purge(key, msg_ttl))
+        options: dict[str, Any] = {} if msg_ttl is None else {"msg_ttl": msg_ttl}
+        return await self.checked(super().purge(key, **options))
 
     async def status(self) -> KeyValue.BucketStatus:
         """Return the bucket's state and configuration."""
@@ -99,23 +102,45 @@ def patience(kv: KeyValue) -> float:
     return timeout
 
 
-async def deliveries(watcher: KeyValue.KeyWatcher) -> int:
-    """Return how many messages the server has sent for a watch.
+class Watch:
+    """A watch of a bucket's keys.
 
-    Raises:
-        nats.errors.Error: the server does not answer.
+    Iterating gives each entry, and None once all that was stored has been sent. nats-py's own
+    iteration ends at that None before 2.14.
+
+    Args:
+        watcher: nats-py's watch.
     """
-    subscription: Any = watcher._sub
-    info = await subscription.consumer_info()
-    return int(info.delivered.consumer_seq)
 
+    def __init__(self, watcher: KeyValue.KeyWatcher) -> None:
+        self._updates: asyncio.Queue[Any] = watcher._updates
+        self._subscription: Any = watcher._sub
+        self._watcher = watcher
 
-async def stop_watch(watcher: KeyValue.KeyWatcher) -> None:
-    """Stop a watch, and delete its consumer: a server allows only so many."""
-    subscription: Any = watcher._sub
-    with suppress(nats.errors.Error):  # without a connection there is nothing to be done
-        await watcher.stop()
-        # Nobody needs the answer.
-        await subscription._conn.publish(
-            f"$JS.API.CONSUMER.DELETE.{subscription._stream}.{subscription._consumer}"
-        )
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> KeyValue.Entry | None:
+        entry = await self._updates.get()
+        if entry is None or isinstance(entry, KeyValue.Entry):
+            return entry
+        raise StopAsyncIteration
+
+    async def deliveries(self) -> int:
+        """Return how many messages the server has sent for the watch.
+
+        Raises:
+            nats.errors.Error: the server does not answer.
+        """
+        info = await self._subscription.consumer_info()
+        return int(info.delivered.consumer_seq)
+
+    async def stop(self) -> None:
+        """Stop the watch, and delete its consumer: a server allows only so many."""
+        subscription = self._subscription
+        with suppress(nats.errors.Error):  # without a connection there is nothing to be done
+            await self._watcher.stop()
+            # Nobody needs the answer.
+            await subscription._conn.publish(
+                f"$JS.API.CONSUMER.DELETE.{subscription._stream}.{subscription._consumer}"
+            )

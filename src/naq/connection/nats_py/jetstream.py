@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Final
 
 import nats.errors
 import orjson
 from nats.js import JetStreamContext
-from nats.js.api import PubAck
+from nats.js.api import ConsumerConfig, PubAck
 from nats.js.errors import APIError, NoStreamResponseError
 
 _USUAL: Final = {"stream", "seq", "duplicate", "domain"}
@@ -43,6 +44,18 @@ class NaqJetStream(JetStreamContext):
         return PubAck(**said) if said.keys() <= _USUAL else PubAck.from_response(said)
 
 
+class DatedConsumer(ConsumerConfig):
+    """A consumer's configuration whose start time nats-py before 2.14 can write, too."""
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the configuration in JSON's types."""
+        result: dict[str, object] = super().as_dict()
+        start = result.get("opt_start_time")
+        if isinstance(start, datetime):
+            result["opt_start_time"] = start.isoformat()
+        return result
+
+
 async def purge_subject(js: JetStreamContext, stream: str, subject: str, timeout: float) -> int:
     """Remove the messages of a subject from a stream; return how many there were.
 
@@ -61,3 +74,19 @@ async def purge_subject(js: JetStreamContext, stream: str, subject: str, timeout
         f"$JS.API.STREAM.PURGE.{stream}", orjson.dumps({"filter": subject}), timeout=timeout
     )
     return int(answer["purged"])
+
+
+async def stream_end(js: JetStreamContext, stream: str) -> tuple[str, int]:
+    """Return when a stream was made, and the number of its last message.
+
+    nats-py's ``StreamInfo`` has no time before 2.15.
+
+    Args:
+        js: the JetStream context.
+        stream: the stream.
+
+    Raises:
+        nats.js.errors.NotFoundError: there is no such stream.
+    """
+    answer = await js._api_request(f"$JS.API.STREAM.INFO.{stream}", timeout=js._timeout)
+    return answer["created"], answer["state"]["last_seq"]

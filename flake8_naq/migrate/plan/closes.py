@@ -9,19 +9,24 @@ from typing import Literal
 from flake8_naq.lifetimes.vocabulary import Vocabulary
 from flake8_naq.names import Names, Scope
 
-Method = Literal["close", "drain", "helper", "pooled"]
+Method = Literal["close", "drain", "helper", "pooled", "several"]
+
+# The attributes of a client that hold its state, and the name of the state that a close leads to.
+_STATES = frozenset({"status", "_status"})
+_CLOSED = "CLOSED"
 
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """A statement that does nothing but close a connection.
+    """A statement that closes a connection.
 
     Attributes:
         statement: The whole statement, guard included.
         call: The closing call.
         handle: The name it closes, None for a pooled close that names a URL or nothing.
         method: ``helper`` is naq's function given the handle, ``pooled`` the same given something
-            else: it closes whatever the pool holds for that.
+            else: it closes whatever the pool holds for that. ``several`` is a close that does more,
+            in a function of the module's own or among other calls, and stays as it is.
         swallows: Whether errors of the close are swallowed on the spot.
     """
 
@@ -36,9 +41,23 @@ class Closers:
     """Recognises closing statements in one scope."""
 
     def __init__(
-        self, names: Names, vocabulary: Vocabulary, scope: Scope, handles: set[str]
+        self,
+        names: Names,
+        vocabulary: Vocabulary,
+        scope: Scope,
+        handles: set[str],
+        helped: frozenset[ast.Call],
     ) -> None:
-        """Take the names of all connections of the scope as ``handles``."""
+        """Look for closes in one scope.
+
+        Args:
+            names: What the module's names stand for.
+            vocabulary: The functions that close what they are given.
+            scope: The scope.
+            handles: The names of all its connections.
+            helped: Calls of the module's own functions that close a connection.
+        """
+        self._helped = helped
         self._names = names
         self._vocabulary = vocabulary
         self._scope = scope
@@ -46,7 +65,8 @@ class Closers:
 
     def close(self, statement: ast.stmt) -> Close | None:
         """What a statement closes, None when it is anything but a close."""
-        return self._close(statement, statement, swallows=False)
+        found = self._close(statement, statement, swallows=False)
+        return found or self._among_calls(statement)
 
     def _close(self, statement: ast.stmt, whole: ast.stmt, *, swallows: bool) -> Close | None:
         match statement:
@@ -73,6 +93,30 @@ class Closers:
                 return self._close(inner, whole, swallows=True)
         return None
 
+    def _among_calls(self, statement: ast.stmt) -> Close | None:
+        """The close in a guarded or error-catching block of calls, which has to stay together."""
+        match statement:
+            case ast.If(test=test, body=body, orelse=[]):
+                found = self._one_close(statement, body)
+                return found if found and is_guard(test, found.handle) else None
+            case ast.Try(body=body, handlers=[*handlers], orelse=[], finalbody=[]) if (
+                handlers and all(_only_calls(handler.body) for handler in handlers)
+            ):
+                return self._one_close(statement, body)
+        return None
+
+    def _one_close(self, whole: ast.stmt, body: list[ast.stmt]) -> Close | None:
+        """What a block of calls closes, None when that is nothing or more than one connection."""
+        if not _only_calls(body):
+            return None
+        closes = [close for inner in body if (close := self._close(inner, whole, swallows=False))]
+        if not closes or {close.handle for close in closes} != {closes[0].handle}:
+            return None
+        if any(close.handle is None or close.method == "helper" for close in closes):
+            return None
+        swallows = isinstance(whole, ast.Try)
+        return Close(whole, closes[-1].call, closes[0].handle, "several", swallows)
+
     def _guards_any(self, test: ast.expr) -> bool:
         return any(is_guard(test, handle) for handle in self._handles)
 
@@ -88,15 +132,34 @@ class Closers:
                 return None
             method: Method = "close" if function.attr == "close" else "drain"
             return Close(whole, call, function.value.id, method, swallows)
+        given = self._given(call)
         name = self._names.resolve(function, self._scope)
         if name is None or not self._vocabulary.closes(name):
-            return None
+            helped = given is not None and call in self._helped
+            return Close(whole, call, given, "several", swallows) if helped else None
         arguments = [*call.args, *(keyword.value for keyword in call.keywords)]
         if len(arguments) > 1 or any(isinstance(argument, ast.Starred) for argument in arguments):
             return None
-        if arguments and isinstance(arguments[0], ast.Name) and arguments[0].id in self._handles:
-            return Close(whole, call, arguments[0].id, "helper", swallows)
-        return Close(whole, call, None, "pooled", swallows)
+        return Close(whole, call, given, "helper" if given is not None else "pooled", swallows)
+
+    def _given(self, call: ast.Call) -> str | None:
+        """The connection that a call is given, None for none or more than one."""
+        arguments = [*call.args, *(keyword.value for keyword in call.keywords)]
+        given = [item.id for item in arguments if isinstance(item, ast.Name)]
+        handles = [name for name in given if name in self._handles]
+        return handles[0] if len(handles) == 1 else None
+
+
+def _only_calls(body: list[ast.stmt]) -> bool:
+    """Whether a block runs through: calls, awaited or not, and nothing that leaves it."""
+    return all(
+        isinstance(statement, ast.Pass)
+        or (
+            isinstance(statement, ast.Expr)
+            and isinstance(statement.value, (ast.Await, ast.Call, ast.Constant))
+        )
+        for statement in body
+    )
 
 
 def is_guard(test: ast.expr, handle: str | None) -> bool:
@@ -116,6 +179,12 @@ def is_guard(test: ast.expr, handle: str | None) -> bool:
             return name == handle
         case ast.Attribute(value=ast.Name(id=name), attr="is_connected"):
             return name == handle
+        case ast.Compare(
+            left=ast.Attribute(value=ast.Name(id=name), attr=state),
+            ops=[ast.IsNot() | ast.NotEq()],
+            comparators=[ast.Attribute(attr=closed)],
+        ):
+            return name == handle and state in _STATES and closed == _CLOSED
         case ast.BoolOp(op=ast.And(), values=values):
             return all(is_guard(value, handle) for value in values)
     return False

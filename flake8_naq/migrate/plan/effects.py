@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from flake8_naq.lifetimes.vocabulary import NAQ_CONNECT
 from flake8_naq.migrate.message import Line, Message, RefusedError
 from flake8_naq.migrate.plan.closes import Close
+from flake8_naq.migrate.plan.lease_uses import calls_back
 from flake8_naq.migrate.plan.module import Module
 from flake8_naq.migrate.plan.naq_managers import Header
 from flake8_naq.migrate.plan.needed import Target
@@ -93,6 +94,7 @@ class Effects:
             isinstance(node, ast.Call)
             and isinstance(node.func, ast.Attribute)
             and node.func.attr == "subscribe"
+            and calls_back(node)
             for node in own_nodes(self.region.scope.node)
         )
 
@@ -106,7 +108,7 @@ class Effects:
             return []
         drains = [
             Message(
-                "an error of the drain on ",
+                f"an error of the {'drain' if close.method == 'drain' else 'close'} on ",
                 Line(close.statement.lineno),
                 " now reaches the `except` clauses",
             )

@@ -212,7 +212,9 @@ class Headers:
         arguments = region.site.call.args
         # `nats.connect` takes the servers alone by position, a client's own `connect` more.
         positional = len(arguments) > 1 or any(isinstance(item, ast.Starred) for item in arguments)
-        if not adjacent or captured_before or positional or self._nats_is_other():
+        # Older clients took a loop there; the function never did.
+        looped = any(keyword.arg == "loop" for keyword in region.site.call.keywords)
+        if not adjacent or captured_before or positional or looped or self._nats_is_other():
             return Header([f"async with {region.handle}:"])
         known = names.resolve(ast.Name("nats", ast.Load()), region.scope) == "nats"
         bound = self._binds_nats()

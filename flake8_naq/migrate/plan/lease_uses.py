@@ -32,6 +32,8 @@ _CONNECTION = frozenset(
         "subscribe",
     ]
 )
+# The arguments of `subscribe` that get the messages; None stands for ``**options``.
+_CALLBACKS = frozenset({None, "cb", "future"})
 _BUCKET_MAKERS = frozenset({"key_value", "create_key_value"})
 
 
@@ -71,12 +73,7 @@ class Sharing:
         if not method.attr.startswith(("subscribe", "pull_subscribe")):
             return False
         call = self.parents.get(method)
-        return (
-            not isinstance(call, ast.Call)
-            or len(call.args) > 2
-            or any(isinstance(argument, ast.Starred) for argument in call.args)
-            or any(word.arg in (None, "cb", "future") for word in call.keywords)
-        )
+        return not isinstance(call, ast.Call) or calls_back(call)
 
     def connection_or_derives(self, mention: Mention) -> bool:
         """The same of a connection whose JetStream is derived inside the body."""
@@ -135,3 +132,12 @@ class Sharing:
             for use in self.uses.get(bound_name(holder), [])
             if isinstance(use.node.ctx, ast.Load)
         )
+
+
+def calls_back(subscribe: ast.Call) -> bool:
+    """Whether a subscription is given a callback; without one its messages are pulled."""
+    return (
+        len(subscribe.args) > 2
+        or any(isinstance(argument, ast.Starred) for argument in subscribe.args)
+        or any(word.arg in _CALLBACKS for word in subscribe.keywords)
+    )

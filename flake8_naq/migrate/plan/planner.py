@@ -101,14 +101,15 @@ class _Planner:
                 removed = [close for close in removed if close not in final]
                 kept += [close for close in final if close not in kept]
         if self.target == "naq" and kept:
-            line = kept[0].statement.lineno
-            raise RefusedError(
-                "the close on ", Line(line), " does not end the use of the connection"
-            )
+            among_others = kept[0].method == "several"
+            reason = "stands among other calls" if among_others else "does not end its use"
+            raise RefusedError("the close on ", Line(kept[0].statement.lineno), f" {reason}")
         return removed, kept
 
     def _stays(self, close: Close) -> bool:
         region, guard = self.region, self.region.guard
+        if close.method == "several":
+            return True
         if self.target == "nats-py" and (close.method == "drain" or close.swallows):
             return True
         place = self.module.blocks.place(close.statement)

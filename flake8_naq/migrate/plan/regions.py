@@ -11,8 +11,8 @@ from flake8_naq.lifetimes import Site
 from flake8_naq.migrate.message import Line, RefusedError
 from flake8_naq.migrate.plan.closes import Close, Closers
 from flake8_naq.migrate.plan.module import Module
-from flake8_naq.migrate.syntax import Mention
-from flake8_naq.names import Scope, own_nodes
+from flake8_naq.migrate.syntax import Mention, last_line
+from flake8_naq.names import Names, Scope, own_nodes
 
 _COLLECTING = (
     ast.ListComp,
@@ -102,7 +102,13 @@ def find_region(module: Module, site: Site) -> Region:
         raise RefusedError("it is not opened in an `async def`")
     _refuse_gathered(module, site)
     handle = _bound_name(site)
-    closers = Closers(module.analysis.names, module.vocabulary, scope, module.handles(site))
+    closers = Closers(
+        module.analysis.names,
+        module.vocabulary,
+        scope,
+        module.handles(site),
+        frozenset(release.call for release in site.releases if release.method == "helper"),
+    )
     named = module.mentions(scope, handle)
     _refuse_kept(module, scope, handle, named)
     found = list(_closes(closers, scope.node))
@@ -111,7 +117,7 @@ def find_region(module: Module, site: Site) -> Region:
         mine = [close for close in found if close.handle is None]
     anchor = _anchor(module, site, mine)
     place = module.blocks.place(anchor)
-    inits, made = _bindings(module, site, handle, named)
+    inits, made = _bindings(module, site, handle, named, mine)
     block, index = place.block, place.index
 
     def region(shape: Shape, guard: ast.Try | None, end: ast.stmt) -> Region:
@@ -123,7 +129,7 @@ def find_region(module: Module, site: Site) -> Region:
         first = guard.lineno if shape == "inside-try" and guard else site.statement.lineno
         _refuse_rebound(module, site, first, last)
         if shape == "inside-try":
-            _refuse_open_before(module, site, mine, first)
+            _refuse_open_before(module, site, mine, inits, anchor)
         inside = [close for close in mine if first <= close.statement.lineno <= last]
         return Region(
             site,
@@ -194,19 +200,38 @@ def _anchor(module: Module, site: Site, mine: list[Close]) -> ast.stmt:
         return statement
     if not any(close.statement.lineno > last for close in mine):
         return statement
-    if not guard.handlers or not all(_leaves(handler.body[-1]) for handler in guard.handlers):
+    names, scope = module.analysis.names, module.analysis.names.scopes[site.scope]
+    if not guard.handlers or not all(
+        _leaves(handler.body[-1], names, scope) for handler in guard.handlers
+    ):
         return statement
     return guard
 
 
-def _leaves(statement: ast.stmt) -> bool:
+def _leaves(statement: ast.stmt, names: Names, scope: Scope) -> bool:
     """Whether what follows a statement never runs."""
     match statement:
         case ast.Return() | ast.Raise() | ast.Continue() | ast.Break():
             return True
         case ast.Expr(value=ast.Call(func=function)):
-            return ast.unparse(function) in _LEAVING
+            return ast.unparse(function) in _LEAVING or _never_returns(function, names, scope)
     return False
+
+
+def _never_returns(function: ast.expr, names: Names, scope: Scope) -> bool:
+    """Whether a function of the module runs straight to a `raise` or a `sys.exit()`."""
+    own = names.own_function(function, scope)
+    if not isinstance(own, ast.FunctionDef) or own.decorator_list:
+        return False
+    *before, last = own.body
+    straight = all(isinstance(statement, (ast.Expr, ast.Assign)) for statement in before)
+    leaves = isinstance(last, ast.Raise) or (
+        isinstance(last, ast.Expr)
+        and isinstance(last.value, ast.Call)
+        and ast.unparse(last.value.func) in _LEAVING
+    )
+    generates = any(isinstance(node, (ast.Yield, ast.YieldFrom)) for node in own_nodes(own))
+    return straight and leaves and not generates
 
 
 def _outermost(
@@ -284,7 +309,7 @@ def _closes(closers: Closers, root: ast.AST) -> Iterator[Close]:
 
 
 def _bindings(
-    module: Module, site: Site, handle: str, named: list[Mention]
+    module: Module, site: Site, handle: str, named: list[Mention], mine: list[Close]
 ) -> tuple[list[ast.stmt], ast.stmt | None]:
     """The ``nc = None`` and the ``nc = NATS()`` that belong to an acquisition.
 
@@ -297,6 +322,8 @@ def _bindings(
     inits: list[ast.stmt] = []
     made: ast.stmt | None = None
     constructed = isinstance(site.statement, ast.Expr)
+    acquired = [other.lineno for other in _acquired_again(module, site)]
+    closed = [last_line(close.statement) for close in mine]
     for mention in named:
         if isinstance(mention.node.ctx, ast.Load):
             continue
@@ -313,6 +340,7 @@ def _bindings(
             ) if not mention.captured:
                 if before:
                     inits.append(statement)
+                if before or _is_after_close(mention.line, site, closed, acquired):
                     continue
             case (
                 ast.Assign(targets=[_], value=ast.Call(args=[], keywords=[]))
@@ -329,6 +357,20 @@ def _bindings(
     if constructed and made is None:
         raise RefusedError(f"`{handle}` is a client that was made elsewhere")
     return inits, made
+
+
+def _is_after_close(line: int, site: Site, closed: list[int], acquired: list[int]) -> bool:
+    """Whether a line comes after the last close of a connection, by the order of lines.
+
+    Args:
+        line: The line.
+        site: The acquisition.
+        closed: The lines on which connections of this name are closed.
+        acquired: The lines on which the name is given another connection.
+    """
+    return any(site.statement.lineno < close < line for close in closed) and all(
+        any(line < other < close for other in acquired) for close in closed if close > line
+    )
 
 
 def _bound_without_a_name(node: ast.AST) -> Iterator[str | None]:
@@ -355,11 +397,18 @@ def _refuse_rebound(module: Module, site: Site, first: int, last: int) -> None:
             raise RefusedError(f"`{site.handle}` is bound again on ", Line(other.lineno))
 
 
-def _refuse_open_before(module: Module, site: Site, mine: list[Close], first: int) -> None:
+def _refuse_open_before(
+    module: Module, site: Site, mine: list[Close], inits: list[ast.stmt], anchor: ast.stmt
+) -> None:
     """A ``finally`` around an acquisition that fails closes what the variable meant before."""
+    guard = module.blocks.place(anchor).owner
+    block = module.blocks.place(guard).block if isinstance(guard, ast.Try) else []
+    first = guard.lineno if isinstance(guard, ast.Try) else anchor.lineno
+    forgotten = [init for init in inits if init in block]
     for other in _acquired_again(module, site):
+        between = (*(close.statement for close in mine), *forgotten)
         if other.lineno < first and not any(
-            other.lineno < close.statement.lineno < first for close in mine
+            other.lineno < statement.lineno < first for statement in between
         ):
             raise RefusedError(
                 f"`{site.handle}` holds another connection from ", Line(other.lineno)

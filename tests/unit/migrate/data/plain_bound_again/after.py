@@ -40,11 +40,8 @@ async def by_an_error(url: str) -> None:
 
 
 async def one_after_the_other(url: str, other: str) -> None:
-    nc = await nats.connect(url)
-    try:
+    async with await nats.connect(url) as nc:
         await nc.publish("a", b"1")
-    finally:
-        await nc.close()
     nc = None
     async with await nats.connect(other) as nc:
         await nc.publish("a", b"2")

@@ -15,6 +15,11 @@ from flake8_naq.paths import STDIN
 NOT_PYTHON = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 
+# Python's parser and pyflakes, and so flake8, take neither a chain of thousands of calls nor one of
+# hundreds of `elif`.
+NESTED = "nested too deeply"
+
+
 class ReadError(Exception):
     """A file cannot be read as Python. One line that names the file."""
 
@@ -53,7 +58,7 @@ def why_not_python(error: Exception) -> str:
     """What is wrong with a text that does not parse, and for which Python."""
     if isinstance(error, SyntaxError):
         return f"not valid Python {sys.version_info.major}.{sys.version_info.minor}: {error.msg}"
-    return str(error) or "too deeply nested"
+    return NESTED if isinstance(error, (RecursionError, MemoryError)) else str(error)
 
 
 def read_module(file: str, stdin_display_name: str = "stdin") -> Module:

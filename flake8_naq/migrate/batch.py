@@ -12,6 +12,7 @@ from flake8_naq.migrate.outcome import Outcome
 from flake8_naq.migrate.processes import map_in_processes
 from flake8_naq.migrate.source import Source, SourceError
 from flake8_naq.migrate.url_to_config.fixes import fix_constructors
+from flake8_naq.modules import NESTED
 from flake8_naq.paths import STDIN
 
 # Starting a process costs more than a few files do.
@@ -54,6 +55,8 @@ def fix_file(path: str, options: Options) -> Outcome:
         return _fix_connections(document(path, read_bytes(path)), options)
     except SourceError as error:
         return Outcome(path, error=str(error))
+    except RecursionError:
+        return Outcome(path, error=NESTED)
 
 
 def fix_stdin(name: str, options: Options) -> Outcome:
@@ -67,6 +70,8 @@ def fix_stdin(name: str, options: Options) -> Outcome:
         return fix_document(document(name, read_bytes(STDIN)), options)
     except SourceError as error:
         return Outcome(name, error=str(error))
+    except RecursionError:
+        return Outcome(name, error=NESTED)
 
 
 def fix_document(read: Document, options: Options) -> Outcome:

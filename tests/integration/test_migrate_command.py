@@ -327,6 +327,27 @@ def test_several_processes_give_what_one_gives(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("deep", ["elif", "chain"])
+def test_what_is_nested_too_deeply_gets_one_line_and_the_others_go_on(
+    tmp_path: Path, deep: str
+) -> None:
+    branches = "".join(f"    elif url == {n}:\n        pass\n" for n in range(600))
+    nested = {
+        "elif": f"    if url:\n        pass\n{branches}",
+        "chain": f"    url{'.a()' * 3000}\n",
+    }
+    body, _, end = OLD.partition("    await nc.flush()\n")
+    (tmp_path / "deep.py").write_text(f"{body}{nested[deep]}{end}")
+    (tmp_path / "plain.py").write_text(OLD)
+    done = fix(tmp_path, ".")
+    assert done.returncode == 2
+    assert done.stderr.decode().splitlines() == [
+        "naq-migrate: deep.py: nested too deeply",
+        "1 place rewritten in 1 file",
+    ]
+    assert (tmp_path / "plain.py").read_text() == NEW
+
+
 def test_hidden_and_odd_encodings_are_not_lost_between_ast_grep_and_python(tmp_path: Path) -> None:
     latin = tmp_path / "latin.py"
     latin.write_bytes(b"# -*- coding: latin-1 -*-\n# \xe9\n" + OLD.encode())

@@ -9,4 +9,4 @@ class CommandError(Exception):
 
 def missing_extra(command: str, package: str) -> CommandError:
     """The error of a command whose package is not installed."""
-    return CommandError(f"{command} needs {package}: pip install 'flake8-naq[migrate]'")
+    return CommandError(f"{command} needs {package}: install flake8-naq with its extra `migrate`")

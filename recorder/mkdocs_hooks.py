@@ -6,6 +6,7 @@ https://www.mkdocs.org/user-guide/configuration/#hooks
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -53,6 +54,17 @@ MADE: dict[str, Callable[[], str]] = {
     "settings": configuration.settings,
 }
 """What any page may ask for with ``<!-- made: NAME -->``."""
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Link to the hosted site and sources, where the repository has a host."""
+    hosted = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hosted"]
+    config.site_url = hosted["site"] or None
+    if hosted["repository"]:
+        config.repo_url = hosted["repository"]
+        config.repo_name = hosted["repository"].removeprefix("https://github.com/")
+        config.edit_uri = "edit/main/docs/"
+    return config
 
 
 def on_pre_build(config: MkDocsConfig) -> None:

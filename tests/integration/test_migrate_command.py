@@ -311,7 +311,7 @@ def test_without_ast_grep_it_names_the_extra(file: Path, tmp_path: Path) -> None
         check=False,
     )
     assert done.returncode == 2
-    assert "pip install 'flake8-naq[migrate]'" in error(done)
+    assert "install flake8-naq with its extra `migrate`" in error(done)
 
 
 def test_several_processes_give_what_one_gives(tmp_path: Path) -> None:

@@ -296,7 +296,9 @@ def test_without_rich_the_command_names_the_extra(project: Path) -> None:
         check=False,
     )
     assert done.returncode == 2
-    assert done.stderr == "naq-migrate: inventory needs rich: pip install 'flake8-naq[migrate]'\n"
+    assert done.stderr == (
+        "naq-migrate: inventory needs rich: install flake8-naq with its extra `migrate`\n"
+    )
 
 
 @pytest.mark.parametrize("name", ["NAQ211", "naq311", "NAQx11", "11", "connection-leak"])

@@ -33,7 +33,7 @@ def dashboard(
 
         from naq.dashboard.app import create_app
     except ModuleNotFoundError as error:
-        fail(f"the dashboard needs {error.name}: pip install 'naq[dashboard]'")
+        fail(f"the dashboard needs {error.name}: install naq with its extra `dashboard`")
     # A name that another page made point here is not one of these.
     hosts = frozenset({"localhost", "127.0.0.1", "::1", host}) if is_loopback(host) else frozenset()
     try:

@@ -165,7 +165,9 @@ def _readable(path: Path, setting: str) -> str:
 
 def _need_nkeys(setting: str) -> None:
     if importlib.util.find_spec("nkeys") is None:
-        raise NaqAuthorizationError(f"{setting} needs a package more: pip install 'naq[nkeys]'")
+        raise NaqAuthorizationError(
+            f"{setting} needs the package nkeys: install naq with its extra `nkeys`"
+        )
 
 
 def _tls_context(config: Config) -> ssl.SSLContext:

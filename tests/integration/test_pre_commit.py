@@ -59,7 +59,14 @@ def hooks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """This repository as it stands, as one commit that pre-commit can clone."""
     folder = tmp_path_factory.mktemp("hooks")
     listed = git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-    needed = ("flake8_naq/", "pyproject.toml", "README.md", "LICENSE", ".pre-commit-hooks.yaml")
+    needed = (
+        "flake8_naq/",
+        "src/hatch_build.py",
+        "pyproject.toml",
+        "README.md",
+        "LICENSE",
+        ".pre-commit-hooks.yaml",
+    )
     for name in filter(None, listed.split("\0")):
         if name.startswith(needed) and (ROOT / name).is_file():
             target = folder / name

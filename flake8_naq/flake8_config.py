@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import configparser
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -106,28 +106,32 @@ class Flake8:
             findings: What the linter finds in it.
         """
         found = list(findings)
-        processor = None
-        if found and any("noqa" in line.lower() for line in lines):
-            processor = FileProcessor(filename, self.options, lines=list(lines))
-            if processor.should_ignore_file():
-                return []
+        noqa_line = self.noqa_lines(filename, lines) if found else None
+        if noqa_line is None:
+            return []
         return [
             finding
             for finding in found
-            if self._guide.handle_error(
-                finding.code,
-                filename,
-                finding.line,
-                finding.column,
-                finding.message,
-                # Finding a statement's lines costs a tokenizer's run.
-                processor.noqa_line_for(finding.line) if processor else "",
-            )
+            if self.selects(filename, finding.code, noqa_line(finding.line))
         ]
 
-    def selects(self, filename: str, code: str) -> bool:
-        """Whether flake8 reports a code in a file that has no ``noqa``."""
-        return bool(self._guide.handle_error(code, filename, 1, 0, "", ""))
+    def noqa_lines(self, filename: str, lines: Sequence[str]) -> Callable[[int], str] | None:
+        """Look up the text that flake8 searches for ``noqa``, by line number.
+
+        Returns:
+            A function from a line's number to the text, "" where there is no ``noqa``; None when
+            the file as a whole is silenced.
+        """
+        if not any("noqa" in line.lower() for line in lines):
+            return lambda number: ""  # finding a statement's lines costs a tokenizer's run
+        processor = FileProcessor(filename, self.options, lines=list(lines))
+        if processor.should_ignore_file():
+            return None
+        return lambda number: processor.noqa_line_for(number) or ""
+
+    def selects(self, filename: str, code: str, line: str = "") -> bool:
+        """Whether flake8 reports a code in a file, on a line with this text."""
+        return bool(self._guide.handle_error(code, filename, 1, 0, "", line))
 
     @cached_property
     def _guide(self) -> StyleGuideManager:

@@ -74,10 +74,20 @@ def read_module(file: str, stdin_display_name: str = "stdin") -> Module:
     path = stdin_display_name if file == STDIN else file
     try:
         content = sys.stdin.buffer.read() if file == STDIN else Path(file).read_bytes()
-        encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
-        lines = io.TextIOWrapper(io.BytesIO(content), encoding).readlines()
     except OSError as error:
         raise ReadError(f"{path}: {_lower(error.strerror or str(error))}") from error
+    return module_of(path, content)
+
+
+def module_of(path: str, content: bytes) -> Module:
+    """A module from the bytes of its file.
+
+    Raises:
+        ReadError: They are not in the encoding that they declare.
+    """
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+        lines = io.TextIOWrapper(io.BytesIO(content), encoding).readlines()
     except UnicodeDecodeError as error:
         raise ReadError(f"{path}: not {error.encoding.upper()} ({error.reason})") from error
     except (SyntaxError, LookupError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import subprocess
 from collections.abc import Iterable, Sequence
@@ -11,7 +12,9 @@ from itertools import groupby
 from pathlib import Path
 
 from flake8.discover_files import expand_paths
+from flake8.utils import fnmatch, matches_filename
 
+_LOG = logging.getLogger(__name__)
 STDIN = "-"
 # In a commit hook git says which repository it means; a nested one is asked for itself.
 _ENVIRONMENT = {
@@ -47,6 +50,26 @@ def python_files(paths: Sequence[str], options: argparse.Namespace) -> list[str]
         found |= dict.fromkeys(file.removeprefix("./") for file in ordered)
     ignored = _git_ignored(file for file in found if file not in explicit)
     return [file for file in found if file not in ignored]
+
+
+def is_read(path: str, options: argparse.Namespace) -> bool:
+    """Whether flake8 reads a file that it comes upon in a folder, by the file's path alone.
+
+    Args:
+        path: Relative to the working directory; nothing needs to stand there.
+        options: What flake8 parsed.
+    """
+    return bool(fnmatch(path, options.filename)) and not _excluded(
+        path, (*options.exclude, *options.extend_exclude)
+    )
+
+
+@cache
+def _excluded(path: str, patterns: tuple[str, ...]) -> bool:
+    folder = path.rpartition("/")[0]
+    if folder and _excluded(folder, patterns):
+        return True
+    return matches_filename(path, patterns, '"%(path)s" has %(whether)sbeen excluded', _LOG)
 
 
 def explicit_files(paths: Sequence[str]) -> set[str]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from flake8_naq.errors import missing_extra
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+
+Item = TypeVar("Item")
 
 # Below this the run is over before a bar has been drawn.
 _WORTH_A_BAR = 200
@@ -34,11 +36,16 @@ def console(command: str) -> Console:
 
 def progress(files: Sequence[str]) -> Iterable[str]:
     """Show how far a long run is, where somebody is looking and rich is installed."""
-    if len(files) < _WORTH_A_BAR or not sys.stderr.isatty():
-        return files
+    return files if len(files) < _WORTH_A_BAR else track(files, "Reading", len(files))
+
+
+def track(items: Iterable[Item], text: str, total: int) -> Iterable[Item]:
+    """Show a bar while the items are gone over, where somebody is looking and rich is installed."""
+    if not sys.stderr.isatty():
+        return items
     try:
         from rich.console import Console
         from rich.progress import track
     except ModuleNotFoundError:
-        return files
-    return track(files, "Reading", console=Console(stderr=True), transient=True)
+        return items
+    return track(items, text, total=total, console=Console(stderr=True), transient=True)

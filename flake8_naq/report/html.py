@@ -9,19 +9,38 @@ from importlib import resources
 from string import Template
 
 from flake8_naq.report import summary
-from flake8_naq.report.connections import CLOSINGS, Connection, Inventory
+from flake8_naq.report.connections import CLOSINGS, TIERS, Connection, Inventory
 
 _HEAD = ("place", "function", "shape", "category", "closed", "operations", "except", "findings")
-_NUMBERS = {"by hand", "operations", *CLOSINGS.values()}
+_NUMBERS = {
+    *("by hand", "owned", "managed", "change", "operations"),
+    *TIERS.values(),
+    *CLOSINGS.values(),
+}
 
 
 def text(inventory: Inventory, files: int) -> str:
     """The whole page."""
+    return page(
+        "NATS connections",
+        summary.headline(inventory, files),
+        "\n".join(_body(inventory)),
+        f"Categories: {summary.legend()}.",
+    )
+
+
+def page(title: str, headline: str, body: str, footer: str) -> str:
+    """A page of any report.
+
+    Args:
+        title: Its title, as text.
+        headline: One sentence below the title, as text.
+        body: HTML.
+        footer: One sentence, as text.
+    """
     template = resources.files("flake8_naq.report").joinpath("page.html").read_text("utf-8")
     return Template(template).substitute(
-        headline=escape(summary.headline(inventory, files)),
-        body="\n".join(_body(inventory)),
-        legend=escape(summary.legend()),
+        title=escape(title), headline=escape(headline), body=body, footer=escape(footer)
     )
 
 
@@ -34,12 +53,12 @@ def _body(inventory: Inventory) -> Iterator[str]:
         + "</tr>"
         for name, *counts in summary.summary(inventory)
     ]
-    yield _table("Connections by priority and by how they are closed", summary.SUMMARY_HEAD, rows)
+    yield table("Connections by priority and by how they are closed", summary.SUMMARY_HEAD, rows)
     yield from _form(inventory)
     for tier, found in inventory.by_tier():
         title = summary.title(tier, found)
         yield f"<section>\n<h2>{escape(title)}</h2>"
-        yield _table(title, _HEAD, [_row(one) for one in found])
+        yield table(title, _HEAD, [_row(one) for one in found])
         yield "</section>"
 
 
@@ -59,7 +78,8 @@ def _form(inventory: Inventory) -> Iterator[str]:
     yield "<output></output>\n</form>"
 
 
-def _table(caption: str, head: Sequence[str], rows: Iterable[str]) -> str:
+def table(caption: str, head: Sequence[str], rows: Iterable[str]) -> str:
+    """A table from its rows as HTML; a click on a heading sorts it."""
     cells = "".join(
         f'<th scope="col"{_class("number" if name in _NUMBERS else "")}>{escape(name)}</th>'
         for name in head
@@ -80,7 +100,7 @@ def _row(one: Connection) -> str:
         for found in one.findings
     )
     cells = (
-        _cell(_code(f"{row.path}:{row.line}")),
+        _cell(_path(f"{row.path}:{row.line}")),
         _cell(_code(row.function)),
         _cell(escape(row.shape)),
         _cell(row.category),
@@ -106,6 +126,11 @@ def _cell(content: str, kind: str = "") -> str:
 
 def _class(kind: str) -> str:
     return f' class="{kind}"' if kind else ""
+
+
+def _path(path: str) -> str:
+    """A path that breaks behind its slashes alone."""
+    return f'<code class="path">{escape(path).replace("/", "/<wbr>")}</code>'
 
 
 def _code(content: str) -> str:

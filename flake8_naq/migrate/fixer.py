@@ -20,10 +20,10 @@ from flake8_naq.migrate.message import ExplainedError, Line, Message, RefusedErr
 from flake8_naq.migrate.outcome import Kind, Report
 from flake8_naq.migrate.plan.module import Module
 from flake8_naq.migrate.plan.needed import Target
-from flake8_naq.migrate.plan.planner import plan_rewrite
 from flake8_naq.migrate.plan.rewrite import Rewrite
+from flake8_naq.migrate.proven import proven_rewrite
 from flake8_naq.migrate.source import Source, SourceError
-from flake8_naq.migrate.verify import MANUAL, ProofError, prove, prove_findings, prove_rewrite
+from flake8_naq.migrate.verify import MANUAL, ProofError, prove, prove_findings
 from flake8_naq.migrate.write.block import Writer
 from flake8_naq.migrate.write.edits import Edits
 from flake8_naq.migrate.write.imports import Home, flakes, mend_imports
@@ -284,8 +284,8 @@ def _planned(module: Module, site: Site, options: Options, lines: Lines) -> Rewr
         RefusedError: There is none, or it is not asked for.
     """
     try:
-        rewrite = plan_rewrite(module, site, options.target or _target(module, site))
-        prove_rewrite(rewrite, options.settings)
+        target = options.target or _target(module, site)
+        rewrite = proven_rewrite(module, site, target, options.settings)
         if rewrite.unsafe and not options.unsafe:
             raise RefusedError(*rewrite.unsafe[0].parts, " (--unsafe-fixes does it)")
     except RefusedError as reason:

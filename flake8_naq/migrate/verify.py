@@ -10,16 +10,10 @@ from pyflakes.messages import Message as Flake
 from pyflakes.messages import UnusedImport
 
 from flake8_naq.findings import Finding
-from flake8_naq.migrate.message import ExplainedError, Line, Message, RefusedError
-from flake8_naq.migrate.plan.rewrite import Rewrite
-from flake8_naq.migrate.prove import Function
-from flake8_naq.migrate.prove.rewritten import prove_text
+from flake8_naq.migrate.message import ExplainedError, Line
 from flake8_naq.migrate.source import Source
 from flake8_naq.migrate.syntax import constants
-from flake8_naq.migrate.write.block import Writer
-from flake8_naq.migrate.write.edits import Edits
 from flake8_naq.migrate.write.imports import Home, flakes
-from flake8_naq.settings import Settings
 
 # Rules that a hand-managed connection gets exactly one of.
 MANUAL = frozenset({"01", "02", "03", "04", "05"})
@@ -72,32 +66,6 @@ def prove(
         compile(after.tree, home.filename, "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:
         raise ProofError(f"it would not compile: {error}") from error
-
-
-def prove_rewrite(rewrite: Rewrite, settings: Settings) -> None:
-    """Prove that one rewrite keeps the meaning of its function; what it cannot prove is unsafe.
-
-    Raises:
-        RefusedError: The edit cannot be made.
-    """
-    if rewrite.unsafe:
-        return
-    module, region = rewrite.module, rewrite.region
-    edits = Edits(module.source)
-    Writer(rewrite, edits).write()
-    before = Function(module.analysis.names, region.scope, settings)
-    try:
-        verdict = prove_text(before, module.source.lines, edits.apply())
-    except SyntaxError as error:
-        raise RefusedError(f"its rewrite would not parse: {error.msg}") from error
-    if verdict.difference is not None:
-        parts = verdict.difference.parts
-        numbered = (Line(part) if isinstance(part, int) else part for part in parts)
-        rewrite.unsafe.append(Message(*numbered))
-    rewrite.notes += [
-        Message(f"an error left `{region.handle}` open; it is now closed before ", Line(line))
-        for line in sorted(verdict.closed_before)
-    ]
 
 
 def _said(message: Flake) -> tuple[str, tuple[object, ...]]:

@@ -18,13 +18,21 @@ from flake8_naq.migrate.plan.rewrite import Rewrite
 from flake8_naq.migrate.syntax import constants, is_none, last_line
 
 
-def plan_rewrite(module: Module, site: Site, target: Target) -> Rewrite:
+def plan_rewrite(
+    module: Module, site: Site, target: Target, *, keep_early: bool = False
+) -> Rewrite:
     """Decide how one hand-managed connection becomes an ``async with``.
+
+    Args:
+        module: The file.
+        site: The connection.
+        target: Whose context manager it becomes.
+        keep_early: Whether closes before a `return` or a `raise` stay in their place.
 
     Raises:
         RefusedError: It stays as it is, for the reason that the message gives.
     """
-    return _Planner(module, find_region(module, site), target).plan()
+    return _Planner(module, find_region(module, site), target, keep_early).plan()
 
 
 @dataclass
@@ -32,6 +40,7 @@ class _Planner:
     module: Module
     region: Region
     target: Target
+    keep_early: bool
 
     def plan(self) -> Rewrite:
         region = self.region
@@ -127,7 +136,7 @@ class _Planner:
             closing = [close.statement for close in region.closing]
             return any(statement not in closing for statement in tail)
         following = place.block[place.index + 1 :]
-        if not following:
+        if not following or self.keep_early:
             return True
         match following[0]:
             case ast.Return(value=None | ast.Constant() | ast.Name()):

@@ -8,7 +8,9 @@ from typing import NamedTuple, TypeAlias
 
 from flake8_naq.migrate.prove.nodes import CANCEL, ERROR, Node, forced
 
-OPEN, CLOSED, DRAINED, MADE = "open", "closed", "drained", "made"
+OPEN, CLOSED, MADE = "open", "closed", "made"
+# A drain failed: a close may have something to do.
+DRAINED = "drained"
 # Closed by the rewrite alone, on a path that leaves its block by an exception.
 ENDED = "ended"
 UNSET, NONE = "unset", "none"
@@ -161,8 +163,10 @@ class Settler:
         connection, status = value[1], state.status(value[1])
         if way == "drain":
             return Spot(node, state, connection, f"drain {status}".removesuffix(f" {OPEN}"))
-        if status in (CLOSED, DRAINED, ENDED, ""):
+        if status in (CLOSED, ENDED, ""):
             return node.edges["ok"], state
+        if status == DRAINED:
+            return node.edges["ok"], state.set(connection, CLOSED)
         if connection in self._leased:
             return node.edges["ok"], state.set(
                 connection, ENDED if leaving in (ERROR, CANCEL) else CLOSED

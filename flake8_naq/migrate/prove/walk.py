@@ -186,14 +186,16 @@ class Walk:
         if pair.debts and not (quiet and self._calm):
             raise _UnequalError("its callbacks run at the close")
         drains = a.way == b.way == "drain"
-        status = DRAINED if drains else CLOSED
+        failed = (DRAINED if quiet else OPEN) if drains else CLOSED
         edges = ["ok", CANCEL]
         if drains or not quiet:
             edges.append(ERROR)
         elif a.way != b.way:
             self.verdict.axioms.add(axioms.CLOSE_FAILS)
         for edge in edges:
-            before, after = _moved(a, edge, status), _moved(b, edge, status)
+            # A drain that fails leaves the connection open.
+            left = CLOSED if edge == "ok" else failed
+            before, after = _moved(a, edge, left), _moved(b, edge, left)
             if before is not None and after is not None:
                 cut = pair.cut or (edge == CANCEL and quiet and not drains)
                 yield edge, Pair(before, after, pair.debts, cut)

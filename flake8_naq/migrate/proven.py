@@ -1,0 +1,66 @@
+"""The rewrite of one connection: the first plan that is proven, or why none is."""
+
+from __future__ import annotations
+
+from flake8_naq.lifetimes import Site
+from flake8_naq.migrate.message import Line, Message, RefusedError
+from flake8_naq.migrate.plan.module import Module
+from flake8_naq.migrate.plan.needed import Target
+from flake8_naq.migrate.plan.planner import plan_rewrite
+from flake8_naq.migrate.plan.rewrite import Rewrite
+from flake8_naq.migrate.prove import Function
+from flake8_naq.migrate.prove.rewritten import prove_text
+from flake8_naq.migrate.write.block import Writer
+from flake8_naq.migrate.write.edits import Edits
+from flake8_naq.settings import Settings
+
+
+def proven_rewrite(module: Module, site: Site, target: Target, settings: Settings) -> Rewrite:
+    """Plan a rewrite and prove it; where the proof fails, plan more carefully.
+
+    What cannot be proven is unsafe, with the difference as its reason.
+
+    Raises:
+        RefusedError: There is no rewrite.
+    """
+    rewrite = plan_rewrite(module, site, target)
+    if not rewrite.unsafe:
+        _prove(rewrite, settings)
+        if rewrite.unsafe and target == "nats-py":
+            return _careful(module, site, settings) or rewrite
+    return rewrite
+
+
+def _careful(module: Module, site: Site, settings: Settings) -> Rewrite | None:
+    """The rewrite that leaves every close before a `return` or a `raise` in its place."""
+    try:
+        rewrite = plan_rewrite(module, site, "nats-py", keep_early=True)
+        if not rewrite.unsafe:
+            _prove(rewrite, settings)
+    except RefusedError:
+        return None
+    return None if rewrite.unsafe else rewrite
+
+
+def _prove(rewrite: Rewrite, settings: Settings) -> None:
+    """Add the difference that the proof finds, and what it notes.
+
+    Raises:
+        RefusedError: The edit cannot be made.
+    """
+    module, region = rewrite.module, rewrite.region
+    edits = Edits(module.source)
+    Writer(rewrite, edits).write()
+    before = Function(module.analysis.names, region.scope, settings)
+    try:
+        verdict = prove_text(before, module.source.lines, edits.apply())
+    except SyntaxError as error:
+        raise RefusedError(f"its rewrite would not parse: {error.msg}") from error
+    if verdict.difference is not None:
+        parts = verdict.difference.parts
+        numbered = (Line(part) if isinstance(part, int) else part for part in parts)
+        rewrite.unsafe.append(Message(*numbered))
+    rewrite.notes += [
+        Message(f"an error left `{region.handle}` open; it is now closed before ", Line(line))
+        for line in sorted(verdict.closed_before)
+    ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from flake8_naq.lifetimes import Site
@@ -154,7 +154,7 @@ def find_region(module: Module, site: Site) -> Region:
         and place.field == "body"
         and any(id(statement) in statements for statement in place.owner.finalbody)
     ):
-        return region("inside-try", place.owner, place.owner)
+        return _from_the_client(module, region("inside-try", place.owner, place.owner))
     rebound = _rebinding(site, named)
     for statement in block[index + 1 :]:
         if (
@@ -186,6 +186,17 @@ def find_region(module: Module, site: Site) -> Region:
             raise RefusedError(f"`{called}`, which ", Line(line), " calls, closes it")
         raise RefusedError("the close on ", Line(line), " is of a form that is not known")
     return region("never", None, block[-1])
+
+
+def _from_the_client(module: Module, region: Region) -> Region:
+    """The region from the client on, where it is made before the ``try`` that closes it.
+
+    The block then closes a client that fails to connect, as the ``finally`` did.
+    """
+    made, guard = region.made, region.guard
+    if made is None or guard is None or guard not in module.blocks.place(made).block:
+        return region
+    return replace(region, shape="before-try", acquire=made, anchor=made, made=None)
 
 
 def _anchor(module: Module, site: Site, mine: list[Close]) -> ast.stmt:

@@ -4,20 +4,18 @@ from nats.aio.client import Client as NATS
 
 
 async def made_first(url):
-    nc = NATS()
-    await nc.connect(url, allow_reconnect=False)
-    async with nc:
+    async with NATS() as nc:
+        await nc.connect(url, allow_reconnect=False)
         await nc.publish("a", b"1")
 
 
 async def made_first_handled(url):
-    nc = NATS()
-    try:
-        await nc.connect(url, allow_reconnect=False)
-        async with nc:
+    async with NATS() as nc:
+        try:
+            await nc.connect(url, allow_reconnect=False)
             await nc.publish("a", b"1")
-    except Exception as error:
-        print(error)
+        except Exception as error:
+            print(error)
 
 
 async def closed_callback(url, cb):

@@ -2,35 +2,32 @@ import nats
 
 
 async def early_in_with(url, lock, bad):
-    nc = await nats.connect(url)
-    async with lock:
-        if bad:
-            await nc.close()
-            raise ValueError("x")
-        await nc.publish("a", b"1")
-    await nc.close()
+    async with await nats.connect(url) as nc:
+        async with lock:
+            if bad:
+                await nc.close()
+                raise ValueError("x")
+            await nc.publish("a", b"1")
 
 
 async def early_in_try(url, bad, log):
-    nc = await nats.connect(url)
-    try:
-        if bad:
-            await nc.close()
-            raise ValueError("x")
-        await nc.publish("a", b"1")
-    except ValueError:
-        await log("v")
-        raise
-    await nc.close()
+    async with await nats.connect(url) as nc:
+        try:
+            if bad:
+                await nc.close()
+                raise ValueError("x")
+            await nc.publish("a", b"1")
+        except ValueError:
+            await log("v")
+            raise
 
 
 async def asks(url, bad):
-    nc = await nats.connect(url)
-    if bad:
-        await nc.close()
-        raise ValueError(f"{nc.is_closed}")
-    await nc.publish("a", b"1")
-    await nc.close()
+    async with await nats.connect(url) as nc:
+        if bad:
+            await nc.close()
+            raise ValueError(f"{nc.is_closed}")
+        await nc.publish("a", b"1")
 
 
 async def callback(url, bad):
@@ -40,12 +37,11 @@ async def callback(url, bad):
         nonlocal done
         done = True
 
-    nc = await nats.connect(url, closed_cb=closed)
-    if bad:
-        await nc.close()
-        return done
-    await nc.publish("a", b"1")
-    await nc.close()
+    async with await nats.connect(url, closed_cb=closed) as nc:
+        if bad:
+            await nc.close()
+            return done
+        await nc.publish("a", b"1")
 
 
 async def fine(url, bad):

@@ -73,13 +73,23 @@ def programs(draw: st.DrawFn) -> str:
     body = draw(_managed("nc"))
     if draw(st.integers(0, 3)) == 0:
         second = draw(_managed("other"))
-        body = f"{body}\n{second}" if draw(st.booleans()) else body.replace("INNER", second, 1)
+        body = f"{body}\n{second}" if draw(st.booleans()) else _put(second, body)
     body = draw(_surrounded(body)).replace("INNER", "note('here')")
     end = draw(st.sampled_from(["", "return got", "await step('end')", "return state"]))
     closed = "async def closed():\n    nonlocal got\n    note('callback')\n    got = 'closed'\n"
     first = f"got = None\nstate = []\n{closed if 'closed_cb' in body else ''}"
     code = f"{first}{body}\n{end}"
     return f"{HEAD}async def work(url):\n{textwrap.indent(code, '    ')}\n"
+
+
+def _put(block: str, text: str) -> str:
+    """Put a block in the place of the first marker, as deep as that stands."""
+    lines = text.split("\n")
+    for number, line in enumerate(lines):
+        if line.strip() == "INNER":
+            lines[number] = textwrap.indent(block, line.removesuffix("INNER"))
+            break
+    return "\n".join(lines)
 
 
 @st.composite

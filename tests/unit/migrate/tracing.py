@@ -229,10 +229,9 @@ class Client:
 
     @property
     def is_closed(self) -> bool:
-        """Whether it is closed; reading it is an effect."""
+        """Whether it is closed; reading it is written down, and cannot fail."""
         closed = self.state == "closed"
-        event = Event(f"is_closed of {self.name}: {closed}", "hard" if closed else "guard")
-        self.world.events.append(event)
+        self.world.events.append(Event(f"is_closed of {self.name}: {closed}", "guard"))
         return closed
 
     async def close(self) -> None:

@@ -83,7 +83,19 @@ async def publish(url, subject, data):
         await close_bus(nc)
 """,
             {6: "01"},
-            left_alone=True,
+            fixed="""\
+import nats
+from shop.bus import close_bus
+
+
+async def publish(url, subject, data):
+    async with await nats.connect(url) as nc:
+        try:
+            await nc.publish(subject, data)
+        finally:
+            await close_bus(nc)
+""",
+            unsafe=True,
         ),
         Example(
             "a loop that connects again when a connection has had its day",

@@ -22,7 +22,7 @@ from nats.aio.subscription import Subscription
 from nats.js import JetStreamContext
 from nats.js.kv import KeyValue
 
-TABLE = Path(__file__).parent.parent / "flake8_naq" / "rules" / "nats_names.json"
+TABLE = Path(__file__).parent.parent / "flake8_naq" / "nats_table.json"
 
 _HANDLES: dict[str, tuple[type, ...]] = {
     "connection": (Client,),

@@ -75,6 +75,7 @@ class Context:
         imported = {
             origin for scope in self.names.scopes.values() for origin in scope.imports.values()
         }
+        imported.update(self.names.stars)
         self._knows_clients = not imported.isdisjoint(_CLIENT_ORIGINS)
 
     def is_fixture(self, node: ast.AST) -> bool:

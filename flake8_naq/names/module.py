@@ -11,6 +11,7 @@ from typing import Protocol
 from flake8_naq.names.indexing import Index
 from flake8_naq.names.scopes import Scope, lookup_chain
 from flake8_naq.names.syntax import Function, dotted, joined
+from flake8_naq.nats_table import gives
 
 _BUILTINS = frozenset(dir(builtins))
 _UNBOUND = ast.Constant(value=...)
@@ -193,7 +194,7 @@ class Names(Index):
     def _from_star(self, name: str) -> str:
         for star in reversed(self.stars):
             origin = joined(star, name)
-            if star.partition(".")[0] == "nats":
+            if star.partition(".")[0] == "nats" and gives(star, name) is not False:
                 return origin
             if self.elsewhere is not None and self.elsewhere.defines(origin):
                 return origin

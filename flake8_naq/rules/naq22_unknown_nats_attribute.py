@@ -2,15 +2,12 @@
 
 import ast
 import difflib
-import json
 from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
-from typing import Any
 
 from flake8_naq.lifetimes import ModuleAnalysis, Site
 from flake8_naq.lifetimes.vocabulary import NAQ_CONNECT, NAQ_MANAGERS
 from flake8_naq.names import Names, Scope, dotted
+from flake8_naq.nats_table import table
 from flake8_naq.rules.rule import Example, Problem, Rule
 
 # What migration documents and other clients call things, and what nats-py calls them.
@@ -51,13 +48,6 @@ _RIGHT_KEYWORDS = {
 }
 
 _GIVE_A_CLIENT = NAQ_CONNECT | NAQ_MANAGERS
-
-
-@cache
-def _table() -> dict[str, Any]:
-    path = Path(__file__).with_name("nats_names.json")
-    table: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return table
 
 
 def check(analysis: ModuleAnalysis) -> Iterator[Problem]:
@@ -115,7 +105,7 @@ def _attributes(names: Names, scope: Scope, local: set[str]) -> Iterator[Problem
 
 def _unknown(module: str, name: str) -> str | None:
     """Why a module of nats-py does not give a name, None when it does or nobody knows."""
-    modules: dict[str, list[str]] = _table()["modules"]
+    modules: dict[str, list[str]] = table()["modules"]
     if module not in modules or name in modules[module] or name.startswith("_") or name == "*":
         return None
     if f"{module}.{name}" in modules:
@@ -132,7 +122,7 @@ def _unknown(module: str, name: str) -> str | None:
             right = f"{max(elsewhere, key=len)}.{name}"
         elif close:
             right = f"{module}.{close[0]}"
-    cure = f": use `{right}`" if right else f" (as of {_table()['version']})"
+    cure = f": use `{right}`" if right else f" (as of {table()['version']})"
     return f"nats-py has no `{wrong}`{cure}"
 
 
@@ -161,7 +151,7 @@ def _method(call: ast.Call, function: ast.Attribute, site: Site, scope: Scope) -
         if derived.name == place:
             kind = derived.kind
     name = function.attr
-    known = _table()["handles"].get(kind)
+    known = table()["handles"].get(kind)
     if known is None or name.startswith("_"):
         return
     if name in known:
@@ -176,7 +166,7 @@ def _method(call: ast.Call, function: ast.Attribute, site: Site, scope: Scope) -
 
 
 def _keywords(call: ast.Call, function: str, scope: Scope) -> Iterator[Problem]:
-    known = _table()["keywords"].get(function)
+    known = table()["keywords"].get(function)
     if known is None:
         return
     for keyword in call.keywords:

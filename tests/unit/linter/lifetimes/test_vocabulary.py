@@ -20,6 +20,9 @@ NOT_A_CONNECTION = {
         "async def f(message):\n    match message:\n        case {'url': url, **nats}:\n"
         "            nc = await nats.connect(url)\n"
     ),
+    "a star of another module": (
+        "from shop import *\nasync def f():\n    nc = Client()\n    await nc.connect()\n"
+    ),
     "a mock": "async def f():\n    await MockNC().connect()\n",
     "not awaited": "def f():\n    nats.connect('x')\n",
     "a client that is given": "async def f(nc):\n    await nc.connect()\n",
@@ -45,6 +48,14 @@ ALIASES = {
     ),
     "a skipped test": (
         "async def f():\n    nats = pytest.importorskip('nats')\n    nc = await nats.connect()\n"
+    ),
+    "a star": "from nats import *\nasync def f():\n    nc = await connect()\n",
+    "a star, and its client": (
+        "from nats import *\nasync def f():\n    nc = NATS()\n    await nc.connect()\n"
+    ),
+    "the star that gives the name": (
+        "from nats.aio.client import *\nfrom nats.errors import *\n"
+        "async def f():\n    nc = Client()\n    await nc.connect()\n"
     ),
     "a helper": (
         "from .connection import get_nats_connection\n"

@@ -137,7 +137,9 @@ def _closed_by_a_callback(site: Site, lowered: LoweredScope) -> bool:
         if not calling:
             break
         closing |= calling
-    return any(lowered.closures[name].escapes for name in closing)
+    return any(
+        lowered.closures[name].escapes or lowered.closures[name].borrowed for name in closing
+    )
 
 
 def _is_known_elsewhere(place: Place, lowered: LoweredScope) -> bool:

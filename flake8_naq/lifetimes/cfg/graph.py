@@ -108,15 +108,17 @@ class Leave:
 
 @dataclass(eq=False, slots=True)
 class Hand:
-    """`source` is handed to a call (of a method of `receiver`) that may keep it.
+    """`source` is an argument of a call (of a method of `receiver`) that may keep it.
 
-    With `closer`, what is handed on is the means to close it.
+    With `closer`, the argument is the means to close it. With `only_connection`, the call may take
+    over a connection and only uses a handle, which cannot close one.
     """
 
     source: Place
     node: ast.AST
     receiver: Place | None = None
     closer: bool = False
+    only_connection: bool = False
 
 
 @dataclass(eq=False, slots=True)

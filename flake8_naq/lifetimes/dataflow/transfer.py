@@ -234,7 +234,9 @@ class TransferFunction:
         elif instruction.closer:
             if kind == CONNECTION:
                 self.trace.closer_handed_on = True
-        elif instruction.receiver is not None and self._holder(instruction.receiver) is not None:
+        elif (instruction.only_connection and kind in (HANDLE, HANDLES)) or (
+            instruction.receiver is not None and self._holder(instruction.receiver) is not None
+        ):
             self._use(instruction.source, _receiver(instruction.node), live=False)
         else:
             self._use(instruction.source, _receiver(instruction.node), live=False)

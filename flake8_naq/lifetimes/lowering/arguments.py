@@ -9,7 +9,7 @@ from flake8_naq.lifetimes.context import ParameterFate
 from flake8_naq.lifetimes.lowering.acquisitions import arguments_of
 from flake8_naq.lifetimes.lowering.bindings import Bindings
 from flake8_naq.lifetimes.lowering.derivations import Derivations
-from flake8_naq.lifetimes.lowering.escapes import is_closing_method, pass_argument
+from flake8_naq.lifetimes.lowering.escapes import Effect, is_closing_method, pass_argument
 from flake8_naq.lifetimes.lowering.no_raise import cannot_raise
 from flake8_naq.lifetimes.lowering.releases import Releases
 from flake8_naq.lifetimes.lowering.resolved_call import ResolvedCall
@@ -54,19 +54,16 @@ _KEEPING_WORDS = frozenset(
         "cleanup",
         "teardown",
         "disconnect",
-        "start",
         "bind",
         "use",
-        "install",
-        "setup",
-        "configure",
-        "make",
-        "create",
-        "build",
-        "new",
-        "get",
     ]
 )
+# Those of functions that make something around what they are given.
+_MAKING_WORDS = frozenset(
+    ["start", "install", "setup", "configure", "make", "create", "build", "new", "get"]
+)
+# Functions that only look at what they are given, beside those that cannot raise.
+_LOOKING = frozenset(["iscoroutinefunction", "iscoroutine", "isawaitable", "isfunction"])
 # Attributes of a closed connection that may still be read, and methods that do no harm.
 _HARMLESS_METHODS = frozenset({"close", "drain", "connect", "jetstream", "jsm"})
 
@@ -161,25 +158,46 @@ class Arguments:
         if fate is not None and not fate.keeps:
             self._builder.emit(Use(place, argument))
             return result
-        keeps = self._may_keep(call)
-        pass_argument(self._state, argument, place, node, call.receiver, keeps=keeps)
-        return self._wrap(node, place, result) if keeps and not call.awaited else result
+        effect = self._effect(call)
+        pass_argument(self._state, argument, place, node, call.receiver, effect=effect)
+        return self._wrap(node, place, result) if effect == "keeps" and not call.awaited else result
 
     def _wrap(self, node: ast.Call, place: Place, result: Place | None) -> Place:
         result = result or self._state.temporary(node)
         self._builder.emit(Wrap(result, place, node))
         return result
 
-    def _may_keep(self, call: ResolvedCall) -> bool:
-        if call.last.lstrip("_")[:1].isupper():
-            return True
-        if call.is_method and call.last in _HANDING_METHODS:
-            return True
-        if cannot_raise(call.node) or call.last.startswith("assert"):
-            return False
-        if not call.awaited or self._state.around.detached or call.receiver is not None:
-            return True
-        return not _KEEPING_WORDS.isdisjoint(call.last.lower().lstrip("_").split("_"))
+    def _effect(self, call: ResolvedCall) -> Effect:
+        """What a call that nothing is known of may do with its arguments."""
+        if call.last.lstrip("_")[:1].isupper() or (
+            call.is_method and call.last in _HANDING_METHODS
+        ):
+            return "keeps"
+        if _only_looks(call):
+            return "looks"
+        if not call.awaited or self._state.around.detached:
+            return "keeps"
+        return self._effect_of_awaited(call)
+
+    def _effect_of_awaited(self, call: ResolvedCall) -> Effect:
+        words = set(call.last.lower().lstrip("_").split("_"))
+        if words & _KEEPING_WORDS:
+            return "keeps"
+        if call.receiver is not None:
+            # What an import gave is a module or an object; neither closes a handle.
+            return "keeps" if call.name is None else "takes over"
+        if words & _MAKING_WORDS:
+            return "takes over" if self._is_discarded(call.node) else "keeps"
+        return "uses"
+
+    def _is_discarded(self, node: ast.Call) -> bool:
+        """Whether a statement awaits a call and drops its result."""
+        statement = self._state.around.statement
+        return (
+            isinstance(statement, ast.Expr)
+            and isinstance(statement.value, ast.Await)
+            and statement.value.value is node
+        )
 
     def _fate(
         self, own: Function | None, node: ast.Call, argument: ast.expr
@@ -202,6 +220,10 @@ def parameter_for(function: Function, call: ast.Call, argument: ast.expr) -> str
         positional = positional[1:]
     index = call.args.index(argument)
     return positional[index].arg if index < len(positional) else None
+
+
+def _only_looks(call: ResolvedCall) -> bool:
+    return cannot_raise(call.node) or call.last in _LOOKING or call.last.startswith("assert")
 
 
 def _closes_by_name(call: ResolvedCall) -> bool:

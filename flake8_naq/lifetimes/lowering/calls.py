@@ -99,6 +99,6 @@ class Calls:
         for argument in arguments_of(call.node):
             place = self._evaluator.value(argument, awaited=call.awaited)
             if place in self._state.closures or is_closing_method(argument):
-                pass_argument(self._state, argument, place, call.node, container, keeps=True)
+                pass_argument(self._state, argument, place, call.node, container, effect="keeps")
             else:
                 self._bindings.keep_in(container, place, call.node)

@@ -29,12 +29,14 @@ class Closure:
         closes: Free names (or dotted attributes) that it closes, with the closing call.
         escapes: Where it leaves the scope: the node that hands it on, and the place of the
             receiver it is handed to (None for an unknown one).
+        borrowed: Whether a call gets it that does not keep it.
     """
 
     node: Nested
     names: dict[str, list[ast.expr]] = field(default_factory=dict)
     closes: dict[str, ast.Call] = field(default_factory=dict)
     escapes: list[tuple[ast.AST, str | None]] = field(default_factory=list)
+    borrowed: bool = False
 
 
 def captured_by(node: Nested, context: Context, scope: Scope) -> Closure:

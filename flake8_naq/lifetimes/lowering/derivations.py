@@ -47,7 +47,7 @@ class Derivations:
             place = self._evaluator.value(argument)
             # Callbacks stay with the handle.
             if place is not None and place not in self._state.closures:
-                pass_argument(self._state, argument, place, node, source, keeps=False)
+                pass_argument(self._state, argument, place, node, source, effect="uses")
         bucket = _bucket_argument(node) if kind == "kv" else None
         derived = self._state.facts.derived(
             node, self._state.around.statement, kind, source, bucket

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import ast
+from typing import Literal, TypeAlias
 
 from flake8_naq.lifetimes.cfg.graph import Hand, Place, Use
+from flake8_naq.lifetimes.lowering.closures import Closure
 from flake8_naq.lifetimes.lowering.scope_state import ScopeState
 from flake8_naq.lifetimes.vocabulary import CLOSING_METHODS
+
+# What a call may do with an argument: only look at it, use it while it runs, take over a
+# connection (but no handle), or keep whatever it gets.
+Effect: TypeAlias = Literal["looks", "uses", "takes over", "keeps"]
 
 
 def pass_argument(
@@ -16,7 +22,7 @@ def pass_argument(
     node: ast.Call,
     receiver: Place | None,
     *,
-    keeps: bool,
+    effect: Effect,
 ) -> None:
     """Pass an argument to a call.
 
@@ -26,19 +32,27 @@ def pass_argument(
         place: The place that holds it.
         node: The call.
         receiver: The place of the object whose method is called.
-        keeps: Whether the call may keep it.
+        effect: What the call may do with it.
     """
     if place is None:
         return
     if place in state.closures:
-        state.closures[place].escapes.append((node, receiver))
+        _pass_closure(state.closures[place], node, receiver, effect)
     elif is_closing_method(argument):
         owner = place.rpartition(".")[0]
         state.builder.emit(Hand(owner, node, receiver, closer=True))
-    elif keeps:
-        state.builder.emit(Hand(place, argument, receiver))
+    elif effect in ("keeps", "takes over"):
+        only_connection = effect == "takes over"
+        state.builder.emit(Hand(place, argument, receiver, only_connection=only_connection))
     else:
         state.builder.emit(Use(place, argument))
+
+
+def _pass_closure(closure: Closure, node: ast.Call, receiver: Place | None, effect: Effect) -> None:
+    if effect == "uses":
+        closure.borrowed = True
+    elif effect != "looks":
+        closure.escapes.append((node, receiver))
 
 
 def is_closing_method(argument: ast.expr) -> bool:

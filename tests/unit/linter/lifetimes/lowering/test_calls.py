@@ -46,6 +46,27 @@ def test_a_connection_closed_on_every_path_does_not_leak(code: str) -> None:
 
 
 LEAKING = {
+    "a handle goes to a function of an imported module": (
+        "ends",
+        """
+        from shop import work
+
+        async def f(url):
+            nc = await nats.connect(url)
+            js = nc.jetstream()
+            await work.js_worker(js)
+        """,
+    ),
+    "a handle goes to a function that sets something up": (
+        "ends",
+        """
+        from shop.streams import setup_streams
+
+        async def f(url):
+            nc = await nats.connect(url)
+            await setup_streams(nc.jetstream())
+        """,
+    ),
     "look-alike closes": (
         "ends",
         """
@@ -88,6 +109,28 @@ def test_a_connection_of_a_context_manager_is_managed(code: str) -> None:
 
 
 OWNED = {
+    "a handle goes to a function that registers it": """
+        from shop import streams
+
+        async def f(url):
+            nc = await nats.connect(url)
+            await streams.register(nc.jetstream())
+        """,
+    "a handle goes to a function that makes something of it": """
+        from shop.service import make_service
+
+        async def f(url):
+            nc = await nats.connect(url)
+            service = await make_service(nc.jetstream())
+            await service.run()
+        """,
+    "a connection goes to a function that sets something up": """
+        from shop import streams
+
+        async def f(url):
+            nc = await nats.connect(url)
+            await streams.setup(nc)
+        """,
     "handed to an object": """
         async def f(url):
             nc = await nats.connect(url)

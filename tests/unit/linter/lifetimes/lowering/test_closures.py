@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.linter.lifetimes.sites import assert_no_leak, assert_owned, site_of
+from tests.unit.linter.lifetimes.sites import assert_leak, assert_no_leak, assert_owned, site_of
 
 CLEAN = {
     "a nested function closes it": """
@@ -27,6 +27,49 @@ def test_a_connection_closed_on_every_path_does_not_leak(code: str) -> None:
     assert_no_leak(code)
 
 
+LEAKING = {
+    f"only looked at by {call}": (
+        "ends",
+        f"""
+        async def f(url, log):
+            nc = await nats.connect(url)
+
+            async def handler(message):
+                await nc.publish("b", message.data)
+
+            {call}
+            await nc.subscribe("a", cb=handler)
+        """,
+    )
+    for call in (
+        "print(handler)",
+        "assert callable(handler)",
+        "log.info('handled by %s', handler)",
+        "asyncio.iscoroutinefunction(handler) or isinstance(handler, object)",
+    )
+} | {
+    "borrowed by a function": (
+        "ends",
+        """
+        from shop.work import repeat
+
+        async def f(url):
+            nc = await nats.connect(url)
+
+            async def send():
+                await nc.publish("a", b"")
+
+            await repeat(send)
+        """,
+    ),
+}
+
+
+@pytest.mark.parametrize(("how", "code"), LEAKING.values(), ids=LEAKING.keys())
+def test_a_path_that_leaves_it_open_is_a_leak(how: str, code: str) -> None:
+    assert_leak(how, code)
+
+
 OWNED = {
     "a signal handler closes it": """
         async def f(url, loop):
@@ -45,6 +88,26 @@ OWNED = {
             @app.get("/")
             async def handler():
                 await nc.publish("a", b"")
+        """,
+    "a function that borrows it closes it": """
+        from shop.work import run_until
+
+        async def f(url):
+            nc = await nats.connect(url)
+
+            async def stop():
+                await nc.drain()
+
+            await run_until(stop)
+        """,
+    "a server keeps it": """
+        async def f(url, server):
+            nc = await nats.connect(url)
+
+            async def handler(message):
+                await nc.publish("a", message)
+
+            await server.start(handler)
         """,
     "an exit hook closes it": """
         import atexit

@@ -110,6 +110,10 @@ class JobCancelledError(JobFailedError):
     """A job was cancelled before it came to its end."""
 
 
+class ParentFailedError(JobError):
+    """A job that the job depends on has failed, was cancelled, or is gone."""
+
+
 class JobTimeoutError(JobError, TimeoutError):
     """An attempt took longer than the job's timeout."""
 

@@ -7,7 +7,7 @@ import dataclasses
 import json
 import time
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, cast
 
 import typer
 
@@ -32,6 +32,7 @@ from naq.config import Config, as_config
 from naq.connection import nats_jetstream
 from naq.exceptions import JobError, NaqError, ResultTimeoutError, ScheduleError
 from naq.failed import FailedJobs
+from naq.models.head import ParentPolicy
 from naq.models.job import JOB_STATUS, Job
 from naq.models.schedule import Schedule
 from naq.names import DEFAULT_QUEUE
@@ -94,6 +95,12 @@ async def enqueue(
     after: Annotated[
         list[str] | None, typer.Option("--after", help="Id of a job that must succeed first.")
     ] = None,
+    on_parent_failure: Annotated[
+        str, typer.Option(help="If one of these fails: fail, cancel or run.")
+    ] = "fail",
+    pass_results: Annotated[
+        bool, typer.Option("--pass-results", help="Their results come before its arguments.")
+    ] = False,
     isolated: Annotated[bool, typer.Option(help="Run it in a process of its own.")] = False,
     result_ttl: Annotated[
         float | None, typer.Option(help="Seconds for which the result is kept.")
@@ -120,6 +127,8 @@ async def enqueue(
         retry=retry_delay,
         timeout=timeout,
         depends_on=after or (),
+        on_parent_failure=cast(ParentPolicy, on_parent_failure),
+        pass_results=pass_results,
         isolated=isolated,
         result_ttl=result_ttl,
         serializer=serializer,

@@ -10,6 +10,7 @@ from naq import __version__
 from naq.cli import jobs, run
 from naq.cli.dashboard import dashboard
 from naq.cli.set_aside import set_aside
+from naq.cli.waiting import waiting
 
 app = typer.Typer(
     name="naq",
@@ -45,6 +46,7 @@ app.add_typer(jobs.queue, name="queue")
 app.add_typer(jobs.schedule, name="schedule")
 app.add_typer(jobs.failed, name="failed")
 app.add_typer(set_aside, name="set-aside")
+app.command("waiting")(waiting)
 app.command("workers")(run.workers)
 app.add_typer(run.events, name="events")
 app.command("dashboard")(dashboard)

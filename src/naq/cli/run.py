@@ -41,7 +41,7 @@ from naq.queue.core import has_had_a_worker, queue_sizes
 from naq.scheduling.scheduler import Scheduler
 from naq.server import NatsServer, ServerNotFoundError, ServerStartError, run_nats_server
 from naq.streams import ACK_WAIT
-from naq.worker.core import Worker
+from naq.worker.core import MAX_CRASHES, Worker
 from naq.worker.status import WorkerStatusManager
 
 MAX_SPAN = 100 * 365 * 86400.0
@@ -79,9 +79,21 @@ def worker(
     shutdown_timeout: Annotated[
         float, typer.Option(help="Seconds that running jobs have when it is told to stop.")
     ] = 30.0,
+    block_limit: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            help="Seconds that a job may hold the event loop; after three times that the worker "
+            "ends. 0 is no limit.",
+        ),
+    ] = 10.0,
     memory_limit: Annotated[
         str | None, typer.Option(help="Memory of an isolated job, such as 512m.")
     ] = None,
+    max_crashes: Annotated[
+        int,
+        typer.Option(min=1, help="Workers that may die running a job alone, before it fails."),
+    ] = MAX_CRASHES,
     serializers: Annotated[
         list[str] | None,
         typer.Option("--serializer", help="Read only jobs written by it, such as json."),
@@ -107,7 +119,10 @@ def worker(
             prefetch=prefetch,
             ack_wait=ack_wait,
             shutdown_timeout=shutdown_timeout,
+            block_limit=block_limit,
+            exit_when_blocked=True,
             memory_limit=_bytes(memory_limit),
+            max_crashes=max_crashes,
             serializers=serializers,
             events=events,
             burst=burst,

@@ -6,7 +6,7 @@ format. A change that an older worker must not overlook raises ``FORMAT``.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
@@ -16,11 +16,18 @@ from naq.names import KEY_PATTERN, LONGEST_KEY
 FORMAT: Final = 1
 """The version of the wire form; a reader refuses a newer one."""
 
+ParentPolicy = Literal["fail", "cancel", "run"]
+"""What becomes of a job when one that it depends on fails, is cancelled, or is gone."""
+
 Id = Annotated[str, msgspec.Meta(pattern=rf"\A{KEY_PATTERN}\Z", max_length=LONGEST_KEY)]
 
 
 class Head(msgspec.Struct, omit_defaults=True):
-    """The settings of a job, as JSON holds them."""
+    """The settings of a job, as JSON holds them.
+
+    The last two are of a job that waits for others: which of them have not ended, and which of
+    them keep no result.
+    """
 
     naq: Annotated[int, msgspec.Meta(ge=1)]
     id: Id
@@ -37,6 +44,11 @@ class Head(msgspec.Struct, omit_defaults=True):
     isolated: bool = False
     result_ttl: Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)] | None = None
     keep_result: bool = True
+    on_parent_failure: ParentPolicy = "fail"
+    pass_results: bool = False
+    max_crashes: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    waits_for: tuple[Id, ...] | None = None
+    unkept: tuple[Id, ...] = ()
 
 
 class _Version(msgspec.Struct):

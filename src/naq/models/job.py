@@ -13,13 +13,13 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, get_args
 
 import orjson
 
 from naq.exceptions import JobError, SerializationError
 from naq.models.functions import import_function, is_importable, name_of
-from naq.models.head import FORMAT, Head, read_head, write_head
+from naq.models.head import FORMAT, Head, ParentPolicy, read_head, write_head
 from naq.models.retry import (
     Exponential,
     Fixed,
@@ -78,7 +78,13 @@ class Job:
             empty means all.
         ignore_on: exceptions that are not, whatever ``retry_on`` says.
         depends_on: ids of jobs, or jobs, that must have succeeded first.
+        on_parent_failure: what becomes of the job when one of them fails, is cancelled, or is
+            gone: ``"fail"``, ``"cancel"``, or ``"run"``, which runs it all the same.
+        pass_results: call the function with their results before its own arguments, in the order
+            of ``depends_on``; None for one that has not succeeded.
         isolated: run in a process of its own, which may crash, or be ended at its timeout.
+        max_crashes: how many workers may die while they run the job alone, before it fails; None
+            is what the worker says.
         keep_result: store the result. Without it a job can run again after a crash of the server.
         result_ttl: whole seconds (or a timedelta) for which the result is kept; None is as long as
             the configuration says, and longer than that it never is. Needs nats-server 2.11; on
@@ -103,12 +109,17 @@ class Job:
         "isolated",
         "job_id",
         "keep_result",
+        "max_crashes",
         "max_retries",
+        "on_parent_failure",
+        "pass_results",
         "queue",
         "result_ttl",
         "retry_on",
         "serializer",
         "timeout",
+        "unkept",
+        "waits_for",
     )
 
     def __init__(
@@ -125,7 +136,10 @@ class Job:
         retry_on: Iterable[type[BaseException] | str] = (),
         ignore_on: Iterable[type[BaseException] | str] = (),
         depends_on: Job | str | Iterable[Job | str] = (),
+        on_parent_failure: ParentPolicy = "fail",
+        pass_results: bool = False,
         isolated: bool = False,
+        max_crashes: int | None = None,
         keep_result: bool = True,
         result_ttl: float | timedelta | None = None,
         serializer: Serializer | str = CLOUDPICKLE,
@@ -138,6 +152,12 @@ class Job:
             raise JobError(f"result_ttl must be from 1 to 1e9 seconds, not {result_ttl!r}")
         if max_retries < 0:
             raise JobError(f"max_retries must be 0 or more, not {max_retries!r}")
+        if max_crashes is not None and max_crashes < 1:
+            raise JobError(f"max_crashes must be 1 or more, not {max_crashes!r}")
+        if on_parent_failure not in get_args(ParentPolicy):
+            raise JobError(
+                f"on_parent_failure must be fail, cancel or run, not {on_parent_failure!r}"
+            )
         check_queue_name(queue)
         self.job_id = os.urandom(16).hex() if job_id is None else checked_id(job_id)
         self.queue = queue
@@ -148,6 +168,11 @@ class Job:
         self.depends_on = _ids(depends_on)
         if self.job_id in self.depends_on:
             raise JobError(f"job {job_id!r} depends on itself")
+        self.on_parent_failure = on_parent_failure
+        self.pass_results = pass_results
+        self.max_crashes = max_crashes
+        self.waits_for: tuple[str, ...] = self.depends_on
+        self.unkept: tuple[str, ...] = ()
         self.isolated = isolated
         self.keep_result = keep_result
         self.result_ttl = None if result_ttl is None else math.ceil(result_ttl)
@@ -234,6 +259,11 @@ class Job:
         job.isolated = head.isolated
         job.keep_result = head.keep_result
         job.result_ttl = head.result_ttl
+        job.on_parent_failure = head.on_parent_failure
+        job.pass_results = head.pass_results
+        job.max_crashes = head.max_crashes
+        job.waits_for = head.depends_on if head.waits_for is None else head.waits_for
+        job.unkept = head.unkept
         job._retry = head.retry
         job._call = None
         job._body = body
@@ -265,8 +295,20 @@ class Job:
             job_id: the other job's id.
             created_at: seconds since the epoch.
         """
+        return self._with_head(id=job_id, created=created_at)
+
+    def waiting_for(self, parents: Iterable[str], unkept: Iterable[str] = ()) -> Job:
+        """Return the job as it is kept while it waits.
+
+        Args:
+            parents: those of ``depends_on`` that have not ended.
+            unkept: those of them that leave no result.
+        """
+        return self._with_head(waits_for=tuple(parents), unkept=tuple(unkept))
+
+    def _with_head(self, **changes: Any) -> Job:
         head, _, body = self.serialize().partition(b"\n")
-        settings = orjson.loads(head) | {"id": job_id, "created": created_at}
+        settings = orjson.loads(head) | changes
         return Job.deserialize(orjson.dumps(settings) + b"\n" + body)
 
     def describe(self) -> dict[str, Any]:
@@ -308,6 +350,9 @@ class Job:
             self.isolated,
             self.result_ttl,
             self.keep_result,
+            self.on_parent_failure,
+            self.pass_results,
+            self.max_crashes,
         )
         parts = (call.args, call.kwargs, by_value) if by_value else (call.args, call.kwargs)
         return write_head(head) + b"\n" + get_serializer(self.serializer).dumps(parts)

@@ -118,9 +118,32 @@ class Outcome:
         return cls(get_serializer(serializer).loads(body), serializer=serializer)
 
     @staticmethod
+    def serializer_of(data: bytes) -> str:
+        """Return the name of the serializer that has written a stored success.
+
+        Raises:
+            SerializationError: the bytes are no success.
+        """
+        if data.startswith(_PICKLE):
+            return CLOUDPICKLE.name
+        try:
+            return str(json.loads(data.partition(b"\n")[0])["serializer"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise SerializationError(f"no result: {data[:40]!r}") from error
+
+    @staticmethod
     def is_failure(data: bytes) -> bool:
         """Whether stored bytes tell a failure; reads no pickle."""
         return data.startswith(b'{"naq":1,"failure":')
+
+
+def value_of(data: bytes | None) -> Any:
+    """Return the value of a stored success; None if there is none.
+
+    Raises:
+        SerializationError: the bytes cannot be read here.
+    """
+    return None if data is None else Outcome.deserialize(data).value
 
 
 def _line(said: dict[str, Any]) -> bytes:

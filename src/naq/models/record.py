@@ -22,30 +22,34 @@ class JobRecord:
     Args:
         status: where it stands.
         failures: attempts that ended in an exception.
-        starts: attempts of which it is written down that they began.
-        returns: attempts that a stopping worker broke off and gave back.
+        returns: deliveries that a worker gave back, or took while it had the job already.
+        crashes: attempts that the job began alone in its worker, and of whose end nothing is
+            known: the worker died.
         worker: id of the worker concerned.
         updated_at: seconds since the epoch.
     """
 
     status: JOB_STATUS
     failures: int = 0
-    starts: int = 0
     returns: int = 0
+    crashes: int = 0
     worker: str = ""
     updated_at: float = 0.0
 
-    @property
-    def crashes(self) -> int:
-        """Attempts that began and of whose end nothing is known: their worker died."""
-        return max(self.starts - self.failures - self.returns, 0)
+    def explains(self, delivered: int) -> bool:
+        """Whether it is known how each delivery before this one ended.
+
+        Args:
+            delivered: how often the server has delivered the job, this time included.
+        """
+        return delivered - 1 <= self.failures + self.returns
 
     def serialize(self) -> bytes:
         """Return the bytes to store."""
         said = {
             "failures": self.failures,
-            "starts": self.starts,
             "returns": self.returns,
+            "crashes": self.crashes,
             "worker": self.worker,
             "updated_at": self.updated_at or time.time(),
         }
@@ -60,6 +64,7 @@ class JobRecord:
         """
         head, _, tail = (data or b"").partition(b"\n")
         try:
-            return cls(status=JOB_STATUS(head.decode()), **orjson.loads(tail or b"{}"))
+            counts = {**orjson.loads(tail or b"{}"), "status": JOB_STATUS(head.decode())}
+            return cls(**{name: counts[name] for name in cls.__slots__ if name in counts})
         except (ValueError, TypeError) as error:
             raise SerializationError(f"no status of a job: {(data or b'')[:40]!r}") from error

@@ -10,8 +10,6 @@ from typing import Any, Final
 import nats.errors
 from nats.js.errors import NotFoundError
 
-from naq import buckets
-from naq.buckets import entries
 from naq.config import Config, as_config
 from naq.connection import nats_jetstream
 from naq.connection.nats_py.jetstream import purge_subject
@@ -20,7 +18,7 @@ from naq.models.job import Job, check_queue_name
 from naq.models.schedule import MissedRuns
 from naq.names import DEFAULT_QUEUE, JOB_STREAM, consumer_name, queue_of, queue_subject
 from naq.queue.publish import publish_job, publish_jobs
-from naq.queue.waiting import park
+from naq.queue.waiting import list_waiting, park
 from naq.scheduling.store import schedule_for, span, store_schedule
 from naq.streams import ACK_WAIT, ensure_consumer, ensure_stream, job_stream
 
@@ -268,12 +266,7 @@ class Queue:
 
     async def waiting_jobs(self) -> list[Job]:
         """Return the jobs of this queue that wait for others, oldest first."""
-        async with nats_jetstream(self.config) as (_, js):
-            stored = await entries(await js.key_value(buckets.WAITING_JOBS))
-        jobs = [Job.deserialize(entry.value or b"") for entry in stored.values()]
-        return sorted(
-            (job for job in jobs if job.queue == self.name), key=lambda job: job.created_at
-        )
+        return await list_waiting(self.config, self.name)
 
     def __repr__(self) -> str:
         return f"Queue({self.name!r})"

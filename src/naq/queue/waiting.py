@@ -1,25 +1,52 @@
 """Jobs that wait for others: the key-value bucket ``waiting_jobs``.
 
-Whoever learns first that the last of a job's dependencies has succeeded puts the job into its queue:
-the client that enqueues it, or the worker that runs the dependency. The job's id is the message's,
-so it does no harm when two of them do.
+Whoever learns first that the last of a job's parents has ended puts the job into its queue, or
+ends it as its policy says: the client that enqueues it, or a worker. The job's id is the message's,
+so it does no harm when two of them do. An entry names the parents that have not ended yet, so a
+result that expires before a sibling has ended is not missed.
 """
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from typing import Final
+
+import nats.errors
 from nats.aio.client import Client
 from nats.js import JetStreamContext
-from nats.js.errors import BucketNotFoundError, KeyNotFoundError
+from nats.js.errors import (
+    BucketNotFoundError,
+    KeyNotFoundError,
+    KeyWrongLastSequenceError,
+    NotFoundError,
+)
+from nats.js.kv import KeyValue
 
 from naq import buckets
-from naq.config import Config
-from naq.models.job import Job
-from naq.queue.lookup import stored_outcomes
+from naq.buckets import entries, in_bucket
+from naq.config import Config, as_config
+from naq.exceptions import JobCancelledError, JobError, ParentFailedError, SerializationError
+from naq.models.event import Event
+from naq.models.failed import FailedJob
+from naq.models.job import JOB_STATUS, Job
+from naq.models.outcome import CREATED, JobFailure, Outcome
+from naq.models.record import JobRecord
+from naq.names import JOB_STREAM, JOB_SUBJECTS, kv_subject, token
+from naq.queue.lookup import StoredOutcome, stored_outcomes
 from naq.queue.publish import publish_job
+
+GONE_AFTER: Final = 60.0
+"""Seconds for which a job waits for a parent that nobody knows: it may be enqueued after it."""
+
+GONE: Final = "is gone: nothing is known of it, or its result has expired"
+IN_A_CIRCLE: Final = "waits for this one in its turn"
 
 
 async def park(conn: Client, js: JetStreamContext, job: Job, config: Config) -> None:
-    """Keep a job until the jobs that it depends on have succeeded; enqueue it if they have.
+    """Keep a job until the jobs that it depends on have ended; enqueue it if they have.
 
     Raises:
         JobError: the job is larger than the server takes, or is refused.
@@ -30,25 +57,159 @@ async def park(conn: Client, js: JetStreamContext, job: Job, config: Config) -> 
     except BucketNotFoundError:
         await buckets.ensure_buckets(config)
         waiting = await js.key_value(buckets.WAITING_JOBS)
-    # First kept, then looked: a dependency that succeeds in between finds the job waiting.
-    await waiting.put(job.job_id, job.serialize())
-    await release_if_ready(conn, js, job)
+    unkept = await _without_result(js, job.depends_on)
+    kept = job.waiting_for(job.depends_on, unkept) if unkept else job
+    # First kept, then looked: a parent that ends in between finds the job waiting.
+    try:
+        await waiting.put(job.job_id, kept.serialize())
+    except nats.errors.MaxPayloadError as error:
+        raise JobError(
+            f"job {job.job_id} has {len(kept.serialize())} bytes, more than the server takes in "
+            "one message: store its arguments elsewhere and pass a reference"
+        ) from error
+    await settle_waiting(conn, js, job.job_id)
 
 
-async def release_if_ready(conn: Client, js: JetStreamContext, job: Job) -> bool:
-    """Put a waiting job into its queue if all that it depends on has succeeded.
+async def settle_waiting(
+    conn: Client,
+    js: JetStreamContext,
+    job_id: str,
+    *,
+    succeeded: Collection[str] = (),
+    lost: str = "",
+    reason: str = GONE,
+) -> None:
+    """Do with a waiting job what its parents ask for.
 
-    Returns:
-        Whether it waits no longer.
+    Args:
+        conn: the connection.
+        js: its JetStream context.
+        job_id: the id of the waiting job.
+        succeeded: parents that have succeeded, whether they keep a result or not.
+        lost: a parent that will never end, if there is one.
+        reason: why not.
+
+    Raises:
+        nats.errors.Error: the server does not answer.
+        nats.js.errors.APIError: the server refuses.
+        NaqError: the job cannot be enqueued.
     """
-    outcomes = await stored_outcomes(conn, js, job.depends_on)
-    if not all(job_id in outcomes and outcomes[job_id].succeeded for job_id in job.depends_on):
-        return False
     waiting = await js.key_value(buckets.WAITING_JOBS)
     try:
-        await waiting.get(job.job_id)
+        entry = await waiting.get(job_id)
     except KeyNotFoundError:
-        return True  # somebody else was faster, or it was cancelled
-    await publish_job(js, job)
-    await waiting.delete(job.job_id)
+        return  # somebody else was faster, or it was cancelled
+    job = Job.deserialize(entry.value or b"")
+    outcomes = await stored_outcomes(conn, js, job.waits_for)
+    if lost and lost in job.unkept:
+        succeeded, lost = {*succeeded, lost}, ""
+    if job.on_parent_failure != "run":
+        failed = _first_failure(job, outcomes, lost, reason)
+        if failed:
+            await _end(conn, js, job, failed)
+            await waiting.delete(job_id)
+            return
+    rest = [each for each in job.waits_for if each not in {*outcomes, *succeeded, lost}]
+    if not rest:
+        await publish_job(js, job)
+        await waiting.delete(job_id)
+    elif len(rest) < len(job.waits_for):
+        await _wait_for_the_rest(waiting, entry, job, rest)
+
+
+async def find_lost_parent(js: JetStreamContext, parent: str) -> bool:
+    """Whether nothing is known of a job any longer, or yet."""
+    # In the order in which a job goes through them, so that it is not missed on its way.
+    for bucket in (buckets.SCHEDULED_JOBS, buckets.WAITING_JOBS):
+        with suppress(KeyNotFoundError, BucketNotFoundError):
+            await (await js.key_value(bucket)).get(parent)
+            return False
+    with suppress(NotFoundError):
+        await js.get_last_msg(JOB_STREAM, f"{JOB_SUBJECTS}.*.{token(parent)}")
+        return False
+    with suppress(KeyNotFoundError, BucketNotFoundError):
+        await (await js.key_value(buckets.JOB_RESULTS)).get(parent)
+        return False
     return True
+
+
+async def list_waiting(config: Config | str | None = None, queue: str | None = None) -> list[Job]:
+    """Return the jobs that wait for others, the oldest first.
+
+    ``waits_for`` of each names those that have not ended yet.
+
+    Args:
+        config: a configuration, a URL, or None for the process's configuration.
+        queue: only the jobs of this queue; None is all.
+
+    Raises:
+        NaqConnectionError: there is no connection to be had.
+    """
+    stored = await in_bucket(buckets.WAITING_JOBS, as_config(config), entries)
+    jobs = []
+    for entry in stored.values():
+        with suppress(SerializationError):  # one bad entry does not hide the others
+            jobs.append(Job.deserialize(entry.value or b""))
+    return sorted(
+        (job for job in jobs if queue in (None, job.queue)), key=lambda job: job.created_at
+    )
+
+
+async def _without_result(js: JetStreamContext, parents: Sequence[str]) -> list[str]:
+    """Return the parents in the queue that will leave no result when they succeed."""
+
+    async def leaves_none(parent: str) -> bool:
+        with suppress(NotFoundError, SerializationError):
+            subject = f"{JOB_SUBJECTS}.*.{token(parent)}"
+            message = await js.get_last_msg(JOB_STREAM, subject)
+            return not Job.deserialize(message.data or b"").keep_result
+        return False
+
+    found = await asyncio.gather(*map(leaves_none, parents))
+    return [parent for parent, leaves in zip(parents, found, strict=True) if leaves]
+
+
+def _first_failure(
+    job: Job, outcomes: dict[str, StoredOutcome], lost: str, reason: str
+) -> str | None:
+    """Return how the first parent ended that has not succeeded, in words."""
+    for parent in job.waits_for:
+        if parent == lost:
+            return f"job {parent} {reason}"
+        if parent in outcomes and not outcomes[parent].succeeded:
+            failure = Outcome.deserialize(outcomes[parent].data).failure
+            return f"job {parent} did not succeed: {failure}"
+    return None
+
+
+async def _end(conn: Client, js: JetStreamContext, job: Job, reason: str) -> None:
+    """Store that a job has failed, or was cancelled, because of a parent."""
+    cancels = job.on_parent_failure == "cancel"
+    error = JobCancelledError(f"cancelled: {reason}") if cancels else ParentFailedError(reason)
+    failure = JobFailure.of(error, attempts=0, failed_at=time.time())
+    if not cancels:
+        await js.publish(
+            kv_subject(buckets.FAILED_JOBS, job.job_id), FailedJob(job, failure).serialize()
+        )
+    await js.publish(
+        kv_subject(buckets.JOB_RESULTS, job.job_id),
+        Outcome(failure=failure).serialize(),
+        headers={CREATED: repr(job.created_at)},
+    )
+    status = JOB_STATUS.CANCELLED if cancels else JOB_STATUS.FAILED
+    await js.publish(
+        kv_subject(buckets.JOB_STATUS, job.job_id), JobRecord(status=status).serialize()
+    )
+    data = {"job_id": job.job_id, "queue": job.queue, "function": job.function_name}
+    event = Event(f"job.{status.value}", {**data, "error": str(failure)})
+    await conn.publish(event.subject, event.serialize())
+
+
+async def _wait_for_the_rest(
+    waiting: KeyValue, entry: KeyValue.Entry, job: Job, rest: list[str]
+) -> None:
+    unkept = [parent for parent in job.unkept if parent in rest]
+    smaller = job.waiting_for(rest, unkept)
+    # Somebody else may have written down more: the next look tells.
+    with suppress(KeyWrongLastSequenceError, nats.errors.MaxPayloadError):
+        await waiting.update(job.job_id, smaller.serialize(), last=entry.revision)

@@ -39,6 +39,9 @@ logger = logging.getLogger("naq.worker")
 _ELECTIONS: Final = {10004, 10005, 10008, 10009}
 """nats-server's codes for a cluster that has no leader, or too few members, for the moment."""
 
+MAX_CRASHES: Final = 3
+"""How many workers may die while they run a job alone, before it fails."""
+
 RETRY_CONNECT_AFTER: Final = 1.0
 """Seconds between two attempts of a running worker to get a connection."""
 
@@ -59,7 +62,11 @@ class Worker:
         shutdown_timeout: seconds that running jobs have when the worker is told to stop; those
             that take longer are given back.
         block_limit: seconds that an async job may hold the event loop; 0 switches the guard off.
+        exit_when_blocked: end the process when three times ``block_limit`` have passed and
+            the loop still stands; for a worker that has the process to itself.
         memory_limit: bytes of memory that an isolated job may have; None is no limit.
+        max_crashes: how many workers may die while they run a job alone, before it fails; for
+            jobs that do not say it themselves.
         serializers: names of the serializers whose jobs it reads, such as ``["json"]`` where
             not everybody who can write to the server may run code here; None is all.
         events: publish events of jobs and of the worker.
@@ -82,7 +89,9 @@ class Worker:
         ack_wait: float = ACK_WAIT,
         shutdown_timeout: float = 30.0,
         block_limit: float = 10.0,
+        exit_when_blocked: bool = False,
         memory_limit: int | None = None,
+        max_crashes: int = MAX_CRASHES,
         serializers: Iterable[str] | None = None,
         events: bool = True,
         burst: bool = False,
@@ -101,6 +110,8 @@ class Worker:
             raise JobError(f"concurrency must be 1 or more, not {concurrency}")
         if ack_wait <= 0:
             raise JobError(f"ack_wait must be a positive number of seconds, not {ack_wait!r}")
+        if max_crashes < 1:
+            raise JobError(f"max_crashes must be 1 or more, not {max_crashes!r}")
         readable = None if serializers is None else frozenset(serializers)
         for name in readable or ():
             get_serializer(name)
@@ -113,7 +124,9 @@ class Worker:
             ack_wait=ack_wait,
             shutdown_timeout=shutdown_timeout,
             block_limit=block_limit,
+            exit_when_blocked=exit_when_blocked,
             memory_limit=memory_limit,
+            max_crashes=max_crashes,
             serializers=readable,
             events=events,
             burst=burst,

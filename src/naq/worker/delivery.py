@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from typing import Final
 
 from nats.aio.msg import Msg
 
-from naq.models.job import Job
+from naq.models.job import JOB_STATUS, Job
 from naq.models.record import JobRecord
+
+_NEW: Final = JobRecord(status=JOB_STATUS.QUEUED)
 
 
 @dataclass(slots=True, eq=False)
@@ -20,7 +23,9 @@ class Delivery:
         job: what it holds.
         sequence: its number in the stream of jobs.
         delivered: how often the server has handed it out.
-        record: what is written down of earlier attempts; None for a first one.
+        record: what is written down of earlier attempts.
+        again: how often the server has delivered it while it was in hand.
+        suspect: whether a worker may have died of it, so that it runs alone.
         renewed_at: monotonic time at which the server last heard that it is in good hands.
         started_at: monotonic time at which its attempt began; 0.0 before.
         leave_at: monotonic time at which its attempt, which has been broken off, is left behind.
@@ -28,6 +33,7 @@ class Delivery:
         over: whether its attempt has ended.
         left: whether it is dealt with although its attempt has not ended.
         recorded: whether ``job_status`` says that it runs.
+        announced: whether an event says so.
         refused: whether the server refused its result.
     """
 
@@ -35,7 +41,9 @@ class Delivery:
     job: Job
     sequence: int
     delivered: int
-    record: JobRecord | None = None
+    record: JobRecord = _NEW
+    again: int = 0
+    suspect: bool = False
     renewed_at: float = field(default_factory=time.monotonic)
     started_at: float = 0.0
     leave_at: float = float("inf")
@@ -43,12 +51,13 @@ class Delivery:
     over: bool = False
     left: bool = False
     recorded: bool = False
+    announced: bool = False
     refused: bool = False
 
     @property
     def attempt(self) -> int:
         """The number of this attempt, from 1."""
-        return self.record.failures + 1 if self.record else 1
+        return self.record.failures + 1
 
 
 def position(msg: Msg) -> tuple[int, int]:

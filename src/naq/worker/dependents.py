@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
+from collections import deque
+from collections.abc import Iterable
 from contextlib import suppress
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 
 import nats.errors
 from nats.aio.client import Client
@@ -16,12 +20,28 @@ from naq import buckets
 from naq.buckets import watching
 from naq.exceptions import NaqError, SerializationError, told
 from naq.models.job import Job
-from naq.queue.waiting import release_if_ready
+from naq.queue import waiting
+from naq.queue.lookup import stored_outcomes
 
 logger = logging.getLogger("naq.worker")
 
-SWEEP: Final = 5.0
-"""Seconds between two looks at all that waits: a watch may tell late, and workers may die."""
+SWEEP: Final = 2.0
+"""Seconds between two looks at some of what waits: a watch may tell late, and workers may die."""
+
+SWEEP_BATCH: Final = 100
+"""Parents whose outcome is looked up in one sweep, all in one request."""
+
+SWEEP_SEARCHES: Final = 5
+"""Parents without an outcome that one sweep searches for: each takes a few requests."""
+
+AT_ONCE: Final = 50
+"""Waiting jobs that are settled at the same time."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    parents: tuple[str, ...]
+    since: float
 
 
 class Dependents:
@@ -35,15 +55,18 @@ class Dependents:
     def __init__(self, conn: Client, js: JetStreamContext) -> None:
         self._conn = conn
         self._js = js
-        self._jobs: dict[str, Job] = {}
+        self._jobs: dict[str, _Waiting] = {}
         self._children: dict[str, set[str]] = {}
+        self._to_look_up: deque[str] = deque()
+        self._to_search: deque[str] = deque()
+        self._at_once = asyncio.Semaphore(AT_ONCE)
         self._is_told = False
         self.known = asyncio.Event()
 
-    async def succeeded(self, job_id: str) -> None:
-        """Let go the jobs that have waited for this one alone."""
-        for child in list(self._children.get(job_id, ())):
-            await self._release(self._jobs[child])
+    async def ended(self, job_id: str, *, succeeded: bool) -> None:
+        """Settle the jobs that wait for one that has ended."""
+        if children := self._children.get(job_id):
+            await self._settle(children, succeeded={job_id} if succeeded else ())
 
     async def follow(self) -> None:
         """Follow the bucket, until cancelled."""
@@ -65,27 +88,77 @@ class Dependents:
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SWEEP)
-            for job in list(self._jobs.values()):
-                await self._release(job)
+            try:
+                await self._look_up_some()
+                await self._search_some()
+            except (nats.errors.Error, APIError, NaqError, TimeoutError) as error:
+                self._tell("waiting jobs", error)
 
-    async def _release(self, job: Job) -> None:
+    async def _look_up_some(self) -> None:
+        """Settle the jobs whose parents have ended without a word of it."""
+        parents = self._next(self._to_look_up, SWEEP_BATCH)
+        outcomes = await stored_outcomes(self._conn, self._js, parents) if parents else {}
+        for parent in outcomes:
+            await self._settle(self._children.get(parent, ()))
+
+    async def _search_some(self) -> None:
+        """Settle the jobs whose parents will never end."""
+        for parent in self._next(self._to_search, SWEEP_SEARCHES):
+            children = self._children.get(parent, set())
+            in_a_circle = children & set(self._ancestors(parent))
+            await self._settle(in_a_circle, lost=parent, reason=waiting.IN_A_CIRCLE)
+            now = time.time()
+            patient = {
+                child
+                for child in children - in_a_circle
+                if child in self._jobs and now - self._jobs[child].since > waiting.GONE_AFTER
+            }
+            if patient and await waiting.find_lost_parent(self._js, parent):
+                await self._settle(patient, lost=parent)
+
+    def _next(self, round_: deque[str], count: int) -> list[str]:
+        """Return the next parents of a round over all of them, which begins anew at its end."""
+        if not round_:
+            round_.extend(self._children)
+        return [round_.popleft() for _ in range(min(count, len(round_)))]
+
+    def _ancestors(self, job_id: str) -> Iterable[str]:
+        """Return what a job waits for, directly and over other waiting jobs."""
+        found: dict[str, None] = {}
+        ahead = [job_id]
+        while ahead:
+            known = self._jobs.get(ahead.pop())
+            new = [each for each in (known.parents if known else ()) if each not in found]
+            found.update(dict.fromkeys(new))
+            ahead.extend(new)
+        return found
+
+    async def _settle(self, children: Iterable[str], **knowledge: Any) -> None:
+        """Settle waiting jobs: a snapshot of them, since each that goes is forgotten meanwhile."""
+        await asyncio.gather(*(self._settle_one(child, knowledge) for child in tuple(children)))
+
+    async def _settle_one(self, job_id: str, knowledge: dict[str, Any]) -> None:
         try:
-            await release_if_ready(self._conn, self._js, job)
+            async with self._at_once:
+                await waiting.settle_waiting(self._conn, self._js, job_id, **knowledge)
             self._is_told = False
         except (nats.errors.Error, APIError, NaqError, TimeoutError) as error:
-            # Once: an outage meets every job that waits, at each sweep.
-            level = logging.DEBUG if self._is_told else logging.WARNING
-            self._is_told = True
-            logger.log(level, "%s waits longer than it has to: %s", job, told(error))
+            self._tell(f"job {job_id}", error)
+
+    def _tell(self, what: str, error: Exception) -> None:
+        # Once: an outage meets every job that waits, at each sweep.
+        level = logging.DEBUG if self._is_told else logging.WARNING
+        self._is_told = True
+        logger.log(level, "%s waits longer than it has to: %s", what, told(error))
 
     def _learn(self, job: Job) -> None:
-        self._jobs[job.job_id] = job
-        for parent in job.depends_on:
+        self._jobs[job.job_id] = _Waiting(job.waits_for, job.created_at)
+        for parent in job.waits_for:
             self._children.setdefault(parent, set()).add(job.job_id)
 
     def _forget(self, job_id: str) -> None:
-        job = self._jobs.pop(job_id, None)
-        for parent in job.depends_on if job else ():
+        known = self._jobs.pop(job_id, None)
+        for parent in known.parents if known else ():
             children = self._children[parent]
             children.discard(job_id)
             if not children:

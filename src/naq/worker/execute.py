@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from naq.exceptions import JobTimeoutError, SerializationError
 from naq.models.job import Job
-from naq.models.outcome import Outcome
+from naq.models.outcome import Outcome, value_of
 from naq.worker.context import JobContext, running
 from naq.worker.isolate import run_isolated
 
@@ -46,43 +46,52 @@ class Executor:
         self._serializers = serializers
         self.abandoned = 0
 
-    async def run(self, context: JobContext) -> Outcome:
+    async def run(self, context: JobContext, parents: tuple[bytes | None, ...] = ()) -> Outcome:
         """Make the job's call and return what came of it.
+
+        Args:
+            context: the job.
+            parents: the stored results that come before the call's own arguments.
 
         Raises:
             BaseException: whatever the function raised, or failed to be.
         """
         job = context.job
         if job.timeout is None:
-            return await self._call(context)
+            return await self._call(context, parents)
         scope = asyncio.timeout(job.timeout)
         try:
             async with scope:
-                return await self._call(context)
+                return await self._call(context, parents)
         except TimeoutError as error:
             if not scope.expired():
                 raise  # the function's own
             raise overdue(job) from error
 
-    async def _call(self, context: JobContext) -> Outcome:
+    async def _call(self, context: JobContext, parents: tuple[bytes | None, ...]) -> Outcome:
         job = context.job
-        if self._serializers is not None and job.serializer not in self._serializers:
-            allowed = ", ".join(sorted(self._serializers))
-            raise SerializationError(
-                f"this worker reads no {job.serializer} jobs, only {allowed} ones"
-            )
+        self._check_serializer(job.serializer)
+        for data in parents:
+            if data is not None:
+                self._check_serializer(Outcome.serializer_of(data))
         if job.isolated:
-            return await run_isolated(context, self._memory_limit)
+            return await run_isolated(context, self._memory_limit, parents)
         function = job.function()
+        args = (*map(value_of, parents), *job.args)
         with running(context):
             if is_async(function):
-                value = await function(*job.args, **job.kwargs)
+                value = await function(*args, **job.kwargs)
             else:
-                call = functools.partial(function, *job.args, **job.kwargs)
+                call = functools.partial(function, *args, **job.kwargs)
                 value = await self._in_thread(call, context)
                 if inspect.isawaitable(value):
                     value = await value
         return Outcome(value, serializer=job.serializer)
+
+    def _check_serializer(self, name: str) -> None:
+        if self._serializers is not None and name not in self._serializers:
+            allowed = ", ".join(sorted(self._serializers))
+            raise SerializationError(f"this worker reads no {name} jobs, only {allowed} ones")
 
     async def _in_thread(self, call: Callable[[], Any], context: JobContext) -> Any:
         run = functools.partial(_run_in_thread, contextvars.copy_context(), os.getpid(), call)

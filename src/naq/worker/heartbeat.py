@@ -169,8 +169,12 @@ class Heartbeat:
     async def _record_starts(self) -> None:
         now = time.monotonic()
         for delivery in list(self._in_hand.running):
-            if not (delivery.over or delivery.recorded) and now - delivery.started_at > TICK:
-                await self._settler.record_start(delivery, wait=False)
+            if delivery.over or delivery.announced or not delivery.started_at:
+                continue
+            if now - delivery.started_at > TICK:
+                delivery.announced = True
+                if not delivery.recorded:
+                    await self._settler.record_start(delivery)
                 self._settler.event("job.started", delivery)
 
     async def _make_places_anew(self) -> None:

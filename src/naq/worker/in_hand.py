@@ -15,8 +15,8 @@ PREFETCH_TIME: Final = 0.05
 class InHand:
     """The jobs between delivery and acknowledgement on one connection.
 
-    A job is doubtful until its result has been looked up, ready, running, or, when it is none of
-    these, on its way to being acknowledged.
+    A job is doubtful until its result has been looked up, ready or suspect, running, or, when it
+    is none of these, on its way to being acknowledged.
     """
 
     def __init__(self) -> None:
@@ -24,19 +24,45 @@ class InHand:
         self.doubtful: deque[Delivery] = deque()
         self.doubts = asyncio.Event()
         self.ready: asyncio.Queue[Delivery] = asyncio.Queue()
+        self.suspects: deque[Delivery] = deque()
+        self.suspicion = asyncio.Event()
+        self.open = asyncio.Event()  # jobs may start beside others
+        self.open.set()
         self.running: dict[Delivery, asyncio.Task[None]] = {}
         self.mean_duration = PREFETCH_TIME
         self._released_last = asyncio.Event()
+        self._ended_last = asyncio.Event()
 
     @property
     def waiting(self) -> int:
         """How many jobs do not run yet."""
-        return self.ready.qsize() + len(self.doubtful)
+        return self.ready.qsize() + len(self.suspects) + len(self.doubtful)
 
     def doubt(self, delivery: Delivery) -> None:
         """Have the result of a job looked up before the job runs."""
         self.doubtful.append(delivery)
         self.doubts.set()
+
+    def suspect(self, delivery: Delivery) -> None:
+        """Have a job run alone."""
+        self.suspects.append(delivery)
+        self.suspicion.set()
+
+    def start(self, delivery: Delivery, task: asyncio.Task[None]) -> None:
+        """Note that a task runs a job."""
+        self.running[delivery] = task
+
+    def end(self, delivery: Delivery) -> None:
+        """Note that a job runs no longer."""
+        self.running.pop(delivery, None)
+        if not self.running:
+            self._ended_last.set()
+
+    async def wait_until_nothing_runs(self) -> None:
+        """Wait until no job runs."""
+        while self.running:
+            self._ended_last.clear()
+            await self._ended_last.wait()
 
     def measure(self, duration: float) -> None:
         """Take the duration of one more job, in seconds, into the moving average."""

@@ -134,7 +134,7 @@ class Intake:
 
     def _room(self) -> int:
         in_hand = self._in_hand
-        if len(in_hand.deliveries) >= MAX_IN_HAND:
+        if len(in_hand.deliveries) >= MAX_IN_HAND or not in_hand.open.is_set():
             return 0
         idle = self._settings.concurrency - len(in_hand.running)
         return idle + self._prefetch - in_hand.waiting
@@ -144,6 +144,7 @@ class Intake:
         held = self._in_hand.deliveries.get(sequence)
         if held is not None:
             held.msg = msg  # delivered again while it is in hand: the newer handle counts
+            held.again += 1
             return
         try:
             job = Job.received(msg.subject, msg.data)
@@ -166,6 +167,8 @@ class Intake:
         for delivery in batch:
             if delivery in done:
                 self._settler.already_done(delivery, succeeded=done[delivery].succeeded)
+            elif delivery.suspect:
+                self._in_hand.suspect(delivery)
             else:
                 self._in_hand.ready.put_nowait(delivery)
 
@@ -174,3 +177,6 @@ class Intake:
         with suppress(KeyNotFoundError, SerializationError):
             entry = await kv.get(delivery.job.job_id)
             delivery.record = JobRecord.deserialize(entry.value)
+        # A process of its own takes no worker with it.
+        isolated = delivery.job.isolated
+        delivery.suspect = not isolated and not delivery.record.explains(delivery.delivered)

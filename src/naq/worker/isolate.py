@@ -7,6 +7,7 @@ it. The job comes in by one pipe and the outcome goes out by another: standard o
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
 import signal
@@ -35,12 +36,17 @@ class IsolatedJobError(Exception):
         self.lineage = lineage
 
 
-async def run_isolated(context: JobContext, memory_limit: int | None = None) -> Outcome:
+async def run_isolated(
+    context: JobContext,
+    memory_limit: int | None = None,
+    parents: tuple[bytes | None, ...] = (),
+) -> Outcome:
     """Run a job in a process of its own and return its outcome.
 
     Args:
         context: the job; its progress is reported here.
         memory_limit: bytes of address space that the process may have; None is no limit.
+        parents: the stored results that come before the call's own arguments.
 
     Raises:
         IsolatedJobError: the function raised.
@@ -51,6 +57,7 @@ async def run_isolated(context: JobContext, memory_limit: int | None = None) -> 
         "worker": context.worker,
         "memory_limit": memory_limit,
         "path": sys.path,
+        "parents": [data and base64.b64encode(data).decode() for data in parents],
     }
     reading, writing = os.pipe()
     with os.fdopen(reading, "rb") as outcomes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import inspect
 import json
 import os
@@ -13,7 +14,7 @@ import threading
 from typing import Any
 
 from naq.models.job import Job
-from naq.models.outcome import JobFailure, Outcome
+from naq.models.outcome import JobFailure, Outcome, value_of
 from naq.models.retry import exception_name
 from naq.worker.context import JobContext, running
 from naq.worker.isolate import LONGEST_LINE, PROGRESS
@@ -70,7 +71,8 @@ class _Answers:
 def _run(data: bytes, order: dict[str, Any], answers: _Answers) -> bytes:
     job = Job.deserialize(data)
     with running(JobContext(job, order["attempt"], order["worker"], answers.progress)):
-        value = job.function()(*job.args, **job.kwargs)
+        parents = (data and base64.b64decode(data) for data in order["parents"])
+        value = job.function()(*map(value_of, parents), *job.args, **job.kwargs)
         if inspect.isawaitable(value):
             value = asyncio.run(_wait_for(value))
     return Outcome(value, serializer=job.serializer).serialize()

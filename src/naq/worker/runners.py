@@ -6,13 +6,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from typing import Any, Final
 
 from nats.aio.msg import Msg
 
 from naq.exceptions import JobCrashedError
-from naq.models.job import JOB_STATUS
-from naq.models.record import JobRecord
+from naq.models.job import Job
 from naq.names import cancel_subject
 from naq.worker.context import JobContext
 from naq.worker.delivery import Delivery
@@ -23,8 +23,8 @@ from naq.worker.settle import Settler
 
 logger = logging.getLogger("naq.worker")
 
-CRASHES: Final = 3
-"""How many workers may die of a job before it counts as failed."""
+RECORD_TIMEOUT: Final = 5.0
+"""Seconds for which a suspect waits until it is written down that it begins."""
 
 BREAK_OFF_TIMEOUT: Final = 10
 """Seconds that a job has to end in when it is broken off, before its worker leaves it behind."""
@@ -40,6 +40,7 @@ class Runners:
         executor: makes the calls.
         settler: settles what comes of them.
         ask: awaited after each job; there is room for another one.
+        parents: fetches the stored results of a job's parents.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Runners:
         executor: Executor,
         settler: Settler,
         ask: Callable[[], Awaitable[None]],
+        parents: Callable[[Job], Awaitable[tuple[bytes | None, ...]]],
     ) -> None:
         self._settings = settings
         self._counters = counters
@@ -57,6 +59,7 @@ class Runners:
         self._executor = executor
         self._settler = settler
         self._ask = ask
+        self._parents = parents
         self._tasks: list[asyncio.Task[None]] = []
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.progress: dict[str, bytes] = {}
@@ -65,6 +68,7 @@ class Runners:
         """Start the tasks."""
         for _ in range(self._settings.concurrency):
             self._start(self._work())
+        self._start(self._work_alone())
 
     async def raise_first_error(self) -> None:
         """Wait for a task to fail and raise its error; a job's own errors are no such failure."""
@@ -118,23 +122,74 @@ class Runners:
     async def _work(self) -> None:
         task = asyncio.current_task()
         assert task is not None
+        ready, may_start = self._in_hand.ready, self._in_hand.open
         while True:
-            delivery = await self._in_hand.ready.get()
-            self._in_hand.running[delivery] = task
-            try:
-                await self._run(delivery, task)
-            finally:
-                self._in_hand.running.pop(delivery, None)
-            await self._ask()
+            delivery = await ready.get()
+            if may_start.is_set():
+                await self._run_noted(delivery, task)
+                await self._ask()
+            else:
+                ready.put_nowait(delivery)
+                await may_start.wait()
+
+    async def _work_alone(self) -> None:
+        """Run the suspects one at a time, and nothing beside them.
+
+        A worker has died while it held these jobs, of one of them perhaps. Which one shows when
+        it runs alone: the others keep their attempts.
+        """
+        task = asyncio.current_task()
+        assert task is not None
+        in_hand = self._in_hand
+        while True:
+            if in_hand.suspects:
+                in_hand.open.clear()
+                await in_hand.wait_until_nothing_runs()
+            else:
+                in_hand.open.set()
+                await self._ask()
+                in_hand.suspicion.clear()
+                await in_hand.suspicion.wait()
+                continue
+            # A stopping worker may have given it back meanwhile.
+            suspect = in_hand.suspects.popleft() if in_hand.suspects else None
+            if suspect is not None and await self._may_run(suspect):
+                await self._run_noted(suspect, task)
+
+    async def _may_run(self, suspect: Delivery) -> bool:
+        """Whether a job may run once more; it fails if too many workers have died of it."""
+        crashes = suspect.record.crashes
+        if crashes < (suspect.job.max_crashes or self._settings.max_crashes):
+            return True
+        died = "1 worker" if crashes == 1 else f"{crashes} workers"
+        error = JobCrashedError(f"{died} died while running it alone")
+        self._counters.failed += 1
+        await self._settler.fail(suspect, error, final=True)
+        return False
+
+    async def _run_noted(self, delivery: Delivery, task: asyncio.Task[None]) -> None:
+        self._in_hand.start(delivery, task)
+        try:
+            await self._run(delivery, task)
+        finally:
+            self._in_hand.end(delivery)
+
+    async def _record_suspect(self, delivery: Delivery) -> None:
+        with suppress(Exception):  # the count is worth a wait, and no more
+            recorded = await self._settler.record_start(delivery)
+            await asyncio.wait_for(recorded, RECORD_TIMEOUT)
 
     async def _run(self, delivery: Delivery, task: asyncio.Task[None]) -> None:
-        if delivery.delivered > 1 and not await self._may_start_again(delivery):
-            return
-        delivery.started_at = began = time.monotonic()
-        if delivery.job.timeout is not None:
-            delivery.leave_at = began + delivery.job.timeout + BREAK_OFF_TIMEOUT
+        began = time.monotonic()
         try:
-            outcome = await self._executor.run(self._context(delivery))
+            if delivery.suspect:
+                await self._record_suspect(delivery)
+            delivery.started_at = began = time.monotonic()
+            if delivery.job.timeout is not None:
+                delivery.leave_at = began + delivery.job.timeout + BREAK_OFF_TIMEOUT
+            job = delivery.job
+            results = await self._parents(job) if job.pass_results else ()
+            outcome = await self._executor.run(self._context(delivery), results)
             if delivery.left:
                 raise asyncio.CancelledError
             delivery.over = True
@@ -173,20 +228,11 @@ class Runners:
             lambda data: progress.__setitem__(job_id, data),
         )
 
-    async def _may_start_again(self, delivery: Delivery) -> bool:
-        """Write down that a job begins that was begun before, unless it kills its workers."""
-        before = delivery.record or JobRecord(status=JOB_STATUS.RUNNING)
-        if before.crashes >= CRASHES:
-            crashed = JobCrashedError(f"{before.crashes} workers died while they ran it")
-            await self._settler.fail(delivery, crashed, final=True)
-            return False
-        await self._settler.record_start(delivery)
-        return True
-
     def _leave(self, delivery: Delivery) -> None:
         logger.error("%s does not end although it is broken off: left behind", delivery.job)
         delivery.left = True
-        stuck = self._in_hand.running.pop(delivery)
+        stuck = self._in_hand.running[delivery]
+        self._in_hand.end(delivery)
         self._tasks.remove(stuck)
         self._executor.leave(stuck)
         self._start(self._work_after(delivery))
@@ -198,4 +244,4 @@ class Runners:
         else:
             self._counters.failed += 1
             await self._settler.fail(left, overdue(left.job))
-        await self._work()
+        await (self._work_alone() if left.suspect else self._work())

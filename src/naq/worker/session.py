@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from contextlib import AsyncExitStack
 
 from nats.aio.client import Client
@@ -16,6 +17,7 @@ from naq.worker.guard import LoopGuard
 from naq.worker.heartbeat import Heartbeat, ensure_places, results_may_expire
 from naq.worker.in_hand import InHand
 from naq.worker.intake import Intake
+from naq.worker.parents import fetch_parent_results
 from naq.worker.runners import Runners
 from naq.worker.settings import Counters, WorkerSettings
 from naq.worker.settle import Settler
@@ -69,20 +71,28 @@ class Session:
                 pipeline,
                 settings.worker_id,
                 in_hand.release,
-                dependents.succeeded,
+                dependents.ended,
                 events=settings.events,
                 results_may_expire=await results_may_expire(js),
             )
             unreadable = Unreadable(pipeline, settings.worker_id)
             intake = Intake(settings, conn, js, in_hand, settler, unreadable)
             runners = Runners(
-                settings, self._counters, in_hand, self._executor, settler, intake.ask
+                settings,
+                self._counters,
+                in_hand,
+                self._executor,
+                settler,
+                intake.ask,
+                functools.partial(fetch_parent_results, conn, js),
             )
             heartbeat = Heartbeat(
                 settings, self._counters, conn, js, pipeline, in_hand, intake, runners, settler
             )
             stopping = Stopping(settings, self._request, in_hand, intake, runners, settler)
-            guard = stack.enter_context(LoopGuard(settings.block_limit))
+            guard = stack.enter_context(
+                LoopGuard(settings.block_limit, exits=settings.exit_when_blocked)
+            )
             # Not of the group, which would wait for ever for a job that refuses to end.
             stack.push_async_callback(runners.break_off)
             runners.start()

@@ -24,7 +24,9 @@ class WorkerSettings:
     ack_wait: float
     shutdown_timeout: float
     block_limit: float
+    exit_when_blocked: bool
     memory_limit: int | None
+    max_crashes: int
     serializers: frozenset[str] | None
     events: bool
     burst: bool

@@ -12,10 +12,10 @@ import functools
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import nats.errors
 from nats.aio.client import Client
@@ -50,6 +50,13 @@ TOGETHER = 0.003
 """Seconds in which results, events and acknowledgements come together."""
 
 
+class Ended(Protocol):
+    """Takes the end of a job."""
+
+    async def __call__(self, job_id: str, *, succeeded: bool) -> None:
+        """Take the end of a job."""
+
+
 class Settler:
     """Stores outcomes and acknowledges jobs, for one worker on one connection.
 
@@ -58,7 +65,7 @@ class Settler:
         pipeline: publishes on it.
         worker: the worker's id.
         done: called with each job that is no longer in hand.
-        succeeded: awaited with the id of each job whose success is stored.
+        ended: awaited with the id of each job whose end is stored, and whether it succeeded.
         events: whether to publish events.
         results_may_expire: whether the bucket of results takes a time to live with each of them.
     """
@@ -69,7 +76,7 @@ class Settler:
         pipeline: PublishPipeline,
         worker: str,
         done: Callable[[Delivery], None],
-        succeeded: Callable[[str], Awaitable[None]],
+        ended: Ended,
         *,
         events: bool = True,
         results_may_expire: bool = False,
@@ -79,7 +86,7 @@ class Settler:
         self._pipeline = pipeline
         self._worker = worker
         self._done = done
-        self._succeeded = succeeded
+        self._ended = ended
         self._events = events
         self._stored: deque[tuple[Delivery, bool]] = deque()
         self._unsent: deque[Event] = deque(maxlen=MAX_UNSENT_EVENTS)
@@ -131,11 +138,11 @@ class Settler:
             raise
         except Exception:
             logger.exception("%s failed, but the server refuses to keep it", job)
-            await self.give_back(delivery, delay=STORE_AGAIN_AFTER)
+            await self.give_back_unharmed(delivery, STORE_AGAIN_AFTER)
             return
         event = self._event_of("job.failed", delivery, error=str(failure), attempts=attempt)
         self._store(delivery, Outcome(failure=failure).serialize(), event, succeeded=False)
-        if delivery.recorded or delivery.record:
+        if delivery.recorded or delivery.delivered > 1:
             await self.record(delivery, JobRecord(status=JOB_STATUS.FAILED, failures=attempt))
 
     async def cancel(self, delivery: Delivery) -> None:
@@ -153,12 +160,11 @@ class Settler:
         except Exception:
             logger.exception("%s: its retry strategy failed; it is retried at once", job)
             delay = 0.0
-        before = delivery.record or JobRecord(status=JOB_STATUS.RUNNING)
-        record = JobRecord(
+        record = replace(
+            delivery.record,
             status=JOB_STATUS.RETRYING,
             failures=attempt,
-            starts=before.starts + (not delivery.recorded),
-            returns=before.returns,
+            returns=delivery.record.returns + delivery.again,
         )
         # The count must be safe before the job goes back, or a crash would grant it one more try.
         with suppress(Exception):
@@ -174,35 +180,30 @@ class Settler:
             await delivery.msg.nak(delay)
         self._done(delivery)
 
-    async def return_unfinished(self, delivery: Delivery) -> None:
-        """Give back a job whose attempt the stopping worker has broken off."""
-        before = delivery.record or JobRecord(status=JOB_STATUS.RUNNING)
+    async def give_back_unharmed(self, delivery: Delivery, delay: float = 0.0) -> None:
+        """Hand a job back, and write down that no worker has died of it."""
         record = replace(
-            before,
+            delivery.record,
             status=JOB_STATUS.QUEUED,
-            starts=before.starts + (not delivery.recorded),
-            returns=before.returns + 1,
+            returns=delivery.record.returns + delivery.again + 1,
         )
         with suppress(Exception):
             await asyncio.wait_for(await self.record(delivery, record), RECORD_TIMEOUT)
-        await self.give_back(delivery)
+        await self.give_back(delivery, delay)
+
+    async def return_unfinished(self, delivery: Delivery) -> None:
+        """Give back a job whose attempt the stopping worker has broken off."""
+        await self.give_back_unharmed(delivery)
         self.returned += 1
         self.event("job.returned", delivery)
 
-    async def record_start(self, delivery: Delivery, *, wait: bool = True) -> None:
-        """Write down that a job runs.
-
-        Args:
-            delivery: the job.
-            wait: until it is safe, so that the start counts even if the worker dies at once.
-        """
-        before = delivery.record or JobRecord(status=JOB_STATUS.RUNNING)
-        delivery.record = replace(before, status=JOB_STATUS.RUNNING, starts=before.starts + 1)
+    async def record_start(self, delivery: Delivery) -> asyncio.Future[bool]:
+        """Write down that a job runs; for one that runs alone, that its worker may die of it."""
         delivery.recorded = True
-        future = await self.record(delivery, delivery.record)
-        if wait:
-            with suppress(Exception):
-                await asyncio.wait_for(future, RECORD_TIMEOUT)
+        crashes = delivery.record.crashes + delivery.suspect
+        return await self.record(
+            delivery, replace(delivery.record, status=JOB_STATUS.RUNNING, crashes=crashes)
+        )
 
     def already_done(self, delivery: Delivery, *, succeeded: bool) -> None:
         """Acknowledge a job whose result was stored before."""
@@ -305,10 +306,9 @@ class Settler:
         while self._stored:
             delivery, succeeded = self._stored.popleft()
             if delivery.refused:
-                await self.give_back(delivery, delay=STORE_AGAIN_AFTER)
+                await self.give_back_unharmed(delivery, STORE_AGAIN_AFTER)
                 continue
-            if succeeded:
-                await self._succeeded(delivery.job.job_id)
+            await self._ended(delivery.job.job_id, succeeded=succeeded)
             with suppress(nats.errors.Error):  # it comes back, and its result is found
                 await delivery.msg.ack()
             self._done(delivery)

@@ -77,11 +77,13 @@ class Stopping:
                 return
 
     async def wind_down(self) -> None:
-        """Give back what has not begun, and what does not end in time."""
+        """Give back what has not unbegun, and what does not end in time."""
         in_hand = self._in_hand
-        while not in_hand.ready.empty():
-            await self._settler.give_back(in_hand.ready.get_nowait())
-        while in_hand.doubtful:
+        unbegun = [in_hand.ready.get_nowait() for _ in range(in_hand.ready.qsize())]
+        while in_hand.suspects:
+            unbegun.append(in_hand.suspects.popleft())
+        await asyncio.gather(*map(self._settler.give_back_unharmed, unbegun))
+        while in_hand.doubtful:  # nothing is known of their earlier attempts yet
             await self._settler.give_back(in_hand.doubtful.popleft())
         await self._let_jobs_end()
         if in_hand.running:

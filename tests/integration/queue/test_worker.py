@@ -507,15 +507,6 @@ async def test_a_job_whose_dependency_has_succeeded_does_not_wait(url: str) -> N
     assert calls == [1, 2]
 
 
-async def test_a_job_whose_dependency_has_failed_goes_on_waiting(url: str) -> None:
-    queue = Queue(config=url)
-    first = await queue.enqueue(fail_until, 9)
-    await work(url)
-    job = await queue.enqueue(remember, 2, depends_on=first)
-    await work(url)
-    assert await queue.waiting_jobs() == [job]
-
-
 async def test_a_job_longer_than_ack_wait_stays_with_its_worker(url: str) -> None:
     await Queue(config=url).enqueue(slow, 1.5)
     await asyncio.gather(work(url, ack_wait=0.6), work(url, ack_wait=0.6))

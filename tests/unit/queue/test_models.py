@@ -265,7 +265,7 @@ def test_a_failed_job_survives_its_bucket() -> None:
 
 
 def test_the_first_line_of_a_record_is_the_status() -> None:
-    record = JobRecord(status=JOB_STATUS.RETRYING, failures=2, starts=3, updated_at=5.0)
+    record = JobRecord(status=JOB_STATUS.RETRYING, failures=2, crashes=3, updated_at=5.0)
     assert record.serialize().splitlines()[0] == b"retrying"
     assert JobRecord.deserialize(record.serialize()) == record
 
@@ -274,6 +274,12 @@ def test_a_status_alone_is_a_record() -> None:
     assert JobRecord.deserialize(b"running") == JobRecord(status=JOB_STATUS.RUNNING)
 
 
-def test_starts_without_an_end_are_crashes() -> None:
-    record = JobRecord(status=JOB_STATUS.RUNNING, starts=5, failures=1, returns=2)
-    assert record.crashes == 2
+def test_a_record_explains_as_many_deliveries_as_it_knows_the_end_of() -> None:
+    record = JobRecord(status=JOB_STATUS.RUNNING, failures=1, returns=2, crashes=5)
+    assert record.explains(4)
+    assert not record.explains(5)
+
+
+def test_a_record_of_a_newer_naq_is_read_as_far_as_it_is_known() -> None:
+    data = b'running\n{"failures":2,"something new":[1]}'
+    assert JobRecord.deserialize(data) == JobRecord(status=JOB_STATUS.RUNNING, failures=2)

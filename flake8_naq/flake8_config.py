@@ -45,7 +45,6 @@ _FLAKE8_SWITCHES = {
 }
 # What the plugin says of itself, and of the baseline.
 _OWN_CODES = ("NAQ001", "NAQ002")
-_BASELINE_NAMES = ("naq-baseline", "naq_baseline")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -57,7 +56,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         group.add_argument(f"--{name}", action="store_true", help=text)
     group = parser.add_argument_group("options of the plugin", "as in flake8's configuration file")
     for option in OPTIONS:
-        metavar = {"names": "NAMES", "globs": "GLOBS", "path": "FILE"}[option.kind]
+        metavar = {"names": "NAMES", "globs": "GLOBS", "path": "PATH"}[option.kind]
         group.add_argument(f"--{option.name}", metavar=metavar, help=option.help)
 
 
@@ -177,12 +176,25 @@ def baseline_path(options: argparse.Namespace) -> Path | None:
     Args:
         options: What flake8 parsed, `naq_baseline` and flake8's own options.
     """
-    value: str = options.naq_baseline
+    return _configured_path("baseline", options)
+
+
+def rules_folder(options: argparse.Namespace) -> Path | None:
+    """Where the project's own rules are, None when the option is not set.
+
+    Args:
+        options: What flake8 parsed, `naq_rules` and flake8's own options.
+    """
+    return _configured_path("rules", options)
+
+
+def _configured_path(name: str, options: argparse.Namespace) -> Path | None:
+    value: str = getattr(options, f"naq_{name}")
     if not value:
         return None
     if Path(value).is_absolute():
         return Path(value)
-    written, folder = _written_baseline(options.config, options.append_config, options.isolated)
+    written, folder = _in_file(name, options.config, options.append_config, options.isolated)
     return folder / value if written == value else Path(value).absolute()
 
 
@@ -209,15 +221,16 @@ def configuration_folder(arguments: argparse.Namespace) -> Path:
 
 def _written(arguments: argparse.Namespace) -> tuple[str, Path]:
     try:
-        return _written_baseline(arguments.config, [], arguments.isolated)
+        return _in_file("baseline", arguments.config, [], arguments.isolated)
     except Flake8Exception as error:
         raise CommandError(str(error)) from error
 
 
-def _written_baseline(
-    config: str | None, append_config: list[str], isolated: bool
+def _in_file(
+    name: str, config: str | None, append_config: list[str], isolated: bool
 ) -> tuple[str, Path]:
-    """What the configuration says of the baseline, and the folder it counts from."""
+    """The path that the configuration file gives for an option, and the folder it counts from."""
     configuration, folder = load_config(config, append_config, isolated=isolated)
-    values = (configuration.get("flake8", name, fallback="") for name in _BASELINE_NAMES)
+    spellings = (f"naq-{name}", f"naq_{name}")
+    values = (configuration.get("flake8", spelling, fallback="") for spelling in spellings)
     return next(filter(None, values), ""), Path(folder).absolute()

@@ -80,6 +80,12 @@ OPTIONS = (
         "File of known findings, written by `naq-migrate baseline`: these pass, new ones fail.",
         "path",
     ),
+    Option(
+        "naq-rules",
+        "rules",
+        "Folder of ast-grep rules that say what the project's own helpers become.",
+        "path",
+    ),
 )
 
 
@@ -99,6 +105,7 @@ class Settings:
         medium_priority: Globs of what is tier 2.
         low_priority: Globs of what is tier 3.
         baseline: Path of the file of known findings.
+        rules: Path of the folder of the project's own rules for the codemod.
     """
 
     connect_functions: tuple[str, ...] = ()
@@ -109,6 +116,7 @@ class Settings:
     medium_priority: tuple[str, ...] = ()
     low_priority: tuple[str, ...] = ()
     baseline: str | None = None
+    rules: str | None = None
 
     def __post_init__(self) -> None:
         for option in OPTIONS:

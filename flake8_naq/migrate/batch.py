@@ -7,7 +7,13 @@ from functools import partial
 
 from flake8_naq.migrate.documents import Document, document, read_bytes
 from flake8_naq.migrate.fixer import Options, Result, fix_text
-from flake8_naq.migrate.match.ast_grep import matching, needles, suspicious, unreadable_for_ast_grep
+from flake8_naq.migrate.match.ast_grep import (
+    matching,
+    needles,
+    rules_for,
+    suspicious,
+    unreadable_for_ast_grep,
+)
 from flake8_naq.migrate.outcome import Outcome
 from flake8_naq.migrate.processes import map_in_processes
 from flake8_naq.migrate.source import Source, SourceError
@@ -29,7 +35,7 @@ def candidates(
         explicit: Those that the user named: they are checked even when they hold nothing of interest.
         options: What to do.
     """
-    sought = needles(options.settings)
+    sought = needles(options.settings, options.helpers)
     found: list[str] = []
     for_ast_grep: list[str] = []
     failures: list[Outcome] = []
@@ -44,7 +50,7 @@ def candidates(
         if not suspicious(content, sought):
             continue
         (found if unreadable_for_ast_grep(content) else for_ast_grep).append(path)
-    matched = matching(for_ast_grep, options.settings)
+    matched = matching(for_ast_grep, rules_for(options.rules, options.settings))
     wanted = {*found, *matched}
     return [path for path in (*found, *for_ast_grep) if path in wanted], failures
 

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from flake8_naq.errors import CommandError, missing_extra
-from flake8_naq.flake8_config import Flake8, add_options
+from flake8_naq.flake8_config import Flake8, add_options, rules_folder
 from flake8_naq.migrate.output import FORMATS, Tally, output_of
 from flake8_naq.paths import STDIN, explicit_files, python_files
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from flake8_naq.migrate.documents import Document
     from flake8_naq.migrate.outcome import Outcome
 
-_NEEDED = {"pyflakes": "pyflakes", "rich": "rich"}
+_NEEDED = {"pyflakes": "pyflakes", "rich": "rich", "yaml": "pyyaml"}
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -83,13 +83,17 @@ def run(arguments: argparse.Namespace) -> int:
     from flake8_naq.migrate.batch import candidates, fix_files, fix_stdin
     from flake8_naq.migrate.fixer import Options
     from flake8_naq.migrate.match.importers import imported_elsewhere
+    from flake8_naq.migrate.match.rule_files import built_in, read_rules, seen_by_linter
 
     _refuse_two_outputs(arguments)
     flake8 = Flake8.configured(arguments)
+    folder = rules_folder(flake8.options)
+    own = tuple(read_rules(folder)) if folder else ()
     options = Options(
         unsafe=arguments.unsafe_fixes,
         target=arguments.target,
-        settings=flake8.settings,
+        settings=seen_by_linter(flake8.settings, own),
+        rules=(*own, *built_in()),
         flake8=flake8,
     )
     files_run = _Run(arguments)

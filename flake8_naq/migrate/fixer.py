@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TypeAlias
 
 from pyflakes.messages import Message as Flake
@@ -12,10 +13,12 @@ from pyflakes.messages import Message as Flake
 from flake8_naq.findings import Finding
 from flake8_naq.flake8_config import Flake8
 from flake8_naq.lifetimes import Site, analyse
-from flake8_naq.lifetimes.vocabulary import NAQ_CONNECT, Vocabulary
+from flake8_naq.lifetimes.vocabulary import Vocabulary
 from flake8_naq.linter import findings_of
 from flake8_naq.migrate.join.connections import join_connections
 from flake8_naq.migrate.lines import Lines
+from flake8_naq.migrate.match.helpers import Helpers
+from flake8_naq.migrate.match.rule_files import RuleFile, built_in, helpers_of
 from flake8_naq.migrate.message import ExplainedError, Line, Message, RefusedError
 from flake8_naq.migrate.outcome import Kind, Report
 from flake8_naq.migrate.plan.module import Module
@@ -43,6 +46,7 @@ class Options:
         unsafe: Whether rewrites that may change the meaning are made.
         target: The kind of context manager; None lets each site's own imports decide.
         settings: The linter's settings.
+        rules: The rules that declare helpers, by default those of nats-py and naq.
         flake8: What is not reported by flake8 is left alone; None takes every finding.
         imported: The names that files of this run import from each other, by the path of the file
             that they are imported from.
@@ -51,8 +55,14 @@ class Options:
     unsafe: bool = False
     target: Target | None = None
     settings: Settings = field(default_factory=Settings)
+    rules: tuple[RuleFile, ...] = field(default_factory=built_in)
     flake8: Flake8 | None = None
     imported: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    @cached_property
+    def helpers(self) -> Helpers:
+        """The functions that the rules give a meaning."""
+        return helpers_of(self.rules)
 
     def home(self, filename: str) -> Home:
         """A module as others import from it."""
@@ -210,7 +220,9 @@ def _join(
             manual.setdefault(finding.qualname, []).append(finding)
     counts = Counter(qualname for qualname, _ in fixed)
     whole = {name: count for name, count in counts.items() if count == len(manual[name])}
-    joined = join_connections(original, source, options.home(filename), options.settings, whole)
+    joined = join_connections(
+        original, source, options.home(filename), options.settings, options.helpers, whole
+    )
     for qualname, pairs in joined.pairs.items():
         for gone, stays in pairs:
             finding, other = manual[qualname][gone], manual[qualname][stays]
@@ -251,7 +263,7 @@ def _plan(
     """
     analysis = analyse(source.tree, options.settings)
     turn = _Turn(findings_of(analysis, filename, options.settings))
-    module = Module(source, analysis, Vocabulary(options.settings))
+    module = Module(source, analysis, Vocabulary(options.settings), options.helpers)
     lines = Lines(original.lines, source.lines)
     seen: dict[_Look, list[int]] = {}
     for finding in options.reported(filename, source.lines, turn.findings):
@@ -296,15 +308,10 @@ def _planned(module: Module, site: Site, options: Options, lines: Lines) -> Rewr
 
 
 def _target(module: Module, site: Site) -> Target:
-    """Whose context managers fit: naq's stand beside naq's helpers, and nowhere else."""
-    names = module.analysis.names
-    scope = names.scopes[site.scope]
-    called = names.resolve(site.call.func, scope) or ""
-    helper = (
-        called.rpartition(".")[2] in NAQ_CONNECT
-        and names.own_function(site.call.func, scope) is None
-    )
-    return "naq" if helper else "nats-py"
+    """Whose context managers fit: those that a rule declares, or nats-py's client itself."""
+    helper = module.helper(site)
+    declared = helper is not None and helper.becomes and not helper.gives_client
+    return "naq" if declared else "nats-py"
 
 
 def _disjoint(candidates: Sequence[_Candidate]) -> list[_Candidate]:

@@ -21,7 +21,8 @@ from pathlib import Path
 from figures import Figures
 
 from flake8_naq.migrate.fixer import Options, fix_text
-from flake8_naq.migrate.match.ast_grep import executable, rules
+from flake8_naq.migrate.match.ast_grep import executable, rules_for
+from flake8_naq.migrate.match.rule_files import built_in
 from flake8_naq.settings import Settings
 
 ROUNDS = 3
@@ -58,7 +59,7 @@ def fix(*paths: str) -> float:
 
 def scan(*paths: str) -> None:
     """Run ast-grep with the codemod's rules over everything."""
-    command = [executable(), "scan", "--inline-rules", rules(Settings()), "--json=stream"]
+    command = [executable(), "scan", "--inline-rules", rules_for(built_in(), Settings()), "--json=stream"]
     subprocess.run([*command, *paths], capture_output=True, check=False)
 
 

@@ -10,6 +10,7 @@ from flake8_naq.lifetimes import analyse
 from flake8_naq.lifetimes.vocabulary import Vocabulary
 from flake8_naq.linter import findings_of
 from flake8_naq.migrate.join.pairs import JETSTREAM, KV_STORE, Block, Join, blocks, find_join
+from flake8_naq.migrate.match.helpers import Helpers
 from flake8_naq.migrate.message import Line, RefusedError
 from flake8_naq.migrate.plan.module import Module
 from flake8_naq.migrate.plan.needed import Import
@@ -36,7 +37,12 @@ class Joined:
 
 
 def join_connections(
-    original: Source, source: Source, home: Home, settings: Settings, counts: dict[str, int]
+    original: Source,
+    source: Source,
+    home: Home,
+    settings: Settings,
+    helpers: Helpers,
+    counts: dict[str, int],
 ) -> Joined:
     """Join what one connection can serve, step by step, each proven by itself.
 
@@ -45,17 +51,18 @@ def join_connections(
         source: The module with the blocks that the run has made.
         home: Where it is, and who imports from it.
         settings: The linter's settings.
+        helpers: The functions that rules give a meaning.
         counts: For each function, by its qualified name, how many blocks the run has made in it.
     """
     result = Joined(source)
-    before = _by_function(_module(original, settings))
+    before = _by_function(_module(original, settings, helpers))
     for qualname, number in counts.items():
         if number < 2:
             continue
         old = Counter(_header(block) for block in before.get(qualname, []))
         numbers = list(range(number))
         while True:
-            module = _module(result.source, settings)
+            module = _module(result.source, settings, helpers)
             found = [
                 block for block in _by_function(module).get(qualname, []) if not old[_header(block)]
             ]
@@ -72,8 +79,8 @@ def join_connections(
     return result
 
 
-def _module(source: Source, settings: Settings) -> Module:
-    return Module(source, analyse(source.tree, settings), Vocabulary(settings))
+def _module(source: Source, settings: Settings, helpers: Helpers) -> Module:
+    return Module(source, analyse(source.tree, settings), Vocabulary(settings), helpers)
 
 
 def _by_function(module: Module) -> dict[str, list[Block]]:

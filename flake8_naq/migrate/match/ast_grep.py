@@ -8,10 +8,11 @@ import subprocess
 import sysconfig
 import tempfile
 from collections.abc import Iterable, Sequence
-from importlib.resources import files
 from pathlib import Path
 
 from flake8_naq.errors import CommandError, missing_extra
+from flake8_naq.migrate.match.helpers import Helpers
+from flake8_naq.migrate.match.rule_files import RuleFile
 from flake8_naq.settings import Settings
 
 # What one command line may hold, well below what systems allow.
@@ -41,22 +42,21 @@ def executable() -> str:
     return found
 
 
-def rules(settings: Settings) -> str:
-    """The rules of ``rules/`` and those that a project's own functions need, as one YAML stream."""
-    shapes = sorted(files("flake8_naq.migrate").joinpath("rules").iterdir(), key=lambda f: f.name)
-    texts = [shape.read_text(encoding="utf-8") for shape in shapes if shape.name.endswith(".yml")]
+def rules_for(rules: Iterable[RuleFile], settings: Settings) -> str:
+    """The rules of a run as one YAML stream, with one for the functions that are configured."""
+    texts = [file.text for file in rules]
     names = {name.rpartition(".")[2] for name in settings.connect_functions}
     if names:
         texts.append(_CONFIGURED.format(names="|".join(sorted(names))))
     return "\n---\n".join(texts)
 
 
-def needles(settings: Settings) -> tuple[bytes, ...]:
+def needles(settings: Settings, helpers: Helpers) -> tuple[bytes, ...]:
     """Bytes of which a file has to hold one."""
-    return (
-        b"nats",
-        *(name.rpartition(".")[2].encode() for name in settings.connect_functions),
-    )
+    names = (*settings.connect_functions, *(helper.name for helper in helpers.openers))
+    # `connect` is no word for NATS alone: a file that has it mentions nats-py, too.
+    last = {name.rpartition(".")[2] for name in names} - {"connect"}
+    return (b"nats", *(name.encode() for name in sorted(last)))
 
 
 def suspicious(content: bytes, sought: Iterable[bytes]) -> bool:
@@ -75,12 +75,12 @@ def unreadable_for_ast_grep(content: bytes) -> bool:
     return False
 
 
-def matching(paths: Sequence[str], settings: Settings) -> set[str]:
-    """The files in which a shape occurs.
+def matching(paths: Sequence[str], rules: str) -> set[str]:
+    """The files in which a rule matches.
 
     Args:
         paths: The files to search.
-        settings: The project's own functions.
+        rules: The rules, as one YAML stream.
 
     Raises:
         CommandError: ast-grep is missing, or failed.
@@ -88,7 +88,7 @@ def matching(paths: Sequence[str], settings: Settings) -> set[str]:
     if not paths:
         return set()
     found: set[str] = set()
-    command = [executable(), "scan", "--inline-rules", rules(settings), "--json=stream"]
+    command = [executable(), "scan", "--inline-rules", rules, "--json=stream"]
     # Whether a file is hidden or ignored was decided before.
     command += [
         f"--no-ignore={kind}" for kind in ("hidden", "dot", "exclude", "global", "parent", "vcs")

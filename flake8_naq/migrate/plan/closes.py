@@ -28,6 +28,7 @@ class Close:
             else: it closes whatever the pool holds for that. ``several`` is a close that does more,
             in a function of the module's own or among other calls, and stays as it is.
         swallows: Whether errors of the close are swallowed on the spot.
+        helper: The dotted name of the function that closes it, empty for a method.
     """
 
     statement: ast.stmt
@@ -35,6 +36,12 @@ class Close:
     handle: str | None
     method: Method
     swallows: bool = False
+    helper: str = ""
+
+    @property
+    def way(self) -> str:
+        """The method, or the function, that closes it."""
+        return self.helper or self.method
 
 
 class Closers:
@@ -140,7 +147,8 @@ class Closers:
         arguments = [*call.args, *(keyword.value for keyword in call.keywords)]
         if len(arguments) > 1 or any(isinstance(argument, ast.Starred) for argument in arguments):
             return None
-        return Close(whole, call, given, "helper" if given is not None else "pooled", swallows)
+        method = "helper" if given is not None else "pooled"
+        return Close(whole, call, given, method, swallows, name)
 
     def _given(self, call: ast.Call) -> str | None:
         """The connection that a call is given, None for none or more than one."""

@@ -6,12 +6,11 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from flake8_naq.lifetimes.vocabulary import NAQ_CONNECT
 from flake8_naq.migrate.message import Line, Message, RefusedError
+from flake8_naq.migrate.plan.block_header import BlockHeader
 from flake8_naq.migrate.plan.closes import Close
 from flake8_naq.migrate.plan.lease_uses import calls_back
 from flake8_naq.migrate.plan.module import Module
-from flake8_naq.migrate.plan.naq_managers import Header
 from flake8_naq.migrate.plan.needed import Target
 from flake8_naq.migrate.plan.regions import Region
 from flake8_naq.migrate.syntax import all_arguments, last_line
@@ -98,13 +97,13 @@ class Effects:
             for node in own_nodes(self.region.scope.node)
         )
 
-    def handler_changes(self, kept: list[Close], header: Header) -> list[Message]:
+    def handler_changes(self, kept: list[Close], header: BlockHeader) -> list[Message]:
         """What is new to the ``except`` clauses around an acquisition: the close comes before them."""
         guard = self.region.guard
         if self.region.shape != "inside-try" or guard is None:
             return []
         # The end of a lease on a shared connection closes nothing.
-        if self.target == "naq" and not header.exclusive:
+        if header.leases:
             return []
         drains = [
             Message(
@@ -191,16 +190,16 @@ class Effects:
 
     def other_kind(self) -> list[Message]:
         """What changes when the target was chosen against the code's own helpers."""
-        called = self.module.analysis.names.resolve(self.region.site.call.func, self.region.scope)
-        helper = (called or "").rpartition(".")[2] in NAQ_CONNECT
-        if self.target == "naq" and not helper:
+        helper = self.module.helper(self.region.site)
+        client = helper is None or helper.gives_client
+        if self.target == "naq" and client:
             return [
                 Message(
                     "the connection becomes one that is shared, with the settings of naq's `Config`"
                 )
             ]
         pooled = any(close.method in ("helper", "pooled") for close in self.region.closes)
-        if self.target == "nats-py" and helper and pooled:
+        if self.target == "nats-py" and not client and pooled:
             return [
                 Message(
                     "the block closes the connection itself, which naq's helper might have shared"

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 from flake8_naq.lifetimes.vocabulary import CLIENT_CLASSES
 from flake8_naq.migrate.message import Line, RefusedError
+from flake8_naq.migrate.plan.block_header import BlockHeader
 from flake8_naq.migrate.plan.closes import Close
+from flake8_naq.migrate.plan.declared_manager import DeclaredManager
 from flake8_naq.migrate.plan.derivations import Step
 from flake8_naq.migrate.plan.module import Module
-from flake8_naq.migrate.plan.naq_managers import Header, Manager
 from flake8_naq.migrate.plan.needed import Import, Target
 from flake8_naq.migrate.plan.regions import Region, find_region
 from flake8_naq.migrate.syntax import Mention, is_none, last_line
@@ -26,7 +27,7 @@ class Headers:
     module: Module
     region: Region
 
-    def header(self, target: Target, removed: list[Close]) -> Header:
+    def header(self, target: Target, removed: list[Close]) -> BlockHeader:
         """The header for a kind of context manager.
 
         Raises:
@@ -34,7 +35,7 @@ class Headers:
         """
         return self._plain(removed) if target == "nats-py" else self._naq(removed)
 
-    def _naq(self, removed: list[Close]) -> Header:
+    def _naq(self, removed: list[Close]) -> BlockHeader:
         region, module = self.region, self.module
         if region.anchor is not region.acquire:
             raise RefusedError("it is opened in a `try` of its own and used after it")
@@ -50,16 +51,9 @@ class Headers:
         steps = self._steps()
         uses = self._uses(removed)
         self._refuse_outside(uses[region.handle])
-        manager = Manager(
-            region.site,
-            region.scope,
-            module.analysis.names,
-            module.vocabulary,
-            module.source,
-            module.parents,
-        )
         drains = any(close.method == "drain" for close in removed)
-        header = manager.header(steps, uses, drains=drains)
+        manager = DeclaredManager(module, region.site, region.scope, uses, steps, drains)
+        header = manager.header(removed)
         for name in {*header.gone, *(_targets(header.taken))}:
             self._refuse_outside(uses.get(name, []))
         for statement in header.taken:
@@ -179,19 +173,20 @@ class Headers:
             if number in comments
         ]
 
-    def _plain(self, removed: list[Close]) -> Header:
+    def _plain(self, removed: list[Close]) -> BlockHeader:
         region = self.region
+        helper = self.module.helper(region.site)
+
         for close in region.closes:
-            if close.method in ("helper", "pooled") and region.site.flavour != "naq":
+            if close.helper and not (helper and helper.is_closed_by(close.helper)):
                 raise RefusedError(
-                    "what the helper on ",
+                    f"no rule names the context manager that does what `{close.helper}` does on ",
                     Line(close.statement.lineno),
-                    " does besides closing is unknown",
                 )
         if region.anchor is not region.acquire or region.unpacked:
-            return Header([f"async with {region.handle}:"])
+            return BlockHeader([f"async with {region.handle}:"])
         if region.made is None:
-            return Header([], binds=self._named_again(removed))
+            return BlockHeader([], binds=self._named_again(removed))
         names = self.module.analysis.names
         made = region.made
         value = getattr(made, "value", None)
@@ -215,7 +210,7 @@ class Headers:
         # Older clients took a loop there; the function never did.
         looped = any(keyword.arg == "loop" for keyword in region.site.call.keywords)
         if not adjacent or captured_before or positional or looped or self._nats_is_other():
-            return Header([f"async with {region.handle}:"])
+            return BlockHeader([f"async with {region.handle}:"])
         known = names.resolve(ast.Name("nats", ast.Load()), region.scope) == "nats"
         bound = self._binds_nats()
         imports = (
@@ -223,7 +218,7 @@ class Headers:
             if bound and known
             else [Import("", "nats", ast.unparse(value.func), region.scope.qualname)]
         )
-        return Header([], [made], imports=imports, binds=self._named_again(removed))
+        return BlockHeader([], [made], imports=imports, binds=self._named_again(removed))
 
     def _named_again(self, removed: list[Close]) -> bool:
         """Whether anything is left that names the connection."""

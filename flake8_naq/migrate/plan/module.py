@@ -8,6 +8,7 @@ from functools import cached_property
 
 from flake8_naq.lifetimes import ModuleAnalysis, Site
 from flake8_naq.lifetimes.vocabulary import Vocabulary
+from flake8_naq.migrate.match.helpers import Helper, Helpers
 from flake8_naq.migrate.source import Source
 from flake8_naq.migrate.syntax import Blocks, Mention, mentions, parents
 from flake8_naq.names import Scope
@@ -20,6 +21,7 @@ class Module:
     source: Source
     analysis: ModuleAnalysis
     vocabulary: Vocabulary
+    helpers: Helpers
     _mentions: dict[ast.AST, dict[str, list[Mention]]] = field(default_factory=dict)
 
     @cached_property
@@ -41,6 +43,11 @@ class Module:
         if scope.node not in self._mentions:
             self._mentions[scope.node] = mentions(scope)
         return self._mentions[scope.node]
+
+    def helper(self, site: Site) -> Helper | None:
+        """The function with a rule that a site calls."""
+        names = self.analysis.names
+        return self.helpers.find(names.resolve(site.call.func, names.scopes[site.scope]))
 
     def handles(self, site: Site) -> set[str]:
         """The names of all connections that the site's function acquires."""

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from flake8_naq.lifetimes import Site
 from flake8_naq.migrate.message import Line, RefusedError
+from flake8_naq.migrate.plan.block_header import BlockHeader
 from flake8_naq.migrate.plan.closes import Close
 from flake8_naq.migrate.plan.effects import Effects
 from flake8_naq.migrate.plan.headers import Headers
 from flake8_naq.migrate.plan.module import Module
-from flake8_naq.migrate.plan.naq_managers import Header
 from flake8_naq.migrate.plan.needed import Target
 from flake8_naq.migrate.plan.regions import Region, find_region
 from flake8_naq.migrate.plan.rewrite import Rewrite
@@ -145,7 +145,7 @@ class _Planner:
                 return False
         return True
 
-    def _inits(self, header: Header) -> list[ast.stmt]:
+    def _inits(self, header: BlockHeader) -> list[ast.stmt]:
         """The ``= None`` that nobody needs any more."""
         region = self.region
         gone = {region.handle, *header.gone}
@@ -186,7 +186,9 @@ class _Planner:
         """Whether a block is left when a statement goes."""
         return len(self.module.blocks.place(statement).block) > 1
 
-    def _dropped(self, removed: list[Close], header: Header, inits: list[ast.stmt]) -> list[str]:
+    def _dropped(
+        self, removed: list[Close], header: BlockHeader, inits: list[ast.stmt]
+    ) -> list[str]:
         nodes: list[ast.AST] = [close.statement for close in removed]
         nodes += inits
         for statement in (self.region.acquire, *header.taken):

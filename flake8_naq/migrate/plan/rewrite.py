@@ -6,9 +6,9 @@ import ast
 from dataclasses import dataclass, field
 
 from flake8_naq.migrate.message import Message
+from flake8_naq.migrate.plan.block_header import BlockHeader
 from flake8_naq.migrate.plan.closes import Close
 from flake8_naq.migrate.plan.module import Module
-from flake8_naq.migrate.plan.naq_managers import Header
 from flake8_naq.migrate.plan.needed import Import
 from flake8_naq.migrate.plan.regions import Region
 
@@ -33,7 +33,7 @@ class Rewrite:
 
     module: Module
     region: Region
-    header: Header
+    header: BlockHeader
     removed: list[Close]
     kept: list[Close]
     inits: list[ast.stmt]

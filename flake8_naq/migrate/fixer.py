@@ -191,8 +191,9 @@ def _attempt(
         if chosen:
             # The last turn found nothing to do: that a second run would not is proven with it.
             dropped = [item for candidate in chosen for item in candidate.rewrite.dropped]
+            added = [item for candidate in chosen for item in candidate.rewrite.added]
             fixed = [(candidate.site.qualname, candidate.key[1]) for candidate in chosen]
-            prove(original, source, home, before, dropped)
+            prove(original, source, home, before, dropped, added)
             prove_findings(first, turn.findings, fixed)
             if options.unsafe:
                 source = _join(result, original, source, filename, options, first, fixed)

@@ -51,7 +51,7 @@ def _prove(rewrite: Rewrite, settings: Settings) -> None:
     module, region = rewrite.module, rewrite.region
     edits = Edits(module.source)
     Writer(rewrite, edits).write()
-    before = Function(module.analysis.names, region.scope, settings)
+    before = Function(module.analysis.names, region.scope, settings, module.helpers)
     try:
         verdict = prove_text(before, module.source.lines, edits.apply())
     except SyntaxError as error:

@@ -38,6 +38,7 @@ def prove(
     home: Home,
     flaked: list[Flake],
     dropped: Iterable[str],
+    added: Iterable[str] = (),
 ) -> None:
     """Hold the new text of a module beside the old one.
 
@@ -47,11 +48,12 @@ def prove(
         home: Where it is, and who imports from it.
         flaked: What pyflakes said of ``before``.
         dropped: Constants that were taken out on purpose, as `constants` names them.
+        added: Constants that were written on purpose.
 
     Raises:
         ProofError: Something was lost, or is wrong that was right.
     """
-    _same_constants(before.tree, after.tree, dropped)
+    _same_constants(before.tree, after.tree, dropped, added)
     _same_comments(before, after)
     flaking = [
         message
@@ -75,14 +77,14 @@ def _said(message: Flake) -> tuple[str, tuple[object, ...]]:
     return name, tuple(item for item in arguments if not isinstance(item, int))
 
 
-def _same_constants(before: ast.AST, after: ast.AST, dropped: Iterable[str]) -> None:
+def _same_constants(
+    before: ast.AST, after: ast.AST, dropped: Iterable[str], written: Iterable[str]
+) -> None:
     old, new = Counter(constants(before)), Counter(constants(after))
     lost = old - new - Counter(dropped)
     if lost:
         raise ProofError(f"the constant {next(iter(lost))} would be lost")
-    added = new - old
-    # `exclusive=True`, and the default of `config`.
-    del added["bool True"], added["NoneType None"]
+    added = new - old - Counter(written)
     if added:
         raise ProofError(f"the constant {next(iter(added))} would be changed or added")
 

@@ -59,7 +59,13 @@ def fix(*paths: str) -> float:
 
 def scan(*paths: str) -> None:
     """Run ast-grep with the codemod's rules over everything."""
-    command = [executable(), "scan", "--inline-rules", rules_for(built_in(), Settings()), "--json=stream"]
+    command = [
+        executable(),
+        "scan",
+        "--inline-rules",
+        rules_for(built_in(), Settings()),
+        "--json=stream",
+    ]
     subprocess.run([*command, *paths], capture_output=True, check=False)
 
 

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, Literal
 
-from flake8_naq.migrate.message import RefusedError
-
 # What a function does to a connection.
 Role = Literal["opens", "derives", "closes"]
 # What a context manager gives: the connection, the connection and its JetStream, or a bucket.
@@ -62,35 +60,6 @@ class Helper:
     def is_closed_by(self, way: str) -> bool:
         """Whether the manager's end does what a method or a helper does."""
         return any(_same(way, origin) for origin in self.closed_by)
-
-    def bind(self, call: ast.Call) -> Mapping[str, ast.expr]:
-        """The arguments of a call by parameter; defaults are filled in, but for ``...``.
-
-        Raises:
-            RefusedError: The call does not fit the signature.
-        """
-        if any(isinstance(argument, ast.Starred) for argument in call.args):
-            raise RefusedError("the connecting call does not list its arguments one by one")
-        unknown = [
-            f"`{word.arg}`" if word.arg else "`**`"
-            for word in call.keywords
-            if word.arg not in self.signature.parameters
-        ]
-        if unknown:
-            named = ", ".join(unknown)
-            raise RefusedError(
-                f"the rule `{self.rule}` has no parameter for the connecting call's {named}"
-            )
-        try:
-            bound = self.signature.bind(
-                *call.args, **{str(word.arg): word.value for word in call.keywords}
-            )
-        except TypeError as error:
-            raise RefusedError(
-                f"the connecting call does not fit the rule `{self.rule}`: {error}"
-            ) from None
-        bound.apply_defaults()
-        return {name: value for name, value in bound.arguments.items() if value is not ...}
 
 
 class Helpers:

@@ -19,6 +19,7 @@ class BlockHeader:
         imports: Names that it needs.
         binds: Whether the connection needs its name.
         leases: Whether its end closes nothing, since it leases a shared connection.
+        added: Constants that its rule writes, as `constants` names them.
     """
 
     lines: list[str]
@@ -27,3 +28,4 @@ class BlockHeader:
     imports: list[Import] = field(default_factory=list)
     binds: bool = True
     leases: bool = False
+    added: list[str] = field(default_factory=list)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from flake8_naq.lifetimes import Site
+from flake8_naq.migrate.match.arguments import bind
 from flake8_naq.migrate.match.helpers import BUCKET, Gives, Helper
 from flake8_naq.migrate.message import Line, RefusedError
 from flake8_naq.migrate.plan.block_header import BlockHeader
@@ -16,7 +18,7 @@ from flake8_naq.migrate.plan.derivations import Derivations, Step
 from flake8_naq.migrate.plan.lease_uses import Sharing
 from flake8_naq.migrate.plan.module import Module
 from flake8_naq.migrate.plan.needed import Import
-from flake8_naq.migrate.syntax import Mention, bound_name, within
+from flake8_naq.migrate.syntax import Mention, bound_name, constants, within
 from flake8_naq.names import Names, Scope
 
 # What may be evaluated earlier or later without a difference.
@@ -175,17 +177,19 @@ class DeclaredManager:
             given.append(helper.own_connection)
         manager = helper.manager(gives)
         call = f"{self._prefix()}{manager}({', '.join(given)})"
+        added = Counter(constants(ast.parse(call))) - Counter(constants(self.site.call))
         bound = f" as {target}" if target else ""
         return BlockHeader(
             [f"async with {call}{bound}:"],
             taken,
             imports=self._imports(manager),
             leases=bool(helper.own_connection) and not own,
+            added=[*added.elements()],
         )
 
     def _arguments(self, template: ast.Call, bucket: str) -> Iterator[str]:
         """The texts of the manager's arguments."""
-        bound = dict(self._helper.bind(self.site.call))
+        bound = dict(bind(self._helper, self.site.call))
         pairs: list[tuple[str | None, ast.expr]] = [(None, value) for value in template.args]
         pairs += [(word.arg, word.value) for word in template.keywords]
         self._refuse_lost(bound, [value for _, value in pairs])

@@ -44,6 +44,11 @@ class Rewrite:
     dropped: list[str] = field(default_factory=list)
 
     @property
+    def added(self) -> list[str]:
+        """Constants that it writes, as `constants` names them."""
+        return self.header.added
+
+    @property
     def imports(self) -> list[Import]:
         """Names that it needs."""
         return self.header.imports

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
+from flake8_naq.migrate.match.helpers import Helpers
 from flake8_naq.migrate.prove.axioms import AXIOMS, Axiom
 from flake8_naq.migrate.prove.difference import Difference
 from flake8_naq.migrate.prove.followed import Followed, followed
@@ -33,11 +34,13 @@ class Function:
         names: What the names of its module stand for.
         scope: The function.
         settings: The names that the project has configured.
+        helpers: The functions that rules give a meaning.
     """
 
     names: Names
     scope: Scope
     settings: Settings
+    helpers: Helpers
 
 
 def prove_function(before: Function, after: Function) -> Verdict:
@@ -68,7 +71,7 @@ class _Lowered:
 
     def __init__(self, function: Function) -> None:
         self._scope = function.scope
-        self.meaning = Meaning(function.names, function.scope, function.settings)
+        self.meaning = Meaning(function.names, function.scope, function.settings, function.helpers)
         self.followed = followed(function.scope, self.meaning, function.names.module)
 
     def entry(self, names: Followed) -> tuple[Node, State]:

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeAlias
 
+from flake8_naq.migrate.match.helpers import BUCKET
+from flake8_naq.migrate.prove.declared import Lease
 from flake8_naq.migrate.prove.expressions import Expressions
 from flake8_naq.migrate.prove.followed import Followed
-from flake8_naq.migrate.prove.keys import token
-from flake8_naq.migrate.prove.meaning import Lease, Meaning
+from flake8_naq.migrate.prove.keys import given_token, token
+from flake8_naq.migrate.prove.meaning import Meaning
 from flake8_naq.migrate.prove.nodes import CANCEL, ERROR, Node, Ways, later
 
 Block: TypeAlias = Callable[[list[ast.stmt], Ways, Node], Node]
@@ -101,13 +103,13 @@ class Blocks:
         ways: Ways,
         then: Node,
     ) -> Node:
-        """One of naq's managers, as what it does: connect, derive, bind."""
+        """A declared manager, as what it does: connect, derive, bind."""
         expressions, value = self._expressions, item.context_expr
         way = "exclusive" if lease.exclusive else "lease"
         body = self._closing(item, held, way, inner, ways, then)
         names = _bound(item.optional_vars)
         reads: set[str] = set()
-        if lease.name == "nats_kv_store":
+        if lease.gives == BUCKET:
             assert lease.bucket is not None
             key = ("bucket", token(lease.bucket, reads))
             # The block closes when its bucket cannot be bound.
@@ -122,21 +124,21 @@ class Blocks:
                 key, held, names[0], frozenset(reads), value, after, body, body
             )
             body = expressions.sequence([lease.bucket], after, bind)
-        elif lease.name == "nats_jetstream" and len(names) == 2:
+        elif lease.gives == "jetstream" and len(names) == 2:
             body = Node("derive", (), {"ok": body, "other": body}, value, detail=(held, names[1]))
-        if lease.name != "nats_kv_store" and names[0]:
+        if lease.gives != BUCKET and names[0]:
             body = Node("take", edges={"ok": body}, detail=(names[0],))
         reads = set()
         connect = Node(
             "connect",
-            ("lease", token(lease.config, reads)),
+            ("lease", given_token(lease.given, reads)),
             {"ok": Node("take", edges={"ok": body}, detail=(held,))} | ways.raising(waits=True),
             value,
             frozenset(reads),
             (way, "quiet"),
             waits=True,
         )
-        return expressions.sequence([lease.config] if lease.config else [], ways, connect)
+        return expressions.sequence([value for _, value in lease.given], ways, connect)
 
     # -- all others
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from flake8_naq.migrate.prove.followed import Followed
-from flake8_naq.migrate.prove.keys import flat, key_of, token
+from flake8_naq.migrate.prove.keys import flat, given_token, key_of, token
 from flake8_naq.migrate.prove.meaning import Meaning, Opening, is_quiet_dial
 from flake8_naq.migrate.prove.nodes import Node, Ways, later
 
@@ -150,9 +150,9 @@ class Expressions:
         call, outer = opening.call, expression.value
         assert isinstance(outer, ast.Call)
         reads: set[str] = set()
-        given = self._meaning.leased_with(call) if opening.kind == "helper" else False
-        if given is not False:
-            key: object = ("lease", token(given, reads))
+        given = self._meaning.leased_with(call) if opening.kind == "helper" else None
+        if given is not None:
+            key: object = ("lease", given_token(given, reads))
         elif opening.kind == "client" and opening.index is None and self._is_nats(call):
             key = ("nats", token(call.args, reads), token(call.keywords, reads))
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 
 # Expressions that are atoms, or hold tests: their own nodes are compared.
 _ATOMS = (
@@ -37,6 +37,15 @@ def key_of(node: ast.AST, reads: set[str]) -> Hashable:
         token(getattr(node, name, None), reads) for name in node._fields if name not in _NO_TEXT
     )
     return type(node).__name__, *parts
+
+
+def given_token(given: Iterable[tuple[int, ast.expr]], reads: set[str]) -> Hashable:
+    """What the arguments of an opener, or of its manager, contribute to a key."""
+    return tuple((index, token(value, reads)) for index, value in sorted(given, key=_index))
+
+
+def _index(argument: tuple[int, ast.expr]) -> int:
+    return argument[0]
 
 
 def token(value: object, reads: set[str]) -> Hashable:

@@ -6,6 +6,8 @@ import ast
 from dataclasses import dataclass
 from typing import Literal
 
+from flake8_naq.migrate.match.helpers import Helpers, Role
+from flake8_naq.migrate.prove.declared import Given, Lease, given_to, lease, opener
 from flake8_naq.names import Names, Scope, own_nodes
 from flake8_naq.settings import Settings
 
@@ -21,10 +23,7 @@ CLIENTS = frozenset(
     }
 )
 NAQ_CONNECT = "get_nats_connection"
-NAQ_DERIVE = "get_jetstream_context"
 NAQ_CLOSE = "close_nats_connection"
-NAQ_MANAGERS = frozenset({"nats_connection", "nats_jetstream", "nats_kv_store"})
-_URLS = frozenset({"url", "nats_url", "servers", "config"})
 # They await what they are given, and give it back.
 _WRAPPERS = frozenset({"asyncio.wait_for", "asyncio.shield"})
 # Callbacks that run when a connection closes.
@@ -54,30 +53,14 @@ class Opening:
     index: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """A call of one of naq's managers.
-
-    Attributes:
-        name: The manager.
-        config: What it is opened with, None for the default.
-        bucket: The bucket's name, for `nats_kv_store`.
-        exclusive: Whether it opens a connection of its own.
-    """
-
-    name: str
-    config: ast.expr | None
-    bucket: ast.expr | None
-    exclusive: bool
-
-
 class Meaning:
     """The meaning of the calls in one function."""
 
-    def __init__(self, names: Names, scope: Scope, settings: Settings) -> None:
+    def __init__(self, names: Names, scope: Scope, settings: Settings, helpers: Helpers) -> None:
         self._names = names
         self._scope = scope
         self._settings = settings
+        self._helpers = helpers
         self._parameters: frozenset[str] = frozenset()
         if isinstance(scope.node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             arguments = scope.node.args
@@ -127,10 +110,11 @@ class Meaning:
         own = self._names.own_function(call.func, self._scope)
         if own is not None:
             return self._factory(call, own, depth)
+        if opener(self._helpers, name) is not None:
+            # Whether a project's own function registers callbacks cannot be seen from here.
+            return Opening(call, "helper", quiet=name.rpartition(".")[2] == NAQ_CONNECT)
         if _listed(name, self._settings.connect_functions):
             return Opening(call, "declared", quiet=False)
-        if name.rpartition(".")[2] == NAQ_CONNECT:
-            return Opening(call, "helper", quiet=True)
         return None
 
     def _factory(
@@ -139,7 +123,7 @@ class Meaning:
         """A function of this module that gives the client itself on every branch."""
         if depth == _DEEPEST or function.decorator_list or not _always_leaves(function.body):
             return None
-        inside = Meaning(self._names, self._names.scopes[function], self._settings)
+        inside = Meaning(self._names, self._names.scopes[function], self._settings, self._helpers)
         found = {inside._given(node, depth) for node in _returns(function)}
         if len(found) != 1 or None in found:
             return None
@@ -234,9 +218,11 @@ class Meaning:
 
     def _derives(self, function: ast.expr) -> bool:
         name = self.origin(function)
-        return name.rpartition(".")[2] == NAQ_DERIVE or _listed(
-            name, self._settings.jetstream_functions
-        )
+        return self._has_role(name, "derives") or _listed(name, self._settings.jetstream_functions)
+
+    def _has_role(self, name: str, role: Role) -> bool:
+        helper = self._helpers.find(name)
+        return helper is not None and helper.role == role
 
     def binds(self, value: ast.expr | None) -> tuple[str, ast.expr] | None:
         """The JetStream or the connection that a bucket is bound from, and the bucket's name."""
@@ -257,7 +243,8 @@ class Meaning:
     def closes(self, value: ast.expr) -> tuple[str, str] | None:
         """How an awaited call closes a connection, and its variable (empty: the pool's).
 
-        The ways are ``close``, ``drain``, ``helper``, ``pooled`` and the name of a configured closer.
+        The ways are ``close``, ``drain``, ``helper`` for one that a rule declares, ``pooled`` and the
+        name of a configured closer.
         """
         if not isinstance(value, ast.Await) or not isinstance(value.value, ast.Call):
             return None
@@ -267,43 +254,35 @@ class Meaning:
             case ast.Attribute(value=ast.Name(id=name), attr="close" | "drain" as method):
                 return (method, name) if not given else None
         origin = self.origin(call.func)
-        helper = origin.rpartition(".")[2] == NAQ_CLOSE
+        helper = self._has_role(origin, "closes")
         if len(given) > 1 or not (helper or _listed(origin, self._settings.close_functions)):
             return None
         if given and isinstance(given[0], ast.Name):
             return ("helper" if helper else origin), given[0].id
-        return ("pooled", "") if helper else None
+        return ("pooled", "") if origin.rpartition(".")[2] == NAQ_CLOSE else None
+
+    def closer(self, value: ast.expr) -> str:
+        """The method, or the dotted name of the function, by which an awaited call closes."""
+        found = self.closes(value)
+        if found is None:
+            return ""
+        if found[0] in ("close", "drain"):
+            return found[0]
+        assert isinstance(value, ast.Await)
+        assert isinstance(value.value, ast.Call)
+        return self.origin(value.value.func)
 
     def lease(self, value: ast.expr) -> Lease | None:
-        """The manager of naq's that an expression calls."""
+        """The declared context manager that an expression calls."""
         if not isinstance(value, ast.Call):
             return None
-        name = self.origin(value.func).rpartition(".")[2]
-        if name not in NAQ_MANAGERS:
-            return None
-        given = list(value.args)
-        bucket = given.pop(0) if given and name == "nats_kv_store" else None
-        config = given.pop(0) if given else None
-        exclusive = False
-        for word in value.keywords:
-            if word.arg == "exclusive" and isinstance(word.value, ast.Constant):
-                exclusive = word.value.value is True
-            elif word.arg == "config" and config is None:
-                config = word.value
-            else:
-                return None
-        if given or (name == "nats_kv_store" and (bucket is None or not _is_pure(bucket))):
-            return None
-        return Lease(name, config, bucket, exclusive)
+        found = lease(self._helpers, self.origin(value.func), value)
+        return found if found and (found.bucket is None or _is_pure(found.bucket)) else None
 
-    def leased_with(self, call: ast.Call) -> ast.expr | Literal[False] | None:
-        """What naq's connecting helper is given; False where that is more than a URL."""
-        given = [*call.args, *(word.value for word in call.keywords)]
-        if len(given) > 1 or any(word.arg not in _URLS for word in call.keywords):
-            return False
-        if given and isinstance(given[0], ast.Starred):
-            return False
-        return given[0] if given else None
+    def leased_with(self, call: ast.Call) -> Given | None:
+        """What a declared opener is given; None where that cannot be seen."""
+        helper = opener(self._helpers, self.origin(call.func))
+        return given_to(helper, call) if helper else None
 
 
 def is_quiet_dial(call: ast.Call) -> bool:

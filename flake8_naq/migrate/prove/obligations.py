@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 
 from flake8_naq.migrate.prove.difference import Difference
@@ -49,7 +50,11 @@ def broken_obligation(
         meaning: What the calls of the function after mean.
         followed: The names of the function before.
     """
-    return _patched(before, followed) or _shared(before, after, meaning)
+    return (
+        _patched(before, followed)
+        or _shared(before, after, meaning)
+        or _undeclared_close(before, after, meaning)
+    )
 
 
 def _patched(scope: Scope, followed: Followed) -> Difference | None:
@@ -85,6 +90,26 @@ def _shared(before: Scope, after: Scope, meaning: Meaning) -> Difference | None:
     return None
 
 
+def _undeclared_close(before: Scope, after: Scope, meaning: Meaning) -> Difference | None:
+    """A manager's end takes the place of the closes that its rule lists, and of no other."""
+    known = {ast.dump(item) for item in _items(before)}
+    leases = [
+        lease
+        for item in _items(after)
+        if ast.dump(item) not in known and (lease := meaning.lease(item.context_expr))
+    ]
+    closes = [_closes(scope, meaning) for scope in (before, after)]
+    for way in (closes[0] - closes[1]) if leases else ():
+        if not any(lease.helper.is_closed_by(way) for lease in leases):
+            return Difference((f"`{way}` closes it, which no rule gives to the context manager",))
+    return None
+
+
+def _closes(scope: Scope, meaning: Meaning) -> Counter[str]:
+    awaited = (node for node in own_nodes(scope.node) if isinstance(node, ast.Await))
+    return Counter(filter(None, map(meaning.closer, awaited)))
+
+
 def _items(scope: Scope) -> Iterator[ast.withitem]:
     return (node for node in own_nodes(scope.node) if isinstance(node, ast.withitem))
 
@@ -111,8 +136,8 @@ def _handles(scope: Scope, meaning: Meaning, item: ast.withitem) -> dict[str, st
     assert lease is not None
     target = item.optional_vars
     names = [node.id for node in ast.walk(target) if isinstance(node, ast.Name)] if target else []
-    kinds = {"nats_kv_store": ["bucket"], "nats_jetstream": ["connection", "jetstream"]}
-    handles = dict(zip(names, kinds.get(lease.name, ["connection"]), strict=False))
+    kinds = {"jetstream": ["connection", "jetstream"]}
+    handles = dict(zip(names, kinds.get(lease.gives, [lease.gives]), strict=False))
     for node in own_nodes(scope.node):
         if not isinstance(node, (ast.Assign, ast.AnnAssign)) or node.value is None:
             continue

@@ -42,4 +42,4 @@ def _beside(before: Function, tree: ast.Module) -> Function:
     names.module = known.module
     names.scopes = known.scopes | names.scopes
     names.stars = known.stars
-    return Function(names, scope, before.settings)
+    return Function(names, scope, before.settings, before.helpers)

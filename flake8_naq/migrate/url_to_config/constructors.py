@@ -36,12 +36,14 @@ class Patches:
         patches: The pieces to replace.
         imports: The names that they need.
         dropped: Constants that go, as `constants` names them.
+        added: Constants that come.
     """
 
     source: Source
     patches: list[Patch] = field(default_factory=list)
     imports: list[Import] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
+    added: list[str] = field(default_factory=list)
 
     def replace(
         self, node: ast.expr | ast.arg, text: str, *, until: ast.expr | None = None
@@ -130,15 +132,12 @@ def _change_class(found: Constructor, names: Names, patches: Patches) -> None:
     default = _default(found)
     optional = names.resolve(ast.Name("Optional", ast.Load()), found.scope) == "typing.Optional"
     if found.argument.annotation is None:
-        patches.replace(found.argument, "config=None", until=default)
+        parameter = "config=None"
     else:
-        annotation = "Optional[Config]" if optional else "Config | None"
-        patches.replace(
-            found.argument,
-            f"config: {annotation} = None",
-            until=default or found.argument.annotation,
-        )
+        parameter = f"config: {'Optional[Config]' if optional else 'Config | None'} = None"
         patches.imports.append(Import("Config", module, beside))
+    patches.replace(found.argument, parameter, until=default or found.argument.annotation)
+    patches.added += constants(ast.parse(f"def __init__({parameter}): pass"))
     patches.imports.append(Import("get_config", module, beside))
     if default is not None:
         patches.dropped += constants(default)

@@ -96,7 +96,7 @@ def _fix_one(constructor: Constructor, held: dict[str, Outcome], options: Option
             before = flakes(source.tree, path)
             module = options.home(path)
             text = mend_imports(source, patches.apply(), module, before, patches.imports)
-            prove(source, Source(text), module, before, patches.dropped)
+            prove(source, Source(text), module, before, patches.dropped, patches.added)
             prove_findings(
                 lint(source.tree, path, options.settings),
                 lint(Source(text).tree, path, options.settings),

@@ -1,0 +1,122 @@
+"""What the rules declare of openers and their context managers, read without the planner's help."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from flake8_naq.migrate.match.helpers import BUCKET, Gives, Helper, Helpers
+
+# Arguments by the place of their parameter in the opener's signature.
+Given: TypeAlias = list[tuple[int, ast.expr]]
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A call of a declared context manager.
+
+    Attributes:
+        helper: The opener that it takes the place of.
+        gives: What it gives.
+        given: What the opener would be given.
+        bucket: The bucket's name, for a manager that gives a bucket.
+        exclusive: Whether it opens a connection of its own.
+    """
+
+    helper: Helper
+    gives: Gives
+    given: Given
+    bucket: ast.expr | None
+    exclusive: bool
+
+
+def opener(helpers: Helpers, name: str) -> Helper | None:
+    """The declared opener of a name, with context managers of its own."""
+    helper = helpers.find(name)
+    if helper is None or helper.role != "opens" or helper.gives_client:
+        return None
+    return helper if helper.becomes else None
+
+
+def given_to(helper: Helper, call: ast.Call) -> Given | None:
+    """What an opener is given, None where that cannot be seen."""
+    if any(isinstance(argument, ast.Starred) for argument in call.args):
+        return None
+    words = {word.arg: word.value for word in call.keywords}
+    if None in words:
+        return None
+    try:
+        bound = helper.signature.bind(*call.args, **{str(k): v for k, v in words.items()})
+    except TypeError:
+        return None
+    given = dict(bound.arguments)
+    bound.apply_defaults()
+    # A default counts where the manager is given it; `...` stands for the manager's own.
+    template = helper.becomes["connection"]
+    named = {node.id for node in ast.walk(template) if isinstance(node, ast.Name)}
+    return [
+        (index, bound.arguments[name])
+        for index, name in enumerate(helper.signature.parameters)
+        if isinstance(bound.arguments[name], ast.expr) and (name in given or name in named)
+    ]
+
+
+def lease(helpers: Helpers, name: str, call: ast.Call) -> Lease | None:
+    """The declared context manager that a call of this name enters."""
+    for helper in helpers:
+        for gives, template in helper.becomes.items():
+            if helper.manager(gives) == name.rpartition(".")[2]:
+                found = _read(helper, gives, template, call)
+                if found is not None:
+                    return found
+    return None
+
+
+def _read(helper: Helper, gives: Gives, template: ast.Call, call: ast.Call) -> Lease | None:
+    """A call read against the manager's template; None where it does not fit."""
+    places = {name: index for index, name in enumerate(helper.signature.parameters)}
+    given: Given = []
+    bucket = None
+    exclusive = not helper.own_connection
+    for wanted, value in _pairs(template, call):
+        if wanted is None:
+            word = value.arg if isinstance(value, ast.keyword) else None
+            if word is None or ast.unparse(value) != helper.own_connection:
+                return None
+            exclusive = True
+        elif isinstance(wanted, ast.Constant):
+            if ast.dump(wanted) != ast.dump(_value(value)):
+                return None
+        elif isinstance(wanted, ast.Name) and wanted.id == BUCKET and BUCKET not in places:
+            bucket = _value(value)
+        elif isinstance(wanted, ast.Name):
+            given.append((places[wanted.id], _value(value)))
+    needed = [
+        index
+        for index, parameter in enumerate(helper.signature.parameters.values())
+        if parameter.default is inspect.Parameter.empty
+    ]
+    if not {index for index, _ in given}.issuperset(needed) or (gives == BUCKET) != (
+        bucket is not None
+    ):
+        return None
+    return Lease(helper, gives, given, bucket, exclusive)
+
+
+def _value(argument: ast.expr | ast.keyword) -> ast.expr:
+    return argument.value if isinstance(argument, ast.keyword) else argument
+
+
+def _pairs(
+    template: ast.Call, call: ast.Call
+) -> Iterator[tuple[ast.expr | None, ast.expr | ast.keyword]]:
+    """Each argument of a call with its counterpart in the template, None where it has none."""
+    words = {word.arg: word.value for word in template.keywords}
+    for index, argument in enumerate(call.args):
+        fits = index < len(template.args) and not isinstance(argument, ast.Starred)
+        yield (template.args[index] if fits else None), argument
+    for word in call.keywords:
+        yield words.get(word.arg), word

@@ -139,14 +139,19 @@ async def purge_queue(queue: str = DEFAULT_QUEUE, *, config: Config | str | None
 
 
 async def fetch_job_result(
-    job: Job | str, *, timeout: float | None = None, config: Config | str | None = None
+    job: Job | str,
+    *,
+    timeout: float | None = None,
+    unpickle: bool = False,
+    config: Config | str | None = None,
 ) -> Any:
     """Wait for the result of a job; see :meth:`naq.Results.fetch_job_result`.
 
     Args:
         job: the job, or its id.
         timeout: seconds to wait; None waits for ever, 0 does not wait.
+        unpickle: read a result of any kind, which may run code; otherwise one of plain types.
         config: a configuration, a URL, or None for the process's configuration.
     """
     job_id = job.job_id if isinstance(job, Job) else job
-    return await Results(config).fetch_job_result(job_id, timeout=timeout)
+    return await Results(config, unpickle=unpickle).fetch_job_result(job_id, timeout=timeout)

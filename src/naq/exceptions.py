@@ -114,6 +114,10 @@ class ParentFailedError(JobError):
     """A job that the job depends on has failed, was cancelled, or is gone."""
 
 
+class JobRefusedError(JobError):
+    """The worker may not read or run the job: its operator does not allow it."""
+
+
 class JobTimeoutError(JobError, TimeoutError):
     """An attempt took longer than the job's timeout."""
 

@@ -23,6 +23,7 @@ from naq.exceptions import (
     JobFailedError,
     NaqConnectionError,
     ResultTimeoutError,
+    SerializationError,
     told,
 )
 from naq.models import JobFailure, Outcome
@@ -63,6 +64,8 @@ class Results:
     Args:
         config: a configuration, a URL, or None for the process's configuration.
         serializer: what writes results, or its name. What reads one is written with it.
+        unpickle: read results that hold pickled objects, which may run code: whoever can write to
+            the server can then run it here. Otherwise only pickles of plain types are read.
         nats_url: deprecated: a URL, by its older name.
 
     Raises:
@@ -74,11 +77,13 @@ class Results:
         config: Config | str | None = None,
         *,
         serializer: Serializer | str = CLOUDPICKLE,
+        unpickle: bool = False,
         nats_url: str | None = None,
     ) -> None:
         self.config = as_config(config, nats_url)
         known = get_serializer(serializer) if isinstance(serializer, str) else serializer
         self.serializer = known.name
+        self.unpickle = unpickle
 
     async def store_result(self, job_id: str, result: Any) -> None:
         """Store the result of a job, in place of an older one.
@@ -105,7 +110,7 @@ class Results:
         """
         async with nats_kv_store(JOB_RESULTS, self.config) as kv:
             entry = await _entry(kv, job_id)
-        return None if entry is None else _value(job_id, entry)
+        return None if entry is None else _value(job_id, entry, self.unpickle)
 
     async def fetch_job_result(self, job_id: str, *, timeout: float | None = None) -> Any:
         """Wait for the result of a job and return it.
@@ -151,7 +156,7 @@ class Results:
             raise ResultTimeoutError(f"no result of job {job_id} within {timeout:g} s") from error
         if entry is None:
             raise ResultTimeoutError(f"there is no result of job {job_id} yet")
-        return _value(job_id, entry)
+        return _value(job_id, entry, self.unpickle)
 
     async def list_results(self) -> list[ResultInfo]:
         """Return what results there are, ordered by the job's id. No value is unpickled."""
@@ -230,8 +235,11 @@ async def _awaited_entry(conn: Client, kv: KeyValue, job_id: str) -> KeyValue.En
             pause = 0.001
 
 
-def _value(job_id: str, entry: KeyValue.Entry) -> Any:
-    outcome = Outcome.deserialize(entry.value or b"")
+def _value(job_id: str, entry: KeyValue.Entry, unpickle: bool) -> Any:
+    try:
+        outcome = Outcome.deserialize(entry.value or b"", unpickle=unpickle)
+    except SerializationError as error:
+        raise SerializationError(f"the result of job {job_id} is not read: {error}") from error
     if outcome.failure is not None:
         if outcome.failure.error_type == exception_name(JobCancelledError):
             raise JobCancelledError(f"job {job_id} was {outcome.failure.message}")

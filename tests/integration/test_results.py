@@ -31,7 +31,7 @@ def failure() -> ValueError:
         return error
 
 
-@pytest.mark.parametrize("value", [None, 0, "", b"\x00", {"a": [1, 2]}, {1, 2}, len])
+@pytest.mark.parametrize("value", [None, 0, "", b"\x00", {"a": [1, 2]}, {1, 2}, 1 + 2j])
 async def test_a_result_comes_back(results: Results, value: Any) -> None:
     await results.store_result("j1", value)
     assert await results.get_result("j1") == value

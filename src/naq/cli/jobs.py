@@ -56,6 +56,13 @@ failed = typer.Typer(no_args_is_help=True, help="Failed jobs: list, show, requeu
 
 JobId = Annotated[str, typer.Argument(help="The job's id.")]
 FunctionName = Annotated[str, typer.Argument(help="The function, as package.module:function.")]
+Unpickle = Annotated[
+    bool,
+    typer.Option(
+        "--unpickle",
+        help="Read a result of any kind, which can run code of whoever can write to the server.",
+    ),
+]
 Arguments = Annotated[
     list[str] | None,
     typer.Argument(help="Its arguments, each as JSON, or else as text; name=value by name."),
@@ -107,6 +114,7 @@ async def enqueue(
     ] = None,
     serializer: Annotated[str, typer.Option(help="json or cloudpickle.")] = "cloudpickle",
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the result.")] = False,
+    unpickle: Unpickle = False,
     wait_timeout: Annotated[
         float | None, typer.Option(min=1e-6, help="Wait for the result, at most so many seconds.")
     ] = None,
@@ -149,7 +157,8 @@ async def enqueue(
     if wait or wait_timeout is not None:
         log(verbose=False, json_=json_)  # of a connection that is lost, and back
         await ensure_buckets(config, (JOB_RESULTS,))
-        value = await Results(config).fetch_job_result(made.job_id, timeout=wait_timeout)
+        results = Results(config, unpickle=unpickle)
+        value = await results.fetch_job_result(made.job_id, timeout=wait_timeout)
         as_json({"job_id": made.job_id, "result": value}) if json_ else say(repr(value))
     elif json_:
         as_json(made.describe())
@@ -180,16 +189,17 @@ async def job_result(
     job_id: JobId,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for it, however long.")] = False,
     timeout: Annotated[float, typer.Option(min=0, help="Seconds to wait for it.")] = 0.0,
+    unpickle: Unpickle = False,
     url: Url = None,
     json_: AsJson = False,
 ) -> None:
-    """Print the result of a job. It is unpickled here, unless its job was JSON."""
+    """Print the result of a job."""
     config = config_of(url)
     if wait or timeout:
         log(verbose=False, json_=json_)  # of a connection that is lost, and back
     await ensure_buckets(config, (JOB_RESULTS,))
     try:
-        value = await Results(config).fetch_job_result(
+        value = await Results(config, unpickle=unpickle).fetch_job_result(
             job_id, timeout=None if wait and not timeout else timeout
         )
     except ResultTimeoutError:

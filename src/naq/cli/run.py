@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import importlib
 import logging
 import os
 import re
@@ -39,6 +40,7 @@ from naq.models.event import Event
 from naq.names import DEFAULT_QUEUE
 from naq.queue.core import has_had_a_worker, queue_sizes
 from naq.scheduling.scheduler import Scheduler
+from naq.serializers import CLOUDPICKLE
 from naq.server import NatsServer, ServerNotFoundError, ServerStartError, run_nats_server
 from naq.streams import ACK_WAIT
 from naq.worker.core import MAX_CRASHES, Worker
@@ -98,12 +100,25 @@ def worker(
         list[str] | None,
         typer.Option("--serializer", help="Read only jobs written by it, such as json."),
     ] = None,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(help="Run only this module's functions, or this module:function; no pickle."),
+    ] = None,
+    imports: Annotated[
+        list[str] | None,
+        typer.Option("--import", help="Import this module first; with --allow, allow it, too."),
+    ] = None,
     events: Annotated[bool, typer.Option(help="Publish events.")] = True,
     url: Url = None,
     verbose: Verbose = False,
     json_: JsonLog = False,
 ) -> None:
-    """Run jobs until SIGTERM or SIGINT; a second signal does not wait for those that run."""
+    """Run jobs until SIGTERM or SIGINT; a second signal does not wait for those that run.
+
+    Without --allow a worker runs whatever it is sent: everybody who can write to the server can run
+    any code here. With --allow it runs the functions named there, reads no pickle, and fails all
+    other jobs. A worker that reads no pickle, by --serializer json, needs --allow or --import.
+    """
     log(verbose=verbose, json_=json_)
     if not sys.flags.safe_path and "" not in sys.path:
         # As `python -m` does: the jobs' modules are those of the folder that one stands in.
@@ -111,6 +126,10 @@ def worker(
 
     @command
     async def run() -> None:
+        for module in imports or ():
+            _import(module)
+        names = (*(allow or ()), *(imports or ()))
+        restricted = allow or (serializers and CLOUDPICKLE.name not in serializers)
         made = Worker(
             queues or DEFAULT_QUEUE,
             config_of(url),
@@ -124,6 +143,7 @@ def worker(
             memory_limit=_bytes(memory_limit),
             max_crashes=max_crashes,
             serializers=serializers,
+            allow=names or None if restricted else None,
             events=events,
             burst=burst,
         )
@@ -133,6 +153,13 @@ def worker(
         _leave_stuck_jobs(made)
 
     run()
+
+
+def _import(module: str) -> None:
+    try:
+        importlib.import_module(module)
+    except Exception as error:  # noqa: BLE001 - a module may raise anything
+        fail(f"cannot import {module}: {type(error).__name__}: {error}")
 
 
 async def _hint_at_modules(made: Worker) -> None:

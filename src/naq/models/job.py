@@ -216,6 +216,13 @@ class Job:
         """The strategy that gives the delay before a retry."""
         return self.call.retry
 
+    @property
+    def retry_function(self) -> str | None:
+        """The name of the function that gives the delay before a retry, if the head names one."""
+        if self._retry is None or self._retry.get("kind") != "function":
+            return None
+        return str(self._retry.get("name"))
+
     def function(self) -> Callable[..., Any]:
         """Return the function itself.
 

@@ -99,14 +99,18 @@ class Outcome:
         return _line({"naq": 1, "serializer": self.serializer}) + b"\n" + body
 
     @classmethod
-    def deserialize(cls, data: bytes) -> Outcome:
+    def deserialize(cls, data: bytes, *, unpickle: bool = True) -> Outcome:
         """Read what was stored.
+
+        Args:
+            data: the stored bytes.
+            unpickle: read pickles of any kind, which may run code; otherwise those of plain types.
 
         Raises:
             SerializationError: the bytes cannot be read here.
         """
         if data.startswith(_PICKLE):
-            return cls(CLOUDPICKLE.loads(data))
+            return cls(CLOUDPICKLE.loads(data) if unpickle else CLOUDPICKLE.loads_plain(data))
         head, _, body = data.partition(b"\n")
         try:
             said = json.loads(head)
@@ -115,6 +119,8 @@ class Outcome:
             serializer = said["serializer"]
         except (ValueError, KeyError, TypeError) as error:
             raise SerializationError(f"no result: {data[:40]!r}") from error
+        if serializer == CLOUDPICKLE.name and not unpickle:
+            return cls(CLOUDPICKLE.loads_plain(body))
         return cls(get_serializer(serializer).loads(body), serializer=serializer)
 
     @staticmethod

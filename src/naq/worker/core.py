@@ -10,9 +10,9 @@ import signal
 import socket
 import threading
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Final
+from typing import Any, Final
 
 import nats.errors
 from nats.aio.msg import Msg
@@ -25,8 +25,9 @@ from naq.exceptions import JobError, NaqConnectionError, NaqJetStreamError, told
 from naq.models.job import JOB_STATUS, Job, check_queue_name
 from naq.models.outcome import CREATED
 from naq.names import DEFAULT_QUEUE, is_key, kv_subject
-from naq.serializers import get_serializer
+from naq.serializers import CLOUDPICKLE, get_serializer, registered_names
 from naq.streams import ACK_WAIT
+from naq.worker.allow import AllowList
 from naq.worker.context import JobContext
 from naq.worker.delivery import position
 from naq.worker.execute import Executor
@@ -67,14 +68,18 @@ class Worker:
         memory_limit: bytes of memory that an isolated job may have; None is no limit.
         max_crashes: how many workers may die while they run a job alone, before it fails; for
             jobs that do not say it themselves.
-        serializers: names of the serializers whose jobs it reads, such as ``["json"]`` where
-            not everybody who can write to the server may run code here; None is all.
+        serializers: names of the serializers whose jobs it reads; None is all, or all but pickle
+            where ``allow`` is given.
+        allow: the functions that it runs, themselves or as ``"app.tasks:send"``, and modules whose
+            functions it runs, as ``"app.tasks"``. They are imported at once. Without it, whoever
+            can write to the server can run any code here. A worker that reads no pickle needs
+            it, since a name in JSON, such as ``os:system``, is code as well.
         events: publish events of jobs and of the worker.
         burst: stop when the queues are empty.
         nats_url: deprecated: a URL, by its older name.
 
     Raises:
-        JobError: a setting makes no sense.
+        JobError: a setting makes no sense, or what ``allow`` names cannot be imported.
         SerializationError: there is no serializer of a name.
     """
 
@@ -93,6 +98,7 @@ class Worker:
         memory_limit: int | None = None,
         max_crashes: int = MAX_CRASHES,
         serializers: Iterable[str] | None = None,
+        allow: Iterable[Callable[..., Any] | str] | None = None,
         events: bool = True,
         burst: bool = False,
         nats_url: str | None = None,
@@ -112,9 +118,7 @@ class Worker:
             raise JobError(f"ack_wait must be a positive number of seconds, not {ack_wait!r}")
         if max_crashes < 1:
             raise JobError(f"max_crashes must be 1 or more, not {max_crashes!r}")
-        readable = None if serializers is None else frozenset(serializers)
-        for name in readable or ():
-            get_serializer(name)
+        readable, allowed = _permissions(serializers, allow)
         self.settings = WorkerSettings(
             queues=names,
             config=as_config(config, nats_url),
@@ -128,6 +132,7 @@ class Worker:
             memory_limit=memory_limit,
             max_crashes=max_crashes,
             serializers=readable,
+            allowed=allowed,
             events=events,
             burst=burst,
         )
@@ -175,7 +180,7 @@ class Worker:
                 or buckets.
         """
         settings, stop = self.settings, self._stop.asked
-        executor = Executor(settings.concurrency, settings.memory_limit, settings.serializers)
+        executor = _executor(settings, settings.concurrency)
         session: Session | None = None
         has_begun = False
         try:
@@ -216,7 +221,7 @@ class Worker:
             Exception: whatever the job raised, or kept it from being run or its result from being
                 stored.
         """
-        executor = Executor(1, self.settings.memory_limit, self.settings.serializers)
+        executor = _executor(self.settings, 1)
         try:
             async with nats_jetstream(self.config) as (_, js):
                 try:
@@ -264,6 +269,31 @@ class Worker:
         finally:
             for number in handled:
                 loop.remove_signal_handler(number)
+
+
+def _permissions(
+    serializers: Iterable[str] | None, allow: Iterable[Callable[..., Any] | str] | None
+) -> tuple[frozenset[str] | None, AllowList | None]:
+    """Return the serializers that a worker reads, and the functions that it runs."""
+    readable = None if serializers is None else frozenset(serializers)
+    for name in readable or ():
+        get_serializer(name)
+    if allow is None:
+        if readable is not None and CLOUDPICKLE.name not in readable:
+            raise JobError(
+                "a worker that reads no pickle runs only what `allow` names: give it modules or "
+                "functions"
+            )
+        return readable, None
+    if readable is None:
+        readable = registered_names() - {CLOUDPICKLE.name}
+    elif CLOUDPICKLE.name in readable:
+        raise JobError("a pickle may run any code: a worker with `allow` cannot read pickle")
+    return readable, AllowList((allow,) if isinstance(allow, str) else allow)
+
+
+def _executor(settings: WorkerSettings, concurrency: int) -> Executor:
+    return Executor(concurrency, settings.memory_limit, settings.serializers, settings.allowed)
 
 
 def _forget(_progress: bytes) -> None:

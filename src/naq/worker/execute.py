@@ -11,9 +11,10 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final
 
-from naq.exceptions import JobTimeoutError, SerializationError
+from naq.exceptions import JobRefusedError, JobTimeoutError
 from naq.models.job import Job
 from naq.models.outcome import Outcome, value_of
+from naq.worker.allow import AllowList
 from naq.worker.context import JobContext, running
 from naq.worker.isolate import run_isolated
 
@@ -33,6 +34,7 @@ class Executor:
         concurrency: how many run at once.
         memory_limit: bytes of memory that an isolated job may have; None is no limit.
         serializers: names of the serializers whose jobs may be read; None is all.
+        allowed: what may be run; None is everything.
     """
 
     def __init__(
@@ -40,10 +42,12 @@ class Executor:
         concurrency: int,
         memory_limit: int | None = None,
         serializers: frozenset[str] | None = None,
+        allowed: AllowList | None = None,
     ) -> None:
         self._threads = ThreadPoolExecutor(concurrency + SPARE_THREADS, "naq-job")
         self._memory_limit = memory_limit
         self._serializers = serializers
+        self._allowed = allowed
         self.abandoned = 0
 
     async def run(self, context: JobContext, parents: tuple[bytes | None, ...] = ()) -> Outcome:
@@ -54,9 +58,11 @@ class Executor:
             parents: the stored results that come before the call's own arguments.
 
         Raises:
+            JobRefusedError: the worker may not read or run the job.
             BaseException: whatever the function raised, or failed to be.
         """
         job = context.job
+        self._check(job, parents)
         if job.timeout is None:
             return await self._call(context, parents)
         scope = asyncio.timeout(job.timeout)
@@ -70,10 +76,6 @@ class Executor:
 
     async def _call(self, context: JobContext, parents: tuple[bytes | None, ...]) -> Outcome:
         job = context.job
-        self._check_serializer(job.serializer)
-        for data in parents:
-            if data is not None:
-                self._check_serializer(Outcome.serializer_of(data))
         if job.isolated:
             return await run_isolated(context, self._memory_limit, parents)
         function = job.function()
@@ -88,10 +90,19 @@ class Executor:
                     value = await value
         return Outcome(value, serializer=job.serializer)
 
+    def _check(self, job: Job, parents: tuple[bytes | None, ...]) -> None:
+        """Refuse what may not be read or run, before anything of it is read or imported."""
+        self._check_serializer(job.serializer)
+        for data in parents:
+            if data is not None:
+                self._check_serializer(Outcome.serializer_of(data))
+        if self._allowed is not None:
+            self._allowed.check(job)
+
     def _check_serializer(self, name: str) -> None:
         if self._serializers is not None and name not in self._serializers:
-            allowed = ", ".join(sorted(self._serializers))
-            raise SerializationError(f"this worker reads no {name} jobs, only {allowed} ones")
+            readable = ", ".join(sorted(self._serializers))
+            raise JobRefusedError(f"this worker reads no {name} jobs, only {readable} ones")
 
     async def _in_thread(self, call: Callable[[], Any], context: JobContext) -> Any:
         run = functools.partial(_run_in_thread, contextvars.copy_context(), os.getpid(), call)

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from nats.aio.msg import Msg
 
-from naq.exceptions import JobCrashedError
+from naq.exceptions import JobCrashedError, JobRefusedError
 from naq.models.job import Job
 from naq.names import cancel_subject
 from naq.worker.context import JobContext
@@ -217,7 +217,8 @@ class Runners:
                 await self._settler.return_unfinished(delivery)
                 raise error
         self._counters.failed += 1
-        await self._settler.fail(delivery, error)
+        # A refused job must not be read, and its retry strategy would be.
+        await self._settler.fail(delivery, error, final=isinstance(error, JobRefusedError))
 
     def _context(self, delivery: Delivery) -> JobContext:
         job_id, progress = delivery.job.job_id, self.progress

@@ -10,6 +10,7 @@ from typing import Any
 
 from naq import __version__
 from naq.config import Config
+from naq.worker.allow import AllowList
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,7 @@ class WorkerSettings:
     memory_limit: int | None
     max_crashes: int
     serializers: frozenset[str] | None
+    allowed: AllowList | None
     events: bool
     burst: bool
 

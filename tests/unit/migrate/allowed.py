@@ -25,7 +25,12 @@ def difference(before: Trace, after: Trace) -> str:
             if not _is_subsequence(old, new):
                 return _compare(old, new)
             return _outcome(before, after)
-    return _compare(old, new) or _outcome(before, after) or _closes(before, after)
+    return (
+        _compare(old, new)
+        or _outcome(before, after)
+        or _drains(before, after)
+        or _closes(before, after)
+    )
 
 
 def _others(trace: Trace) -> list[Event]:
@@ -63,6 +68,15 @@ def _begin(before: Trace, after: Trace, end: int) -> str:
 def _is_subsequence(old: list[Event], new: list[Event]) -> bool:
     rest = iter(event.name for event in new)
     return all(event.name in rest for event in old)
+
+
+def _drains(before: Trace, after: Trace) -> str:
+    """What was drained still is, or by a manager of naq's."""
+    drains = [
+        {e.connection for e in trace.events if e.name.startswith("drain")} - after.managed
+        for trace in (before, after)
+    ]
+    return "" if drains[0] == drains[1] else f"drained: {drains[0]} / {drains[1]}"
 
 
 def _closes(before: Trace, after: Trace) -> str:

@@ -180,6 +180,7 @@ class Client:
         self.handlers: list[Callable[[str], Coroutine[Any, Any, None]]] = []
         self.waiting = 0
         self.leased = False
+        self.managed = False
 
     async def connect(self, url: str, **options: Any) -> None:
         """Connect; a client that fails to connect may still hold a socket."""
@@ -262,10 +263,9 @@ class Client:
         """Drain, then close."""
         if self.state == "closed":
             raise nats.errors.ConnectionClosedError
-        self.world.happens(f"drain of {self.name}")
+        self.world.happens(f"drain of {self.name}", "close", self.name)
         await self.world.let_others_run()
         self.state = "closed"
-        self.world.events.append(Event(f"close of {self.name} #1", "close", self.name))
         for callback in self.on_close:
             await callback()
 
@@ -316,6 +316,7 @@ class Manager:
     async def __aenter__(self) -> Any:
         self.client = await self.world.connect(self.url)
         self.client.leased = not self.exclusive
+        self.client.managed = True
         if self.size == 1:
             return self.client
         if self.size == 2:
@@ -370,6 +371,7 @@ class Trace:
         outcome: What it returned or raised.
         open: The connections that it left open.
         leased: The connections that were on a shared lease.
+        managed: The connections that were naq's managers'.
         failed: The effect that failed.
         unbound: How many effects came before a name was closed that was never bound, None if none was.
         called_back: The connections with callbacks that run at their close.
@@ -379,6 +381,7 @@ class Trace:
     outcome: str
     open: frozenset[str]
     leased: frozenset[str]
+    managed: frozenset[str]
     failed: Event | None
     unbound: int | None
     called_back: frozenset[str]
@@ -439,6 +442,7 @@ def run(code: CodeType, world: World) -> Trace:
         outcome,
         frozenset(client.name for client in world.clients if client.state == "open"),
         frozenset(client.name for client in world.clients if client.leased),
+        frozenset(client.name for client in world.clients if client.managed),
         world.failed,
         unbound,
         frozenset(client.name for client in world.clients if client.on_close),

@@ -36,7 +36,8 @@ def prove_text(before: Function, lines: Sequence[str], text: str) -> Verdict:
 
 def _beside(before: Function, tree: ast.Module) -> Function:
     """A function that was parsed alone, put where the one before stands."""
-    names, known = Names(tree), before.names
+    known = before.names
+    names = Names(tree, known.elsewhere)
     scope = names.module.children[0]
     scope.parent = before.scope.parent
     names.module = known.module

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from flake8_naq.migrate.fixer import Options, fix_text
+from flake8_naq.migrate.match.rule_files import built_in, helpers_of
 from flake8_naq.migrate.prove import Function, prove_function
 from flake8_naq.names import Names
 from flake8_naq.settings import Settings
@@ -589,7 +590,7 @@ def function_of(text: str) -> Function:
     """The function ``work`` of a module."""
     names = Names(ast.parse(text))
     scope = next(s for s in names.module.children if s.qualname == "work")
-    return Function(names, scope, Settings())
+    return Function(names, scope, Settings(), helpers_of(built_in()))
 
 
 def mutants(after: str, change: Mutation) -> Iterator[str]:

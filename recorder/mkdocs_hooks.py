@@ -87,7 +87,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         file.edit_uri = f"../{rules.source(rule)}"
         files.append(file)
     listed = {
-        "phases/": [{phase.title: f"phases/{phase.name}/index.md"} for phase in all_phases()],
+        "phases/": [
+            *({phase.title: f"phases/{phase.name}/index.md"} for phase in all_phases()),
+            {"The plan's checklists": "phases/checklists.md"},
+        ],
         "rules/": [{rule_page.title(rule): f"rules/NAQ{rule.number}.md"} for rule in all_rules()],
     }
     config.nav = _filled(config.nav, listed)

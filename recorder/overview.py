@@ -76,6 +76,17 @@ def _link(phase: Phase) -> str:
     return f"[{phase.title}]({phase.name}/index.md)"
 
 
+def provenance(phase: Phase) -> str:
+    """Where the modules before come from, and what their figures can show."""
+    return (
+        f'!!! info "Where `before/` comes from"\n\n'
+        f"    `docs/phases/{phase.name}/before/` is written after the code blocks of the migration plan and"
+        " completed until it runs on a real server. It is not a file of upstream naq."
+        " Upstream's `get_nats_connection` keeps one connection for each URL, so the figures on this page"
+        " hold for code that connects on each call, and not for upstream.\n"
+    )
+
+
 def glance(phase: Phase) -> str:
     """A phase in a few figures, and where on its page they come from."""
     found, document = sites(phase), record.read(phase)
@@ -112,8 +123,9 @@ def glance_of_all() -> str:
     total = sum(found.total for found in counted)
     return _figures(
         {
-            f"connections in {len(phases)} parts of naq": str(total),
+            f"connections in {len(phases)} phases": str(total),
             "rewritten by safe fixes": f"{sum(found.safe for found in counted)} of {total}",
+            "rewritten by unsafe fixes": str(sum(found.unsafe for found in counted)),
             "left to do by hand": str(sum(found.by_hand for found in counted)),
             "opened, for the same calls": _change(*opened),
             "of them never closed": _change(*left_open),

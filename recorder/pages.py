@@ -138,6 +138,7 @@ def _short(text: str) -> str:
 
 PARTS: dict[str, Callable[[Phase], str]] = {
     "glance": overview.glance,
+    "provenance": overview.provenance,
     "findings": findings,
     "remaining": remaining,
     "by-hand": by_hand,

@@ -114,17 +114,23 @@ On one line with `# noqa: {first}` (the code as flake8 printed it), for some fil
 
 
 def overview() -> str:
-    """The table of all rules; the page's script makes it filterable."""
+    """The table of all rules."""
     rows = [
         [
             " ".join(f"`{code}`" for code in codes(rule)),
             f"[{rule.name}](NAQ{rule.number}.md)",
             rule.summary,
-            rule.fix or "by hand",
+            _fixes(rule),
         ]
         for rule in all_rules()
     ]
     return table(["Codes", "Rule", "What it flags", "Fix"], rows)
+
+
+def _fixes(rule: Rule) -> str:
+    """The safety of a rule's fixes, by its examples."""
+    made = {"unsafe" if example.unsafe else "safe" for example in rule.bad if example.fixed}
+    return " or ".join(sorted(made)) if rule.fix else "by hand"
 
 
 def plugin_codes() -> str:

@@ -53,3 +53,29 @@ def test_an_example_prints_what_its_page_says(
 def test_a_piece_of_code_that_is_only_shown_is_python(example: CodeExample) -> None:
     if "--8<--" not in example.source:
         ast.parse("async def around():\n" + textwrap.indent(example.source, "    "))
+
+
+def test_every_example_passes_a_strict_type_checker(tmp_path: Path) -> None:
+    for number, example in enumerate(e for e in EXAMPLES if not shown_only(e)):
+        name = f"{example.path.stem}_{example.start_line}_{number}".replace("-", "_")
+        (tmp_path / f"{name}.py").write_text(example.source, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--scripts-are-modules", "."],
+        cwd=tmp_path,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_an_example_uses_every_name_that_it_defines() -> None:
+    unused = [
+        f"{example}: {statement.name}"
+        for example in EXAMPLES
+        if not shown_only(example)
+        for statement in ast.parse(example.source).body
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        and len(re.findall(rf"\b{statement.name}\b", example.source)) == 1
+    ]
+    assert unused == []

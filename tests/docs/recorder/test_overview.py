@@ -9,7 +9,7 @@ import pytest
 from recorder import overview, record
 from recorder.phases import Phase, all_phases
 
-SHOWN = {"glance", "findings", "diffs", "remaining", "code", "calls", "effect"}
+SHOWN = {"glance", "provenance", "findings", "diffs", "remaining", "code", "calls", "effect"}
 STEPS = ["Baseline", "Systematic migration", "Validation"]
 
 phases = pytest.mark.parametrize("phase", all_phases(), ids=lambda phase: phase.name)
@@ -28,7 +28,7 @@ def test_a_glance_tells_what_the_record_says(phase: Phase) -> None:
 
 def test_the_glance_of_all_adds_the_phases_up() -> None:
     total = sum(overview.sites(phase).total for phase in all_phases())
-    assert f"<dt>connections in 9 parts of naq</dt><dd>{total}</dd>" in overview.glance_of_all()
+    assert f"<dt>connections in 9 phases</dt><dd>{total}</dd>" in overview.glance_of_all()
 
 
 @phases

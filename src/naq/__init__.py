@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         list_schedules,
         modify_scheduled_job,
         pause_scheduled_job,
+        prune_schedules,
         resume_scheduled_job,
     )
     from naq.serializers import register_serializer
@@ -63,7 +64,7 @@ _HOMES = {
     "naq.queue.core": "Queue queue_sizes",
     "naq.scheduling.store": (
         "cancel_scheduled_job list_schedules modify_scheduled_job pause_scheduled_job "
-        "resume_scheduled_job"
+        "prune_schedules resume_scheduled_job"
     ),
     "naq.results": "Results",
     "naq.scheduling.scheduler": "Scheduler",
@@ -116,6 +117,7 @@ __all__ = [
     "nats_jetstream",
     "nats_kv_store",
     "pause_scheduled_job",
+    "prune_schedules",
     "purge_queue",
     "queue_sizes",
     "register_serializer",

@@ -21,6 +21,7 @@ async def enqueue(
     *args: Any,
     queue: str = DEFAULT_QUEUE,
     config: Config | str | None = None,
+    again: bool = False,
     **kwargs: Any,
 ) -> Job:
     """Put a job into a queue; see :meth:`naq.Queue.enqueue`.
@@ -30,9 +31,10 @@ async def enqueue(
         args: the call's positional arguments.
         queue: the queue's name.
         config: a configuration, a URL, or None for the process's configuration.
+        again: run it anew although a job of this id ended within the last two minutes.
         kwargs: the call's keyword arguments, and settings of the job such as ``max_retries``.
     """
-    return await Queue(queue, config).enqueue(function, *args, **kwargs)
+    return await Queue(queue, config).enqueue(function, *args, again=again, **kwargs)
 
 
 async def enqueue_many(jobs: Iterable[Job], *, config: Config | str | None = None) -> int:
@@ -98,6 +100,7 @@ async def schedule(
     run_at: datetime | None = None,
     timezone: str = "UTC",
     missed_runs: MissedRuns = MissedRuns.ONCE,
+    owner: str = "",
     **kwargs: Any,
 ) -> Job:
     """Have a job enqueued again and again; see :meth:`naq.Queue.schedule`.
@@ -113,6 +116,7 @@ async def schedule(
         run_at: the first run.
         timezone: the IANA name of the zone in which ``cron`` is meant.
         missed_runs: what becomes of runs that no scheduler was there for.
+        owner: the part of the code that defines it, for ``prune_schedules``.
         kwargs: the call's keyword arguments, and settings of the job.
     """
     return await Queue(queue, config).schedule(
@@ -124,6 +128,7 @@ async def schedule(
         run_at=run_at,
         timezone=timezone,
         missed_runs=missed_runs,
+        owner=owner,
         **kwargs,
     )
 

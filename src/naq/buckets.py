@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import TypeVar, cast
@@ -18,6 +18,7 @@ from nats.js.kv import KeyValue
 from naq.config import Config, as_config
 from naq.connection import nats_jetstream, nats_kv_store
 from naq.connection.nats_py.bucket import Watch, patience
+from naq.exceptions import SerializationError
 
 T = TypeVar("T")
 
@@ -141,6 +142,27 @@ async def entries(
                     break
     except TimeoutError as error:
         raise nats.errors.TimeoutError from error
+    return found
+
+
+def readable(
+    stored: Mapping[str, KeyValue.Entry],
+    read: Callable[[bytes | None], T],
+    unreadable: Callable[[str, SerializationError], None],
+) -> list[T]:
+    """Return the entries that can be read: one that cannot must not hide the others.
+
+    Args:
+        stored: the entries by their keys.
+        read: reads the value of one.
+        unreadable: called with the key and the error for each that cannot be read.
+    """
+    found = []
+    for key, entry in stored.items():
+        try:
+            found.append(read(entry.value))
+        except SerializationError as error:
+            unreadable(key, error)
     return found
 
 

@@ -9,7 +9,6 @@ import re
 import tomllib
 import types
 import typing
-import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -58,6 +57,7 @@ class Config:
         tls_first: do the TLS handshake before the server's greeting.
         connect_timeout: how long a server may take to accept a connection and answer on it.
         request_timeout: how long JetStream may take to answer a request.
+        enqueue_timeout: how long enqueue and schedule try again in an election or an outage.
         drain_timeout: how long the drain of subscriptions may take.
         close_timeout: how long an orderly close may take before the socket is dropped.
         ping_interval: how often an idle connection is checked; the third check left without
@@ -89,6 +89,7 @@ class Config:
     tls_first: bool = False
     connect_timeout: float = field(default=2.0, metadata=_ABOVE_0)
     request_timeout: float = field(default=5.0, metadata=_ABOVE_0)
+    enqueue_timeout: float = field(default=15.0, metadata=_FROM_0)
     drain_timeout: float = field(default=5.0, metadata=_ABOVE_0)
     close_timeout: float = field(default=2.0, metadata=_ABOVE_0)
     ping_interval: float = field(default=20.0, metadata=_ABOVE_0)
@@ -379,24 +380,16 @@ def configure(config: Config | None = None, **values: Any) -> Config:
     return _current
 
 
-def as_config(config: Config | str | None = None, nats_url: str | None = None) -> Config:
-    """Return the configuration that a constructor's arguments stand for.
+def as_config(config: Config | str | None = None) -> Config:
+    """Return the configuration that a constructor's argument stands for.
 
     Args:
         config: a configuration; or a URL, which stands for the process's configuration with
             that server in place of its own; or None for the process's configuration.
-        nats_url: deprecated: a URL, by its older name.
 
     Raises:
-        ConfigurationError: it is none of these, or there are both.
+        ConfigurationError: it is none of these.
     """
-    if nats_url is not None:
-        if config is not None:
-            raise ConfigurationError("give config or nats_url, not both")
-        warnings.warn(
-            "nats_url is deprecated: pass the URL as config", DeprecationWarning, stacklevel=3
-        )
-        config = nats_url
     if config is None:
         return get_config()
     if isinstance(config, Config):

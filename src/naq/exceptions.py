@@ -43,6 +43,10 @@ class NaqTimeoutError(NaqConnectionError, nats.errors.TimeoutError):
     """Something accepts connections there, but does not answer in time."""
 
 
+class NaqConnectionLostError(NaqTimeoutError):
+    """The connection was lost and did not come back in time."""
+
+
 class NaqAuthorizationError(NaqConnectionError, nats.errors.AuthorizationError):
     """The server refuses the credentials, or their absence."""
 

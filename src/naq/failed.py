@@ -19,11 +19,10 @@ class FailedJobs:
 
     Args:
         config: a configuration, a URL, or None for the process's configuration.
-        nats_url: deprecated: a URL, by its older name.
     """
 
-    def __init__(self, config: Config | str | None = None, *, nats_url: str | None = None) -> None:
-        self.config = as_config(config, nats_url)
+    def __init__(self, config: Config | str | None = None) -> None:
+        self.config = as_config(config)
 
     async def list(self, queue: str | None = None) -> list[FailedJob]:
         """Return the failed jobs, the latest first, all or those of one queue."""

@@ -66,7 +66,6 @@ class Results:
         serializer: what writes results, or its name. What reads one is written with it.
         unpickle: read results that hold pickled objects, which may run code: whoever can write to
             the server can then run it here. Otherwise only pickles of plain types are read.
-        nats_url: deprecated: a URL, by its older name.
 
     Raises:
         SerializationError: there is no serializer of that name.
@@ -78,9 +77,8 @@ class Results:
         *,
         serializer: Serializer | str = CLOUDPICKLE,
         unpickle: bool = False,
-        nats_url: str | None = None,
     ) -> None:
-        self.config = as_config(config, nats_url)
+        self.config = as_config(config)
         known = get_serializer(serializer) if isinstance(serializer, str) else serializer
         self.serializer = known.name
         self.unpickle = unpickle

@@ -14,8 +14,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from nats.js.errors import KeyNotFoundError
 
-from naq.buckets import SCHEDULED_JOBS, ensure_buckets
+from naq.buckets import LEADERS, SCHEDULED_JOBS, ensure_buckets
 from naq.config import Config
 from naq.connection import close_all_connections, nats_jetstream, nats_kv_store
 from naq.exceptions import ScheduleError
@@ -200,7 +201,9 @@ async def test_a_scheduler_that_stops_hands_over_at_once(
     async with running(first):
         await eventually(lambda: first.is_leader)
     assert not first.is_leader
-    assert await Leadership(config, GROUP, "any").leader() is None
+    async with nats_kv_store(LEADERS, config) as kv:
+        with pytest.raises(KeyNotFoundError):
+            await kv.get(GROUP)
     async with running(second):
         await eventually(lambda: second.is_leader)
 

@@ -112,9 +112,3 @@ async def test_a_removed_worker_is_gone(manager: WorkerStatusManager) -> None:
     await manager.remove_worker("w1")
     assert await manager.list_workers() == []
     assert await manager.get_worker_status("w1") is None
-
-
-async def test_the_older_argument_still_works(nats_server: NatsServer) -> None:
-    with pytest.warns(DeprecationWarning, match="nats_url"):
-        manager = WorkerStatusManager(nats_url=nats_server.url)
-    assert manager.config.servers == (nats_server.url,)

@@ -231,16 +231,6 @@ def test_the_credentials_in_a_url_replace_those_of_the_configuration() -> None:
     assert as_config("nats://me:secret@a:1").token is None
 
 
-def test_nats_url_is_taken_with_a_warning() -> None:
-    with pytest.warns(DeprecationWarning, match="nats_url is deprecated"):
-        assert as_config(nats_url="nats://a:1").servers == ("nats://a:1",)
-
-
-def test_config_and_nats_url_together_are_an_error() -> None:
-    with pytest.raises(ConfigurationError, match="not both"):
-        as_config("nats://a:1", nats_url="nats://a:1")
-
-
 def test_a_whole_configuration_and_single_settings_are_an_error() -> None:
     with pytest.raises(ConfigurationError, match="not both"):
         configure(Config(), name="shop")

@@ -28,17 +28,15 @@ from naq.cli.output import (
     table,
     warn,
 )
-from naq.config import Config, as_config
-from naq.connection import nats_jetstream
+from naq.config import Config
 from naq.exceptions import JobError, NaqError, ResultTimeoutError, ScheduleError
 from naq.failed import FailedJobs
 from naq.models.head import ParentPolicy
-from naq.models.job import JOB_STATUS, Job
+from naq.models.job import JOB_STATUS, Enqueued, Job
 from naq.models.schedule import Schedule
 from naq.names import DEFAULT_QUEUE
 from naq.queue import control
 from naq.queue.core import Queue, queue_sizes
-from naq.queue.publish import publish_job
 from naq.results import Results
 from naq.scheduling import store
 from naq.streams import DUPLICATE_WINDOW
@@ -108,6 +106,9 @@ async def enqueue(
     pass_results: Annotated[
         bool, typer.Option("--pass-results", help="Their results come before its arguments.")
     ] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Run it anew although it has just ended.")
+    ] = False,
     isolated: Annotated[bool, typer.Option(help="Run it in a process of its own.")] = False,
     result_ttl: Annotated[
         float | None, typer.Option(help="Seconds for which the result is kept.")
@@ -144,16 +145,15 @@ async def enqueue(
     config = config_of(url)
     if delay is not None:
         await Queue(queue, config).enqueue_in(delay, made)
-    elif made.depends_on:
-        await Queue(queue, config).enqueue(made)
     else:
-        async with nats_jetstream(config) as (_, js):
-            new = await publish_job(js, made, replicas=as_config(config).replicas)
-        if not new:
-            warn(
-                f"nothing is enqueued: a job {made.job_id!r} is in the queue, or went into it "
-                f"within the last {DUPLICATE_WINDOW:g} s"
-            )
+        made = await Queue(queue, config).enqueue(made, again=again)
+    if made.enqueued is Enqueued.QUEUED:
+        warn(f"nothing is enqueued: a job {made.job_id!r} is in the queue")
+    elif made.enqueued is Enqueued.DONE:
+        warn(
+            f"nothing is enqueued: a job {made.job_id!r} ended within the last "
+            f"{DUPLICATE_WINDOW:g} s; --again runs it anew"
+        )
     if wait or wait_timeout is not None:
         log(verbose=False, json_=json_)  # of a connection that is lost, and back
         await ensure_buckets(config, (JOB_RESULTS,))

@@ -37,6 +37,9 @@ NO_SERVER: Final = 3
 P = ParamSpec("P")
 T = TypeVar("T")
 
+# Commands print what matters themselves.
+logging.getLogger("naq").addHandler(logging.NullHandler())
+
 console = Console()
 errors = Console(stderr=True)
 

@@ -14,7 +14,7 @@ from naq.connection.dial import dial, where
 from naq.connection.metrics import Uses
 from naq.connection.nats_py.client import NaqClient
 from naq.connection.nats_py.jetstream import NaqJetStream
-from naq.exceptions import NaqTimeoutError
+from naq.exceptions import NaqConnectionLostError
 
 logger = logging.getLogger("naq.connection")
 
@@ -78,7 +78,7 @@ class SharedConnection:
         """Wait for the end of an outage.
 
         Raises:
-            NaqTimeoutError: it takes longer than ``connect_timeout``.
+            NaqConnectionLostError: it takes longer than ``connect_timeout``.
         """
         try:
             async with asyncio.timeout(self.config.connect_timeout):
@@ -86,7 +86,7 @@ class SharedConnection:
         except TimeoutError as error:
             cause = self.client.last_error
             reason = f": {cause}" if cause else ""
-            raise NaqTimeoutError(
+            raise NaqConnectionLostError(
                 f"the connection to the {where(self.config)} is lost and did not come back "
                 f"within {self.config.connect_timeout:g} s{reason}"
             ) from error

@@ -37,7 +37,6 @@ class EventManager(EventPublisher, EventSubscriber):
 
     Args:
         config: a configuration, a URL, or None for the process's configuration.
-        nats_url: deprecated: a URL, by its older name.
     """
 
     async def stats(self, span: float | timedelta = 3600.0) -> EventStats:

@@ -18,11 +18,10 @@ class EventPublisher:
 
     Args:
         config: a configuration, a URL, or None for the process's configuration.
-        nats_url: deprecated: a URL, by its older name.
     """
 
-    def __init__(self, config: Config | str | None = None, *, nats_url: str | None = None) -> None:
-        self.config = as_config(config, nats_url)
+    def __init__(self, config: Config | str | None = None) -> None:
+        self.config = as_config(config)
         self._there_is_a_stream = False
 
     async def publish_event(self, event_type: str, data: Mapping[str, Any]) -> None:

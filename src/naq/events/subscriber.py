@@ -34,11 +34,10 @@ class EventSubscriber:
 
     Args:
         config: a configuration, a URL, or None for the process's configuration.
-        nats_url: deprecated: a URL, by its older name.
     """
 
-    def __init__(self, config: Config | str | None = None, *, nats_url: str | None = None) -> None:
-        self.config = as_config(config, nats_url)
+    def __init__(self, config: Config | str | None = None) -> None:
+        self.config = as_config(config)
 
     async def watch(
         self, pattern: str = ">", *, since: datetime | None = None

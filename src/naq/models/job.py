@@ -50,6 +50,17 @@ class JOB_STATUS(StrEnum):  # noqa: N801 - the name is older than the habit
     CANCELLED = "cancelled"
 
 
+class Enqueued(StrEnum):
+    """What came of enqueueing a job."""
+
+    NEW = "new"
+    """It is in its queue now, or waits for others, or for its time."""
+    QUEUED = "queued"
+    """A job of this id was in the queue already, waiting or running: that one stays."""
+    DONE = "done"
+    """A job of this id went into the queue within the last two minutes, and has ended."""
+
+
 class Call(NamedTuple):
     """What a job's second line holds."""
 
@@ -92,6 +103,9 @@ class Job:
         serializer: a serializer or the name of a registered one.
         created_at: seconds since the epoch.
 
+    Attributes:
+        enqueued: what came of enqueueing this job; None before.
+
     Raises:
         JobError: a setting makes no sense; the message names it.
         SerializationError: there is no such serializer.
@@ -104,6 +118,7 @@ class Job:
         "_wire",
         "created_at",
         "depends_on",
+        "enqueued",
         "function_name",
         "ignore_on",
         "isolated",
@@ -180,11 +195,16 @@ class Job:
             serializer.name if not isinstance(serializer, str) else get_serializer(serializer).name
         )
         self.created_at = time.time() if created_at is None else float(created_at)
+        if not isinstance(function, str) and not callable(function):
+            raise JobError(
+                f"expected a function or its name as package.module:function, got {function!r}"
+            )
         self.function_name = function if isinstance(function, str) else name_of(function)
         if ":" not in self.function_name:
             raise JobError(f"function {function!r}: write it as package.module:function")
         if isinstance(retry, _NUMBERS):
             retry = Fixed(retry)
+        self.enqueued: Enqueued | None = None
         self._call: Call | None = Call(function, tuple(args), dict(kwargs or {}), retry)
         self._retry: dict[str, Any] | None = None
         self._body: bytes | None = None
@@ -271,6 +291,7 @@ class Job:
         job.max_crashes = head.max_crashes
         job.waits_for = head.depends_on if head.waits_for is None else head.waits_for
         job.unkept = head.unkept
+        job.enqueued = None
         job._retry = head.retry
         job._call = None
         job._body = body

@@ -18,6 +18,8 @@ class ScheduleStatus(StrEnum):
 
     ACTIVE = "active"
     PAUSED = "paused"
+    ENDED = "ended"
+    """All its runs are made. It stays stored, so that the same definition does not begin anew."""
 
 
 class MissedRuns(StrEnum):
@@ -47,6 +49,9 @@ class Schedule:
         payload: the serialized job.
         status: paused schedules stay stored and do not run.
         missed_runs: what becomes of runs that were due while no scheduler was there.
+        definition: when it runs as the code defines it, before any run; "" for one that takes
+            the place of whatever is stored.
+        owner: the part of the code that defines it; see ``prune_schedules``.
 
     Raises:
         ScheduleError: a value is out of range, or there is both a cron and an interval.
@@ -62,6 +67,13 @@ class Schedule:
     payload: bytes = b""
     status: ScheduleStatus = ScheduleStatus.ACTIVE
     missed_runs: MissedRuns = MissedRuns.ONCE
+    definition: str = ""
+    owner: str = ""
+
+    @property
+    def is_recurring(self) -> bool:
+        """Whether it runs more than once."""
+        return self.cron is not None or self.interval is not None
 
     def __post_init__(self) -> None:
         if self.cron is not None and self.interval is not None:
@@ -73,6 +85,23 @@ class Schedule:
         if self.run_at is not None:
             zoned = self.run_at if self.run_at.tzinfo else self.run_at.replace(tzinfo=UTC)
             object.__setattr__(self, "run_at", zoned.astimezone(UTC))
+
+    def defined_again_by(self, newer: Schedule) -> Schedule:
+        """Return this schedule, as its code defines it now: ``newer`` if that runs at other times.
+
+        Otherwise the next run, a pause and the number of runs left stay as they are.
+        """
+        if not newer.definition or newer.definition != self.definition:
+            return newer
+        return dataclasses.replace(
+            newer,
+            run_at=self.run_at,
+            repeat=self.repeat,
+            status=self.status,
+            cron=self.cron,
+            interval=self.interval,
+            timezone=self.timezone,
+        )
 
     def at(self, run_at: datetime | None) -> Schedule:
         """Return the schedule with another time of its next run."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
+import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
 import nats.errors
 from nats.js.errors import NotFoundError
@@ -13,50 +13,16 @@ from nats.js.errors import NotFoundError
 from naq.config import Config, as_config
 from naq.connection import nats_jetstream
 from naq.connection.nats_py.jetstream import purge_subject
-from naq.exceptions import JobError, ScheduleError
+from naq.exceptions import ScheduleError
 from naq.models.job import Job, check_queue_name
 from naq.models.schedule import MissedRuns
 from naq.names import DEFAULT_QUEUE, JOB_STREAM, consumer_name, queue_of, queue_subject
-from naq.queue.publish import publish_job, publish_jobs
+from naq.queue.call import make_job
+from naq.queue.publish import enqueue_job, publish_jobs
 from naq.queue.waiting import list_waiting, park
+from naq.scheduling.clock import time_of_server
 from naq.scheduling.store import schedule_for, span, store_schedule
 from naq.streams import ACK_WAIT, ensure_consumer, ensure_stream, job_stream
-
-_OPTIONS: Final = frozenset(inspect.signature(Job).parameters) - {
-    "function",
-    "args",
-    "kwargs",
-    "queue",
-}
-
-
-def make_job(
-    function: Callable[..., Any] | str | Job,
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-    queue: str | None = None,
-) -> Job:
-    """Return the job that the arguments of ``enqueue`` stand for.
-
-    Args:
-        function: a function, its name, or a job, which stands for itself.
-        args: the call's positional arguments.
-        kwargs: the call's keyword arguments and, by their names, the settings of :class:`Job`.
-        queue: the queue's name.
-
-    Raises:
-        JobError: a setting makes no sense, or a job comes with further arguments.
-    """
-    if isinstance(function, Job):
-        if args or kwargs:
-            raise JobError("a job has its arguments and settings already: give it alone")
-        return function
-    queue = queue or DEFAULT_QUEUE
-    if not kwargs:
-        return Job(function, args, queue=queue)
-    settings = {name: kwargs[name] for name in kwargs.keys() & _OPTIONS}
-    call = {name: value for name, value in kwargs.items() if name not in _OPTIONS}
-    return Job(function, args, call, queue=queue, **settings)
 
 
 class Queue:
@@ -65,7 +31,6 @@ class Queue:
     Args:
         name: its name; any text.
         config: a configuration, a URL, or None for the process's configuration.
-        nats_url: deprecated: a URL, by its older name.
 
     Raises:
         JobError: the name is empty or too long.
@@ -75,40 +40,49 @@ class Queue:
         self,
         name: str = DEFAULT_QUEUE,
         config: Config | str | None = None,
-        *,
-        nats_url: str | None = None,
     ) -> None:
         check_queue_name(name)
         self.name = name
-        self.config = as_config(config, nats_url)
+        self.config = as_config(config)
 
     async def enqueue(
-        self, function: Callable[..., Any] | str | Job, *args: Any, **kwargs: Any
+        self,
+        function: Callable[..., Any] | str | Job,
+        *args: Any,
+        again: bool = False,
+        **kwargs: Any,
     ) -> Job:
         """Put a job into the queue and return it once the server has stored it.
 
         A job that is in the queue under the same id, or went into it within the last two minutes,
-        is the same job: it is enqueued once.
+        is the same job: it is enqueued once. ``job.enqueued`` says whether it is new, in the queue
+        already, or done. An election or an outage is waited out for ``enqueue_timeout`` seconds;
+        the id keeps a repeated publish from making two jobs.
 
         Args:
             function: the function to call, its name as ``package.module:function``, or a
                 :class:`Job`, which goes into the queue that it names.
             args: the call's positional arguments.
+            again: run it anew although a job of this id ended within the last two minutes. A job
+                that is still in the queue stays the only one.
             kwargs: the call's keyword arguments. Those named as a setting of :class:`Job`
                 (``job_id``, ``timeout``, ``max_retries`` and so on) are that setting; to pass such
                 a one to the function, enqueue a :class:`Job`.
 
         Raises:
-            JobError: a setting makes no sense, or the server refuses the job.
+            JobError: a setting makes no sense or is misspelt, a name is both a setting and a
+                parameter of the function, the job is too large, or the server refuses it.
             SerializationError: the call cannot be written.
-            NaqConnectionError: there is no connection to be had.
+            NaqConnectionError: there is no connection, or the server did not answer in time.
         """
         job = make_job(function, args, kwargs, self.name)
-        async with nats_jetstream(self.config) as (conn, js):
-            if job.depends_on:
-                await park(conn, js, job, self.config)
-            else:
-                await publish_job(js, job, replicas=self.config.replicas)
+        if again:
+            # A worker takes a job for done whose outcome is of the same moment.
+            job = job.under_id(job.job_id, time.time())
+        if job.depends_on:
+            await park(job, self.config)
+        else:
+            await enqueue_job(job, self.config, again=again)
         return job
 
     async def enqueue_many(self, jobs: Iterable[Job]) -> int:
@@ -121,13 +95,12 @@ class Queue:
             How many of them are new; the others were in their queues already.
 
         Raises:
-            JobError: a job was refused, or depends on others; the message says which, and how
-                many were enqueued before it.
+            JobError: a job is too large, was refused, or depends on others; the message says
+                which, and how many were enqueued before it.
             SerializationError: a call cannot be written.
-            NaqConnectionError: there is no connection to be had.
+            NaqConnectionError: there is no connection, or the server did not answer in time.
         """
-        async with nats_jetstream(self.config) as (conn, js):
-            return await publish_jobs(conn, js, jobs, replicas=self.config.replicas)
+        return await publish_jobs(jobs, self.config)
 
     async def enqueue_at(
         self, when: datetime, function: Callable[..., Any] | str | Job, *args: Any, **kwargs: Any
@@ -146,7 +119,8 @@ class Queue:
             NaqConnectionError: there is no connection to be had.
         """
         job = make_job(function, args, kwargs, self.name)
-        await store_schedule(schedule_for(job, run_at=when), self.config)
+        schedule = schedule_for(job, datetime.now(UTC), run_at=when)
+        await store_schedule(schedule, job, self.config)
         return job
 
     async def enqueue_in(
@@ -170,7 +144,8 @@ class Queue:
             SerializationError: the call cannot be written.
             NaqConnectionError: there is no connection to be had.
         """
-        when = datetime.now(UTC) + span(delay)
+        wait = span(delay)
+        when = await time_of_server(self.config) + wait
         return await self.enqueue_at(when, function, *args, **kwargs)
 
     async def schedule(
@@ -183,11 +158,14 @@ class Queue:
         run_at: datetime | None = None,
         timezone: str = "UTC",
         missed_runs: MissedRuns = MissedRuns.ONCE,
+        owner: str = "",
         **kwargs: Any,
     ) -> Job:
         """Have a job enqueued again and again, by a scheduler.
 
-        A schedule stored again under the same ``job_id`` takes the place of the first.
+        A program may store its schedules at each start. One that is stored already under the same
+        ``job_id`` keeps its next run, its pause and the number of runs left, and takes the call
+        and the settings of the job as they are now. If it runs at other times now, it begins anew.
 
         Args:
             function: the function, its name, or a job.
@@ -198,6 +176,7 @@ class Queue:
             run_at: the first run; by default as ``cron`` says, or one interval from now.
             timezone: the IANA name of the zone in which ``cron`` is meant.
             missed_runs: what becomes of runs that no scheduler was there for.
+            owner: the part of the code that defines it, for ``prune_schedules``.
             kwargs: the call's keyword arguments, and settings of the job.
 
         Raises:
@@ -211,14 +190,16 @@ class Queue:
         job = make_job(function, args, kwargs, self.name)
         schedule = schedule_for(
             job,
+            await time_of_server(self.config),
             run_at=run_at,
             cron=cron,
             interval=interval,
             repeat=repeat,
             timezone=timezone,
             missed_runs=missed_runs,
+            owner=owner,
         )
-        await store_schedule(schedule, self.config)
+        await store_schedule(schedule, job, self.config)
         return job
 
     async def dequeue(self, timeout: float = 1.0) -> Job | None:

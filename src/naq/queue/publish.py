@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Iterable
 from typing import Final
@@ -10,29 +11,112 @@ from typing import Final
 import nats.errors
 from nats.aio.client import Client
 from nats.js import JetStreamContext
-from nats.js.api import Header, PubAck
-from nats.js.errors import APIError, NoStreamResponseError
+from nats.js.api import Header
+from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 
-from naq.exceptions import JobError, NaqJetStreamError
-from naq.models.job import Job
-from naq.names import job_subject
+from naq.config import Config
+from naq.connection import nats_connection
+from naq.connection.nats_py.client import size_of_headers
+from naq.exceptions import JobError, NaqJetStreamError, NaqTimeoutError, SerializationError
+from naq.models.job import Enqueued, Job
+from naq.names import JOB_STREAM, job_subject
 from naq.pipeline import PublishPipeline
-from naq.streams import ensure_stream, job_stream
+from naq.queue.patience import ELECTIONS, with_retries
+from naq.streams import DUPLICATE_WINDOW, ensure_stream, job_stream
+
+logger = logging.getLogger("naq.queue")
 
 WINDOW: Final = 1000
 """How many unacknowledged jobs a pipelined enqueue has under way."""
-
-GIVE_UP: Final = 15.0
-"""Seconds for which publishing is tried again: an election of a leader takes 4 to 7."""
 
 _MSG_ID: Final = Header.MSG_ID.value
 
 _STILL_QUEUED: Final = 10077
 """nats-server's code for "maximum messages per subject exceeded"."""
 
+_HEADERS_TO_COME: Final = 128
+"""Bytes: a job that is enqueued again, or updated in a bucket, has other headers."""
+
+
+def check_size(conn: Client, job: Job, stored: int = 0) -> None:
+    """Refuse a job that does not fit into a message of the server.
+
+    Args:
+        conn: the connection, which knows the server's limit.
+        job: the job.
+        stored: bytes of the form in which it is stored first, where that is a longer one.
+
+    Raises:
+        JobError: the job does not fit.
+        SerializationError: the job's serializer cannot write the call.
+    """
+    data = len(job.serialize())
+    room = conn.max_payload - _HEADERS_TO_COME - size_of_headers({_MSG_ID: job.job_id})
+    if max(data, stored) > room:
+        as_stored = f" ({stored} as it is stored)" if stored > data else ""
+        raise JobError(
+            f"job {job.job_id} has {data} bytes{as_stored}, and {room} fit into a message of the "
+            f"server beside its headers (max_payload {conn.max_payload}): store large arguments "
+            "elsewhere, in an object store say, and pass a reference"
+        )
+
+
+async def enqueue_job(job: Job, config: Config, *, again: bool = False) -> Enqueued:
+    """Put a job into its queue, through an election or an outage, and say what came of it.
+
+    Args:
+        job: the job.
+        config: the configuration.
+        again: run it anew although a job of this id ended within the last two minutes.
+
+    Raises:
+        JobError: the job is larger than the server takes, or the stream refuses it.
+        SerializationError: the job's serializer cannot write the call.
+        NaqConnectionError: there is no connection, or the server did not answer in time.
+    """
+    # One message id for all attempts, so that a repeated one is known.
+    message_id = f"{job.job_id} again {job.created_at!r}" if again else None
+    attempts = 0
+
+    async def publish(conn: Client, js: JetStreamContext, wait: float) -> Enqueued:
+        nonlocal attempts
+        attempts += 1
+        check_size(conn, job)
+        replicas = config.replicas
+        if await publish_job(js, job, message_id, replicas=replicas, timeout=wait):
+            return Enqueued.NEW
+        found = await _stored_created_at(js, job)
+        if attempts > 1 and found in (None, job.created_at):
+            return Enqueued.NEW  # an earlier attempt stored it, and its answer was lost
+        return Enqueued.DONE if found is None else Enqueued.QUEUED
+
+    job.enqueued = await with_retries(config, f"enqueue job {job.job_id}", publish)
+    if job.enqueued is Enqueued.DONE:
+        logger.warning(
+            "job %s is not enqueued: one of this id ended within the last %g s; "
+            "enqueue it with again=True for a new run", job.job_id, DUPLICATE_WINDOW,
+        )  # fmt: skip
+    return job.enqueued
+
+
+async def _stored_created_at(js: JetStreamContext, job: Job) -> float | None:
+    """Return when the job that is in the queue under this id was made; None if there is none."""
+    try:
+        message = await js.get_last_msg(JOB_STREAM, job_subject(job.queue, job.job_id))
+        return Job.deserialize(message.data or b"").created_at
+    except NotFoundError:
+        return None
+    except SerializationError:
+        return 0.0  # somebody else's, or of a newer naq
+
 
 async def publish_job(
-    js: JetStreamContext, job: Job, message_id: str | None = None, *, replicas: int = 1
+    js: JetStreamContext,
+    job: Job,
+    message_id: str | None = None,
+    *,
+    replicas: int = 1,
+    timeout: float | None = None,
 ) -> bool:
     """Put a job into its queue and wait until the server has stored it.
 
@@ -41,6 +125,7 @@ async def publish_job(
         job: the job.
         message_id: what the server tells duplicates by; the job's id by default.
         replicas: copies that the servers keep, should the stream have to be made.
+        timeout: seconds that the server may take to answer; None is the configuration's.
 
     Returns:
         Whether it is new there; False when the job was in the queue, or went into it within the
@@ -50,6 +135,7 @@ async def publish_job(
         JobError: the job is larger than the server takes, or the stream refuses it.
         SerializationError: the job's serializer cannot write the call.
         NaqJetStreamError: the server has no JetStream, or it is out of order.
+        nats.js.errors.NoStreamResponseError: nobody answers: an election.
         nats.errors.TimeoutError: the server does not answer.
     """
     subject = job_subject(job.queue, job.job_id)
@@ -57,99 +143,113 @@ async def publish_job(
     headers = {_MSG_ID: message_id or job.job_id}
     try:
         try:
-            ack = await js.publish(subject, data, headers=headers)
+            ack = await js.publish(subject, data, timeout, headers=headers)
         except NoStreamResponseError:
             await ensure_stream(js, job_stream(replicas))
-            ack = await _publish_patiently(js, subject, data, headers)
+            ack = await js.publish(subject, data, timeout, headers=headers)
     except NaqJetStreamError:
         raise
     except APIError as error:
         if error.err_code == _STILL_QUEUED:
             return False
+        if error.err_code in ELECTIONS:
+            raise
         raise _refused(job, error) from error
     except nats.errors.MaxPayloadError as error:
-        raise _too_large(job) from error
+        raise JobError(f"job {job.job_id} is larger than the server takes in a message") from error
     return not ack.duplicate
 
 
-async def _publish_patiently(
-    js: JetStreamContext, subject: str, data: bytes, headers: dict[str, str]
-) -> PubAck:
-    """Publish, and bear with an election: nobody answers while a stream has no leader."""
-    async with asyncio.timeout(GIVE_UP):
-        while True:
-            try:
-                return await js.publish(subject, data, headers=headers)
-            except NoStreamResponseError:
-                await asyncio.sleep(0.1)
-
-
-async def publish_jobs(
-    conn: Client, js: JetStreamContext, jobs: Iterable[Job], *, replicas: int = 1
-) -> int:
+async def publish_jobs(jobs: Iterable[Job], config: Config) -> int:
     """Put many jobs into their queues, without a wait for each.
 
     Returns:
         How many of them are new there.
 
     Raises:
-        JobError: a job was refused, or depends on others; the message says which, and how many
-            were enqueued before it.
+        JobError: a job is too large, was refused, or depends on others; the message says which,
+            and how many were enqueued before it.
         SerializationError: a job's serializer cannot write the call.
+        NaqConnectionError: there is no connection, or the server did not answer in time.
     """
-    await ensure_stream(js, job_stream(replicas))
-    window: deque[tuple[Job, asyncio.Future[bool]]] = deque()
-    settled = new = 0
 
-    async def settle(rest: int) -> None:
-        nonlocal settled, new
-        while len(window) > rest:
-            job, future = window.popleft()
+    async def prepare(_conn: Client, js: JetStreamContext, _wait: float) -> None:
+        await ensure_stream(js, job_stream(config.replicas))
+
+    await with_retries(config, "enqueue", prepare)
+    async with (
+        nats_connection(config) as conn,
+        PublishPipeline(conn, give_up=config.enqueue_timeout) as pipeline,
+    ):
+        batch = _Batch(config)
+        for job in jobs:
             try:
-                new += await future
+                _check_independent(job)
+                check_size(conn, job)
+            except (JobError, SerializationError) as error:
+                await batch.settle(0)  # the jobs before it count
+                raise type(error)(f"{error}{batch.enqueued_before}") from error
+            subject = job_subject(job.queue, job.job_id)
+            batch.add(job, await pipeline.publish(subject, job.serialize(), {_MSG_ID: job.job_id}))
+            if len(batch) >= WINDOW:
+                await batch.settle(WINDOW // 2)
+        await batch.settle(0)
+    return batch.new
+
+
+def _check_independent(job: Job) -> None:
+    if job.depends_on:
+        raise JobError(f"job {job.job_id} depends on others: enqueue it by itself")
+
+
+class _Batch:
+    """Jobs on their way, oldest first.
+
+    Args:
+        config: the configuration.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.new = 0
+        self._config = config
+        self._settled = 0
+        self._window: deque[tuple[Job, asyncio.Future[bool]]] = deque()
+
+    def __len__(self) -> int:
+        return len(self._window)
+
+    def add(self, job: Job, future: asyncio.Future[bool]) -> None:
+        """Add a job and the future of its acknowledgement."""
+        self._window.append((job, future))
+
+    @property
+    def enqueued_before(self) -> str:
+        """Words for how many are enqueued."""
+        return f"; {self._settled} jobs before it are enqueued"
+
+    async def settle(self, rest: int) -> None:
+        """Wait for acknowledgements until so many jobs are left.
+
+        Raises:
+            JobError: the server refuses a job.
+            NaqConnectionError: the server did not acknowledge a job in time.
+        """
+        while len(self._window) > rest:
+            job, future = self._window.popleft()
+            try:
+                self.new += await future
             except APIError as error:
                 if error.err_code != _STILL_QUEUED:
-                    raise _refused(job, error, settled) from error
+                    self._window.clear()
+                    raise _refused(job, error, self.enqueued_before) from error
             except (nats.errors.TimeoutError, NoStreamResponseError) as error:
-                raise JobError(
-                    f"the server did not acknowledge job {job.job_id} within {GIVE_UP:g} s"
-                    f"{_enqueued(settled)}"
+                self._window.clear()
+                raise NaqTimeoutError(
+                    f"the server did not acknowledge job {job.job_id} within "
+                    f"{self._config.enqueue_timeout:g} s{self.enqueued_before}"
                 ) from error
-            settled += 1
-
-    async with PublishPipeline(conn, give_up=GIVE_UP) as pipeline:
-        for job in jobs:
-            if job.depends_on:
-                await settle(0)
-                raise JobError(
-                    f"job {job.job_id} depends on others: enqueue it by itself{_enqueued(settled)}"
-                )
-            try:
-                future = await pipeline.publish(
-                    job_subject(job.queue, job.job_id),
-                    job.serialize(),
-                    {_MSG_ID: job.job_id},
-                )
-            except nats.errors.MaxPayloadError as error:
-                raise _too_large(job) from error
-            window.append((job, future))
-            if len(window) >= WINDOW:
-                await settle(WINDOW // 2)
-        await settle(0)
-    return new
+            self._settled += 1
 
 
-def _enqueued(before: int) -> str:
-    return f"; {before} jobs before it are enqueued"
-
-
-def _refused(job: Job, error: APIError, before: int | None = None) -> JobError:
-    enqueued = "" if before is None else _enqueued(before)
+def _refused(job: Job, error: APIError, enqueued: str = "") -> JobError:
     return JobError(f"the server refuses job {job.job_id}: {error.description}{enqueued}")
-
-
-def _too_large(job: Job) -> JobError:
-    return JobError(
-        f"job {job.job_id} has {len(job.serialize())} bytes, more than the server takes in one "
-        "message: store its arguments elsewhere and pass a reference"
-    )

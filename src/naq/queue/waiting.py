@@ -28,15 +28,16 @@ from nats.js.kv import KeyValue
 from naq import buckets
 from naq.buckets import entries, in_bucket
 from naq.config import Config, as_config
-from naq.exceptions import JobCancelledError, JobError, ParentFailedError, SerializationError
+from naq.exceptions import JobCancelledError, ParentFailedError, SerializationError
 from naq.models.event import Event
 from naq.models.failed import FailedJob
-from naq.models.job import JOB_STATUS, Job
+from naq.models.job import JOB_STATUS, Enqueued, Job
 from naq.models.outcome import CREATED, JobFailure, Outcome
 from naq.models.record import JobRecord
 from naq.names import JOB_STREAM, JOB_SUBJECTS, kv_subject, token
 from naq.queue.lookup import StoredOutcome, stored_outcomes
-from naq.queue.publish import publish_job
+from naq.queue.patience import with_retries
+from naq.queue.publish import check_size, publish_job
 
 GONE_AFTER: Final = 60.0
 """Seconds for which a job waits for a parent that nobody knows: it may be enqueued after it."""
@@ -45,29 +46,30 @@ GONE: Final = "is gone: nothing is known of it, or its result has expired"
 IN_A_CIRCLE: Final = "waits for this one in its turn"
 
 
-async def park(conn: Client, js: JetStreamContext, job: Job, config: Config) -> None:
+async def park(job: Job, config: Config) -> None:
     """Keep a job until the jobs that it depends on have ended; enqueue it if they have.
 
     Raises:
         JobError: the job is larger than the server takes, or is refused.
         SerializationError: the job's serializer cannot write the call.
+        NaqConnectionError: there is no connection, or the server did not answer in time.
     """
-    try:
-        waiting = await js.key_value(buckets.WAITING_JOBS)
-    except BucketNotFoundError:
-        await buckets.ensure_buckets(config)
-        waiting = await js.key_value(buckets.WAITING_JOBS)
-    unkept = await _without_result(js, job.depends_on)
-    kept = job.waiting_for(job.depends_on, unkept) if unkept else job
-    # First kept, then looked: a parent that ends in between finds the job waiting.
-    try:
-        await waiting.put(job.job_id, kept.serialize())
-    except nats.errors.MaxPayloadError as error:
-        raise JobError(
-            f"job {job.job_id} has {len(kept.serialize())} bytes, more than the server takes in "
-            "one message: store its arguments elsewhere and pass a reference"
-        ) from error
-    await settle_waiting(conn, js, job.job_id)
+
+    async def keep(conn: Client, js: JetStreamContext, _wait: float) -> None:
+        try:
+            waiting = await js.key_value(buckets.WAITING_JOBS)
+        except BucketNotFoundError:
+            await buckets.ensure_buckets(config)
+            waiting = await js.key_value(buckets.WAITING_JOBS)
+        unkept = await _without_result(js, job.depends_on)
+        kept = (job.waiting_for(job.depends_on, unkept) if unkept else job).serialize()
+        check_size(conn, job, stored=len(kept))
+        # First kept, then looked: a parent that ends in between finds the job waiting.
+        await waiting.put(job.job_id, kept)
+        await settle_waiting(conn, js, job.job_id)
+
+    await with_retries(config, f"enqueue job {job.job_id}", keep)
+    job.enqueued = Enqueued.NEW
 
 
 async def settle_waiting(

@@ -100,14 +100,6 @@ class Leadership:
                 except APIError as error:
                     logger.debug("%s did not lead any more: %s", self._member, error)
 
-    async def leader(self) -> str | None:
-        """Return the id of the member that leads, or None."""
-        async with nats_kv_store(LEADERS, self._config) as kv:
-            try:
-                return _member(await kv.get(self._group))
-            except KeyNotFoundError:
-                return None
-
     async def prepare(self) -> None:
         """Make the bucket ``leaders``, and learn how long leases last where it exists."""
         await ensure_buckets(self._config, (LEADERS,))
@@ -116,5 +108,8 @@ class Leadership:
 
 
 def _member(entry: KeyValue.Entry) -> str:
-    member: str = json.loads(entry.value or b"{}").get("member", "")
-    return member
+    """Return the id that an entry holds; "" if it holds something else."""
+    try:
+        return str(json.loads(entry.value or b"")["member"])
+    except (ValueError, KeyError, TypeError):
+        return ""

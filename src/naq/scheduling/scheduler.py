@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import time
 import uuid
@@ -34,6 +35,7 @@ from naq.exceptions import (
 from naq.models import Job, Schedule, ScheduleStatus
 from naq.queue.lookup import stored_outcome
 from naq.queue.publish import publish_job
+from naq.scheduling.clock import ServerClock
 from naq.scheduling.leadership import Leadership
 from naq.scheduling.recurrence import first_run, split_due
 from naq.streams import DUPLICATE_WINDOW
@@ -64,15 +66,15 @@ class Scheduler:
 
     Args:
         config: a configuration, a URL, or None for the process's configuration.
-        nats_url: deprecated: a URL, by its older name.
     """
 
-    def __init__(self, config: Config | str | None = None, *, nats_url: str | None = None) -> None:
-        self.config = as_config(config, nats_url)
+    def __init__(self, config: Config | str | None = None) -> None:
+        self.config = as_config(config)
         self.scheduler_id = uuid.uuid4().hex
         self._leadership = Leadership(self.config, GROUP, self.scheduler_id)
         self._grace = timedelta(seconds=2 * self.config.leader_ttl + 5)
         self._stopping = asyncio.Event()
+        self._clock = ServerClock()
 
     async def store_scheduled_job(self, job_id: str, schedule: Schedule) -> None:
         """Store the schedule of a job, in place of an older one."""
@@ -137,6 +139,7 @@ class Scheduler:
         """Trigger what is due until the lead is lost, or the view of the schedules is old."""
         async with nats_jetstream(self.config) as (conn, js):
             outages = conn.stats["reconnects"]
+            await self._clock.set(conn)
             kv = await js.key_value(SCHEDULED_JOBS)
             async with watching(kv) as watch:
                 view = _View()
@@ -161,8 +164,8 @@ class Scheduler:
         end = time.monotonic() + seconds
         while (rest := end - time.monotonic()) > 0 and not self._stopping.is_set():
             view.changed.clear()
-            await self._trigger(view.take_due(datetime.now(UTC)), kv, js)
-            await self._wait(view.changed, min(rest, view.seconds_to_next(datetime.now(UTC))))
+            await self._trigger(view.take_due(self._clock.now()), kv, js)
+            await self._wait(view.changed, min(rest, view.seconds_to_next(self._clock.now())))
 
     async def _wait(self, event: asyncio.Event, seconds: float) -> None:
         """Wait for an event, a time, or the order to stop."""
@@ -188,14 +191,15 @@ class Scheduler:
             entry = await kv.get(job_id)
         except KeyNotFoundError:
             return
-        now = datetime.now(UTC)
         try:
             schedule = Schedule.deserialize(entry.value)
-            left = await self._run_due(schedule, now, js)
+            left = await self._run_due(schedule, self._clock.now(), js)
         except (ScheduleError, SerializationError, JobError) as error:
             logger.error("the scheduled job %s can't be run: %s", job_id, error)
             return
         try:
+            if left is None and schedule.is_recurring and schedule.definition:
+                left = dataclasses.replace(schedule.at(None), status=ScheduleStatus.ENDED)
             if left is None:
                 await kv.delete(job_id, last=entry.revision)
             elif left != schedule:
@@ -210,7 +214,7 @@ class Scheduler:
         self, schedule: Schedule, now: datetime, js: JetStreamContext
     ) -> Schedule | None:
         """Publish the due runs of a schedule; return what is left of it."""
-        if schedule.status is ScheduleStatus.PAUSED:
+        if schedule.status is not ScheduleStatus.ACTIVE:
             return schedule
         run_at = first_run(schedule, now)
         if run_at is None:
@@ -281,7 +285,7 @@ class _View:
             logger.error("the scheduled job %s can't be read: %s", entry.key, error)
             return
         self._due.pop(entry.key, None)
-        if schedule.status is ScheduleStatus.PAUSED:
+        if schedule.status is not ScheduleStatus.ACTIVE:
             return
         if schedule.run_at is not None:
             self._due[entry.key] = schedule.run_at

@@ -6,19 +6,29 @@ The scheduler (:mod:`naq.scheduling.scheduler`) takes them out when they are due
 from __future__ import annotations
 
 import dataclasses
+import json
+import logging
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from nats.aio.client import Client
+from nats.js import JetStreamContext
 from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError
 from nats.js.kv import KeyValue
 
 from naq import buckets
-from naq.buckets import entries, in_bucket
+from naq.buckets import entries, in_bucket, readable
 from naq.config import Config
-from naq.exceptions import ScheduleError
-from naq.models.job import Job
+from naq.exceptions import ScheduleError, SerializationError
+from naq.models.job import Enqueued, Job
 from naq.models.schedule import MissedRuns, Schedule, ScheduleStatus
+from naq.queue.patience import with_retries
+from naq.queue.publish import check_size
 from naq.scheduling.recurrence import first_run
+
+logger = logging.getLogger("naq.scheduling")
 
 
 def span(seconds: float | timedelta) -> timedelta:
@@ -39,6 +49,7 @@ def span(seconds: float | timedelta) -> timedelta:
 
 def schedule_for(
     job: Job,
+    now: datetime,
     *,
     run_at: datetime | None = None,
     cron: str | None = None,
@@ -46,17 +57,20 @@ def schedule_for(
     repeat: int | None = None,
     timezone: str = "UTC",
     missed_runs: MissedRuns = MissedRuns.ONCE,
+    owner: str = "",
 ) -> Schedule:
     """Return the schedule of a job.
 
     Args:
         job: the job.
+        now: the time, by the server's clock.
         run_at: the first run; a time without a zone is UTC.
         cron: a cron expression.
         interval: seconds between two runs; the first is one interval from now.
         repeat: how many runs; None is for ever.
         timezone: the IANA name of the zone of ``cron``.
         missed_runs: what becomes of runs that no scheduler was there for.
+        owner: the part of the code that defines it.
 
     Raises:
         ScheduleError: a value is out of range, or the expression or the zone can't be read.
@@ -64,9 +78,7 @@ def schedule_for(
     """
     if interval is not None:
         interval = span(interval).total_seconds()
-    if run_at is None and interval is not None and interval > 0:
-        run_at = datetime.now(UTC) + timedelta(seconds=interval)
-    schedule = Schedule(
+    asked = Schedule(
         job_id=job.job_id,
         run_at=run_at,
         cron=cron,
@@ -76,30 +88,100 @@ def schedule_for(
         queue=job.queue,
         payload=job.serialize(),
         missed_runs=missed_runs,
+        owner=owner,
     )
-    first_run(schedule.at(None), datetime.now(UTC))  # says now what the scheduler can't read
-    return schedule
+    first = asked.run_at.isoformat() if asked.run_at else None
+    definition = json.dumps([cron, interval, repeat, timezone, first])
+    if asked.run_at is None and interval is not None:
+        asked = asked.at(now + timedelta(seconds=interval))
+    first_run(asked.at(None), now)  # raises now what the scheduler could not read
+    return dataclasses.replace(asked, definition=definition)
 
 
-async def store_schedule(schedule: Schedule, config: Config) -> None:
-    """Store a schedule in place of an older one of the same job."""
+async def store_schedule(schedule: Schedule, job: Job, config: Config) -> None:
+    """Store the schedule of a job.
 
-    async def put(kv: KeyValue) -> None:
-        await kv.put(schedule.job_id, schedule.serialize())
+    One that is stored already, with the same definition, keeps its next run, its pause and the
+    number of runs that are left.
 
-    await in_bucket(buckets.SCHEDULED_JOBS, config, put)
+    Raises:
+        JobError: the job is larger than the server takes.
+        NaqConnectionError: there is no connection, or the server did not answer in time.
+    """
+
+    async def put(conn: Client, _js: JetStreamContext, _wait: float) -> None:
+        check_size(conn, job, stored=len(schedule.serialize()))
+        await in_bucket(buckets.SCHEDULED_JOBS, config, lambda kv: _put(kv, schedule))
+
+    await with_retries(config, f"store the schedule of job {job.job_id}", put)
+    job.enqueued = Enqueued.NEW
 
 
-async def list_schedules(config: Config | str | None = None) -> list[Schedule]:
-    """Return every schedule, the next due first.
+async def _put(kv: KeyValue, schedule: Schedule) -> None:
+    while True:
+        try:
+            entry = await kv.get(schedule.job_id)
+            stored = Schedule.deserialize(entry.value)
+        except KeyNotFoundError:
+            with suppress(KeyWrongLastSequenceError):  # somebody else was faster: look at theirs
+                await kv.create(schedule.job_id, schedule.serialize())
+                return
+            continue
+        except SerializationError:
+            stored = schedule  # nobody could read it
+        merged = stored.defined_again_by(schedule)
+        if merged == stored and stored is not schedule:
+            return
+        with suppress(KeyWrongLastSequenceError):  # the scheduler has written the next run
+            await kv.update(schedule.job_id, merged.serialize(), last=entry.revision)
+            return
+
+
+def _log_unreadable(job_id: str, error: SerializationError) -> None:
+    logger.error("the schedule of job %s cannot be read: %s", job_id, error)
+
+
+async def list_schedules(
+    config: Config | str | None = None,
+    *,
+    unreadable: Callable[[str, SerializationError], None] = _log_unreadable,
+) -> list[Schedule]:
+    """Return every schedule that can be read, the next due first.
 
     Args:
         config: a configuration, a URL, or None for the process's configuration.
+        unreadable: called with the job's id and the error for each that cannot; by default it
+            is logged.
     """
     stored = await in_bucket(buckets.SCHEDULED_JOBS, config, entries)
-    schedules = [Schedule.deserialize(entry.value) for entry in stored.values()]
+    schedules = readable(stored, Schedule.deserialize, unreadable)
     last = datetime.max.replace(tzinfo=UTC)
     return sorted(schedules, key=lambda schedule: (schedule.run_at or last, schedule.job_id))
+
+
+async def prune_schedules(
+    keep: Iterable[Job | str], *, owner: str = "", config: Config | str | None = None
+) -> list[str]:
+    """Remove the recurring schedules of an owner that its code no longer defines.
+
+    Args:
+        keep: the jobs, or their ids, that the code defines.
+        owner: the ``owner`` that the schedules were stored with.
+        config: a configuration, a URL, or None for the process's configuration.
+
+    Returns:
+        The ids of the jobs whose schedules are removed.
+
+    Raises:
+        NaqConnectionError: there is no connection to be had.
+    """
+    kept = {job.job_id if isinstance(job, Job) else job for job in keep}
+    gone = [
+        schedule.job_id
+        for schedule in await list_schedules(config)
+        if schedule.is_recurring and schedule.owner == owner and schedule.job_id not in kept
+    ]
+    return [job_id for job_id in sorted(gone) if await cancel_scheduled_job(job_id, config)]
 
 
 async def cancel_scheduled_job(job_id: str, config: Config | str | None = None) -> bool:
@@ -185,7 +267,10 @@ async def _change(job_id: str, config: Config | str | None, **changes: Any) -> S
                 entry = await kv.get(job_id)
             except KeyNotFoundError:
                 raise ScheduleError(f"there is no scheduled job {job_id!r}") from None
-            schedule = dataclasses.replace(Schedule.deserialize(entry.value), **changes)
+            stored = Schedule.deserialize(entry.value)
+            if stored.status is ScheduleStatus.ENDED:
+                raise ScheduleError(f"all runs of the scheduled job {job_id!r} are made")
+            schedule = dataclasses.replace(stored, **changes)
             first_run(schedule.at(None), datetime.now(UTC))
             try:
                 # The scheduler may have written the next run meanwhile: then once more.

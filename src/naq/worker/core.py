@@ -76,7 +76,6 @@ class Worker:
             it, since a name in JSON, such as ``os:system``, is code as well.
         events: publish events of jobs and of the worker.
         burst: stop when the queues are empty.
-        nats_url: deprecated: a URL, by its older name.
 
     Raises:
         JobError: a setting makes no sense, or what ``allow`` names cannot be imported.
@@ -101,7 +100,6 @@ class Worker:
         allow: Iterable[Callable[..., Any] | str] | None = None,
         events: bool = True,
         burst: bool = False,
-        nats_url: str | None = None,
     ) -> None:
         names = (queues,) if isinstance(queues, str) else tuple(dict.fromkeys(queues))
         if not names:
@@ -121,7 +119,7 @@ class Worker:
         readable, allowed = _permissions(serializers, allow)
         self.settings = WorkerSettings(
             queues=names,
-            config=as_config(config, nats_url),
+            config=as_config(config),
             worker_id=worker_id or f"{_host()}-{os.getpid()}-{uuid.uuid4().hex[:8]}",
             concurrency=concurrency,
             prefetch=prefetch,

@@ -49,11 +49,10 @@ class WorkerStatusManager:
 
     Args:
         config: a configuration, a URL, or None for the process's configuration.
-        nats_url: deprecated: a URL, by its older name.
     """
 
-    def __init__(self, config: Config | str | None = None, *, nats_url: str | None = None) -> None:
-        self.config = as_config(config, nats_url)
+    def __init__(self, config: Config | str | None = None) -> None:
+        self.config = as_config(config)
 
     async def update_worker_status(self, worker_id: str, status: WORKER_STATUS) -> None:
         """Store the status of a worker, which is its heartbeat too."""

@@ -336,7 +336,7 @@ def test_a_second_job_of_an_id_is_told_to_be_none(cli: Cli) -> None:
     cli.work()
     again = cli.run("enqueue", "math:sqrt", "9", "--id", "q1")
     assert (again.exit_code, again.stdout) == (0, "q1\n")
-    assert "nothing is enqueued: a job 'q1' is in the queue, or went" in again.stderr
+    assert "nothing is enqueued: a job 'q1' ended within the last 120 s" in again.stderr
 
 
 def test_a_wait_for_a_new_job_may_have_an_end(cli: Cli) -> None:

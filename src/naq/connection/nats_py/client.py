@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Mapping
 from itertools import count
 from typing import Any, Final
 
@@ -36,6 +37,12 @@ def _is_open(transport: asyncio.WriteTransport) -> bool:
 def _expire(answer: asyncio.Future[Msg]) -> None:
     if not answer.done():
         answer.set_exception(nats.errors.TimeoutError())
+
+
+def size_of_headers(headers: Mapping[str, str]) -> int:
+    """Return the bytes that headers take in a message, or a few more."""
+    lines = sum(len(name.encode()) + len(value.encode()) + 4 for name, value in headers.items())
+    return len(b"NATS/1.0\r\n\r\n") + lines
 
 
 class NaqClient(Client):
@@ -134,7 +141,7 @@ class NaqClient(Client):
         try:
             reply = self._reply_prefix + token
             if not self._put(subject, payload, reply, headers):
-                await super().publish(subject, payload, reply, headers)
+                await self._publish_slowly(subject, payload, reply, headers)
             elif len(self._resp_map) > 1 or self._write_is_due:
                 self._write_soon()
             else:
@@ -162,11 +169,23 @@ class NaqClient(Client):
         reply: str = "",
         headers: dict[str, str] | None = None,
     ) -> None:
-        """Publish a message."""
+        """Publish a message.
+
+        Raises:
+            nats.errors.MaxPayloadError: payload and headers are larger than the server takes.
+        """
         if self._put(subject, payload, reply, headers):
             self._write_soon()
         else:
-            await super().publish(subject, payload, reply, headers)
+            await self._publish_slowly(subject, payload, reply, headers)
+
+    async def _publish_slowly(
+        self, subject: str, payload: bytes, reply: str, headers: dict[str, str] | None
+    ) -> None:
+        # nats-py leaves the headers out of the size. The server does not, and ends the connection.
+        if headers and len(payload) + size_of_headers(headers) > self._max_payload:
+            raise nats.errors.MaxPayloadError
+        await super().publish(subject, payload, reply, headers)
 
     def _put(
         self, subject: str, payload: bytes, reply: str, headers: dict[str, str] | None
@@ -191,6 +210,8 @@ class NaqClient(Client):
                     return False
                 head += name + ": " + value + "\r\n"  # nats-py's names are of an enumeration
             length = len(head) + 2
+            if length + size > self._max_payload:
+                raise nats.errors.MaxPayloadError
             command = (
                 f"HPUB {subject} {reply} {length} {length + size}\r\n{head}\r\n".encode()
                 + payload

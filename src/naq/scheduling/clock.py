@@ -1,0 +1,55 @@
+"""The server's clock, by which schedules run: machines' own may be minutes apart."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from nats.aio.client import Client
+
+from naq import buckets
+from naq.buckets import server_time
+from naq.config import Config
+from naq.connection import nats_connection
+
+
+def local_time() -> datetime:
+    """Return the time by this machine's clock."""
+    return datetime.now(UTC)
+
+
+class ServerClock:
+    """Tells the server's time, from this machine's clock and how far the two are apart."""
+
+    def __init__(self) -> None:
+        self._ahead = timedelta()
+
+    async def set(self, conn: Client) -> None:
+        """Ask the server for its time. One before 2.10 does not answer that: no difference then.
+
+        Raises:
+            nats.errors.Error: the server does not answer.
+        """
+        before = local_time()
+        theirs = await server_time(conn, buckets.SCHEDULED_JOBS)
+        after = local_time()
+        if before <= theirs <= after:
+            self._ahead = timedelta()  # no difference that can be measured
+        else:
+            self._ahead = theirs - before - (after - before) / 2
+
+    def now(self) -> datetime:
+        """Return the server's time."""
+        return local_time() + self._ahead
+
+
+async def time_of_server(config: Config) -> datetime:
+    """Return the time by the server's clock.
+
+    Raises:
+        NaqConnectionError: there is no connection to be had.
+    """
+    await buckets.ensure_buckets(config, (buckets.SCHEDULED_JOBS,))
+    clock = ServerClock()
+    async with nats_connection(config) as conn:
+        await clock.set(conn)
+    return clock.now()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from flake8_naq.lifetimes.facts import HandleKind
+from flake8_naq.lifetimes.mentions import Mentions
 from flake8_naq.lifetimes.vocabulary import CLIENT_CLASSES, Vocabulary
 from flake8_naq.names import Function, Names, Scope, dotted
 
@@ -62,16 +63,19 @@ class Context:
         vocabulary: Which functions acquire, derive and close.
         acquirers: The module's functions that return a fresh connection.
         fate_of: What a function does with the parameter of this name.
+        mentions: Which scopes mention a name.
     """
 
     names: Names
     vocabulary: Vocabulary
     acquirers: dict[Function, Acquirer] = field(default_factory=dict)
     fate_of: Callable[[Function, str], ParameterFate] | None = None
+    mentions: Mentions = field(init=False)
     _clients: dict[Scope, set[str]] = field(default_factory=dict)
     _knows_clients: bool = field(init=False)
 
     def __post_init__(self) -> None:
+        self.mentions = Mentions(self.names)
         imported = {
             origin for scope in self.names.scopes.values() for origin in scope.imports.values()
         }

@@ -11,7 +11,7 @@ from flake8_naq.lifetimes.dataflow.trace import Trace
 from flake8_naq.lifetimes.facts import Closing, Escape, Site
 from flake8_naq.lifetimes.lowering import LoweredScope
 from flake8_naq.lifetimes.lowering.closures import Closure
-from flake8_naq.names import Scope, dotted, own_nodes
+from flake8_naq.names import Scope, own_nodes
 
 # Which path tells most, when there are several.
 _TELLING = {"returns": 0, "rebound": 1, "ends": 2, "raises": 3, "cancelled": 4}
@@ -145,30 +145,13 @@ def _closed_by_a_callback(site: Site, lowered: LoweredScope) -> bool:
 def _is_known_elsewhere(place: Place, lowered: LoweredScope) -> bool:
     """Whether other functions know the attribute or global that the connection is put into."""
     root, dot, attribute = place.partition(".")
-    scope = lowered.scope
-    names = lowered.context.names
+    mentions = lowered.context.mentions
     if not dot:
-        others = [other for other in names.scopes.values() if other is not scope]
-        return any(_mentions(other, root) for other in others)
-    owner = names.class_around(scope)
+        return mentions.of_name(root, lowered.scope)
+    owner = lowered.context.names.class_around(lowered.scope)
     if root not in ("self", "cls") or owner is None:
         return True
-    return any(
-        _mentions_attribute(other, attribute) for other in owner.children if other is not scope
-    )
-
-
-def _mentions(scope: Scope, name: str) -> bool:
-    if isinstance(scope.node, ast.Module):
-        return False
-    return any(isinstance(node, ast.Name) and node.id == name for node in ast.walk(scope.node))
-
-
-def _mentions_attribute(scope: Scope, attribute: str) -> bool:
-    wanted = f"self.{attribute}"
-    return any(
-        isinstance(node, ast.Attribute) and dotted(node) == wanted for node in ast.walk(scope.node)
-    )
+    return mentions.of_attribute(attribute, owner, lowered.scope)
 
 
 def _forgets_the_body(trace: Trace, scope: Scope) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import random
+import sys
 import sysconfig
 from pathlib import Path
 
@@ -179,3 +180,46 @@ def test_a_rule_that_fails_is_one_finding_and_the_others_go_on() -> None:
     )
     found = lint(ast.parse(code), "module.py", Settings())
     assert [(one.code, one.line) for one in found] == [("NAQ001", 1), ("NAQ301", 3)]
+
+
+CLASS = """
+class Service{number}{base}:
+    async def start(self, url):
+        self.nc{number} = await nats.connect(url)
+
+    async def send(self):
+        await self.nc{number}.publish("a", b"")
+
+    def stop(self):
+        self.nc.close()
+"""
+
+
+def calls_to_lint(code: str) -> int:
+    """How many function calls it takes to lint a module."""
+    calls = 0
+
+    def count(_frame: object, event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    tree = ast.parse(code)
+    profile = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        lint(tree, "module.py", Settings())
+    finally:
+        sys.setprofile(profile)
+    return calls
+
+
+@pytest.mark.parametrize("chained", [False, True], ids=["side by side", "each on the one before"])
+def test_the_cost_is_linear_in_the_number_of_classes(chained: bool) -> None:
+    def module(count: int) -> str:
+        return "import nats\n" + "".join(
+            CLASS.format(number=number, base=f"(Service{number - 1})" if chained and number else "")
+            for number in range(count)
+        )
+
+    calls_to_lint(module(2))
+    assert calls_to_lint(module(160)) < 2.2 * calls_to_lint(module(80))

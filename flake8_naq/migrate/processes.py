@@ -61,25 +61,34 @@ def map_in_processes(
             process.join()
 
 
-def _in_order(processes: dict[Connection, BaseProcess], items: Sequence[Item]) -> Iterator[Result]:
+def _in_order(processes: dict[Connection, BaseProcess], items: Sequence[Item]) -> Iterator[Any]:
     in_hand: dict[Connection, deque[int]] = {pipe: deque() for pipe in processes}
-    results: dict[int, Result] = {}
-    sent = given = 0
-    while given < len(items):
-        for pipe, numbers in in_hand.items():
-            while len(numbers) < _IN_HAND and sent < min(
-                len(items), given + _AHEAD * len(processes)
-            ):
-                _send(pipe, items[sent])
-                numbers.append(sent)
-                sent += 1
-        ready = wait([pipe for pipe, numbers in in_hand.items() if numbers])
-        for pipe, numbers in in_hand.items():
-            if pipe in ready:
-                results[numbers.popleft()] = _receive(pipe)
-        while given in results:
-            yield results.pop(given)
-            given += 1
+    waiting = deque(enumerate(items))
+    results: dict[int, Any] = {}
+    for number in range(len(items)):
+        limit = number + _AHEAD * len(processes)
+        _hand_out(waiting, in_hand, limit)
+        while number not in results:
+            _collect(in_hand, results)
+            _hand_out(waiting, in_hand, limit)
+        yield results.pop(number)
+
+
+def _hand_out(
+    waiting: deque[tuple[int, Item]], in_hand: dict[Connection, deque[int]], limit: int
+) -> None:
+    for pipe, numbers in in_hand.items():
+        while len(numbers) < _IN_HAND and waiting and waiting[0][0] < limit:
+            number, item = waiting.popleft()
+            _send(pipe, item)
+            numbers.append(number)
+
+
+def _collect(in_hand: dict[Connection, deque[int]], results: dict[int, Any]) -> None:
+    ready = wait([pipe for pipe, numbers in in_hand.items() if numbers])
+    for pipe, numbers in in_hand.items():
+        if pipe in ready:
+            results[numbers.popleft()] = _receive(pipe)
 
 
 def _send(pipe: Connection, item: object) -> None:

@@ -35,15 +35,7 @@ def test_a_circle_is_found() -> None:
     assert list(circles(imports)) in (["b imports c imports b"], ["c imports b imports c"])
 
 
-@pytest.mark.parametrize(
-    "package",
-    [
-        pytest.param("flake8_naq", marks=pytest.mark.xfail(strict=False, reason="constructor_run")),
-        pytest.param("naq", marks=pytest.mark.xfail(strict=False, reason="worker.session")),
-        "recorder",
-        "tests",
-    ],
-)
+@pytest.mark.parametrize("package", PACKAGES)
 def test_imports_run_one_way(package: str) -> None:
     """An import for the type checker alone counts as one."""
     graph = grimp.build_graph(*PACKAGES, cache_dir=None)

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from naq import __version__
 from naq.cli import jobs, run
 from naq.cli.dashboard import dashboard
 from naq.cli.set_aside import set_aside
 from naq.cli.waiting import waiting
+from naq.version import __version__
 
 app = typer.Typer(
     name="naq",

@@ -8,8 +8,8 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from naq import __version__
 from naq.config import Config
+from naq.version import __version__
 from naq.worker.allow import AllowList
 
 

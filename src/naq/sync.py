@@ -9,25 +9,28 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import inspect
 import os
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
 
 from naq import api, connection, progress
+from naq.config import Config
 from naq.events import EventManager as _EventManager
 from naq.exceptions import NaqError
 from naq.failed import FailedJobs as _FailedJobs
+from naq.names import DEFAULT_QUEUE
 from naq.queue import control as _control
 from naq.queue import core as _core
 from naq.results import Results as _Results
 from naq.scheduling import store as _store
 from naq.scheduling.scheduler import Scheduler as _Scheduler
+from naq.serializers import CLOUDPICKLE, Serializer
 from naq.worker.status import WorkerStatusManager as _WorkerStatusManager
 
 P = ParamSpec("P")
 T = TypeVar("T")
+K = TypeVar("K")
 
 
 class _Loop:
@@ -119,55 +122,171 @@ def _plain_generator(function: Callable[P, AsyncGenerator[T]]) -> Callable[P, Ge
     return call
 
 
-class _Plain:
-    """An object of naq's whose coroutine methods are plain ones."""
+class _Plain(Generic[K]):
+    """An object of naq's whose coroutine methods are plain ones.
 
-    _kind: Callable[..., Any]
+    Args:
+        inner: the object.
+    """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._inner = self._kind(*args, **kwargs)
+    def __init__(self, inner: K) -> None:
+        self._inner = inner
 
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._inner, name)
-        if inspect.isasyncgenfunction(found):
-            return _plain_generator(found)
-        return _plain(found) if inspect.iscoroutinefunction(found) else found
+    @property
+    def config(self) -> Config:
+        """The configuration."""
+        config: Config = self._inner.config  # type: ignore[attr-defined] # every one has it
+        return config
+
+    def __repr__(self) -> str:
+        return repr(self._inner)
 
 
-class Queue(_Plain):
+class _Method(Generic[K, P, T]):
+    """A coroutine method as a plain one, with the same arguments."""
+
+    def __init__(self, function: Callable[Concatenate[K, P], Awaitable[T]]) -> None:
+        self._function = function
+        self.__doc__ = function.__doc__
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Self: ...
+
+    @overload
+    def __get__(self, instance: _Plain[Any], owner: type) -> Callable[P, T]: ...
+
+    def __get__(self, instance: _Plain[Any] | None, owner: type) -> Self | Callable[P, T]:
+        if instance is None:
+            return self
+        return _plain(functools.partial(self._function, instance._inner))
+
+
+class _GeneratorMethod(Generic[K, P, T]):
+    """A method that is an async generator as a plain generator, with the same arguments."""
+
+    def __init__(self, function: Callable[Concatenate[K, P], AsyncGenerator[T]]) -> None:
+        self._function = function
+        self.__doc__ = function.__doc__
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Self: ...
+
+    @overload
+    def __get__(self, instance: _Plain[Any], owner: type) -> Callable[P, Generator[T]]: ...
+
+    def __get__(
+        self, instance: _Plain[Any] | None, owner: type
+    ) -> Self | Callable[P, Generator[T]]:
+        if instance is None:
+            return self
+        return _plain_generator(functools.partial(self._function, instance._inner))
+
+
+class Queue(_Plain[_core.Queue]):
     """:class:`naq.Queue` without ``await``."""
 
-    _kind = _core.Queue
+    def __init__(self, name: str = DEFAULT_QUEUE, config: Config | str | None = None) -> None:
+        super().__init__(_core.Queue(name, config))
+
+    @property
+    def name(self) -> str:
+        """The queue's name."""
+        return self._inner.name
+
+    dequeue = _Method(_core.Queue.dequeue)
+    enqueue = _Method(_core.Queue.enqueue)
+    enqueue_at = _Method(_core.Queue.enqueue_at)
+    enqueue_in = _Method(_core.Queue.enqueue_in)
+    enqueue_many = _Method(_core.Queue.enqueue_many)
+    purge = _Method(_core.Queue.purge)
+    schedule = _Method(_core.Queue.schedule)
+    size = _Method(_core.Queue.size)
+    waiting_jobs = _Method(_core.Queue.waiting_jobs)
 
 
-class Results(_Plain):
+class Results(_Plain[_Results]):
     """:class:`naq.Results` without ``await``."""
 
-    _kind = _Results
+    def __init__(
+        self,
+        config: Config | str | None = None,
+        *,
+        serializer: Serializer | str = CLOUDPICKLE,
+        unpickle: bool = False,
+    ) -> None:
+        super().__init__(_Results(config, serializer=serializer, unpickle=unpickle))
+
+    cleanup_old_results = _Method(_Results.cleanup_old_results)
+    delete_result = _Method(_Results.delete_result)
+    fetch_job_result = _Method(_Results.fetch_job_result)
+    get_result = _Method(_Results.get_result)
+    list_results = _Method(_Results.list_results)
+    purge_results = _Method(_Results.purge_results)
+    store_failure = _Method(_Results.store_failure)
+    store_result = _Method(_Results.store_result)
 
 
-class Scheduler(_Plain):
+class Scheduler(_Plain[_Scheduler]):
     """:class:`naq.Scheduler` without ``await``."""
 
-    _kind = _Scheduler
+    def __init__(self, config: Config | str | None = None) -> None:
+        super().__init__(_Scheduler(config))
+
+    @property
+    def is_leader(self) -> bool:
+        """Whether this is the scheduler that triggers."""
+        return self._inner.is_leader
+
+    def stop(self) -> None:
+        """Let ``run`` end, once it has finished what it is at."""
+        _loop().loop.call_soon_threadsafe(self._inner.stop)
+
+    get_scheduled_jobs = _Method(_Scheduler.get_scheduled_jobs)
+    remove_scheduled_job = _Method(_Scheduler.remove_scheduled_job)
+    run = _Method(_Scheduler.run)
+    store_scheduled_job = _Method(_Scheduler.store_scheduled_job)
 
 
-class FailedJobs(_Plain):
+class FailedJobs(_Plain[_FailedJobs]):
     """:class:`naq.FailedJobs` without ``await``."""
 
-    _kind = _FailedJobs
+    def __init__(self, config: Config | str | None = None) -> None:
+        super().__init__(_FailedJobs(config))
+
+    delete = _Method(_FailedJobs.delete)
+    get = _Method(_FailedJobs.get)
+    list = _Method(_FailedJobs.list)
+    purge = _Method(_FailedJobs.purge)
+    requeue = _Method(_FailedJobs.requeue)
+    requeue_all = _Method(_FailedJobs.requeue_all)
 
 
-class WorkerStatusManager(_Plain):
+class WorkerStatusManager(_Plain[_WorkerStatusManager]):
     """:class:`naq.WorkerStatusManager` without ``await``."""
 
-    _kind = _WorkerStatusManager
+    def __init__(self, config: Config | str | None = None) -> None:
+        super().__init__(_WorkerStatusManager(config))
+
+    batch_update_status = _Method(_WorkerStatusManager.batch_update_status)
+    get_all_workers_status = _Method(_WorkerStatusManager.get_all_workers_status)
+    get_worker_status = _Method(_WorkerStatusManager.get_worker_status)
+    list_workers = _Method(_WorkerStatusManager.list_workers)
+    remove_worker = _Method(_WorkerStatusManager.remove_worker)
+    update_worker_details = _Method(_WorkerStatusManager.update_worker_details)
+    update_worker_status = _Method(_WorkerStatusManager.update_worker_status)
 
 
-class EventManager(_Plain):
+class EventManager(_Plain[_EventManager]):
     """:class:`naq.EventManager` without ``await``; ``watch`` is a plain generator."""
 
-    _kind = _EventManager
+    def __init__(self, config: Config | str | None = None) -> None:
+        super().__init__(_EventManager(config))
+
+    history = _Method(_EventManager.history)
+    publish_event = _Method(_EventManager.publish_event)
+    publish_system_event = _Method(_EventManager.publish_system_event)
+    stats = _Method(_EventManager.stats)
+    watch = _GeneratorMethod(_EventManager.watch)
 
 
 enqueue = _plain(api.enqueue)

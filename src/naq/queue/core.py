@@ -47,6 +47,7 @@ class Queue:
 
     async def enqueue(
         self,
+        /,
         function: Callable[..., Any] | str | Job,
         *args: Any,
         again: bool = False,
@@ -150,6 +151,7 @@ class Queue:
 
     async def schedule(
         self,
+        /,
         function: Callable[..., Any] | str | Job,
         *args: Any,
         cron: str | None = None,

@@ -51,6 +51,15 @@ def test_every_coroutine_of_the_public_interface_has_a_plain_form() -> None:
     assert missing - of_old == {"close_all_connections"}  # there it is `close`
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["Queue", "Results", "Scheduler", "FailedJobs", "WorkerStatusManager", "EventManager"],
+)
+def test_every_public_part_of_an_object_is_there(name: str) -> None:
+    public = {part for part in dir(getattr(naq, name)) if not part.startswith("_")}
+    assert public <= set(dir(getattr(naq.sync, name)))
+
+
 def test_what_is_watched_is_a_plain_generator(server_url: str) -> None:
     manager = naq.sync.EventManager(server_url)
     manager.publish_event("mine", {"number": 1})

@@ -95,17 +95,25 @@ def _fix_connections(read: Document, options: Options) -> Outcome:
     return Outcome(read.path, read, result.text, result.rewritten, result.reports)
 
 
-def fix_files(paths: Sequence[str], options: Options, jobs: int) -> Iterator[Outcome]:
+def fix_files(
+    paths: Sequence[str], options: Options, jobs: int, given: Sequence[str] = ()
+) -> Iterator[Outcome]:
     """Fix many files, in their order; nothing is written.
 
     Without unsafe fixes a file is forgotten as soon as it has been given: memory does not grow
     with their number. With them, those that rule 21 concerns are looked at together at the end.
+
+    Args:
+        paths: The files to fix.
+        options: What to do.
+        jobs: How many processes to use.
+        given: All files of the run: they may call a class that changes.
     """
     outcomes = _fixed(paths, options, jobs)
     if not options.unsafe:
         yield from outcomes
         return
-    yield from fix_constructors(outcomes, options)
+    yield from fix_constructors(outcomes, options, given)
 
 
 def _fixed(paths: Sequence[str], options: Options, jobs: int) -> Iterator[Outcome]:

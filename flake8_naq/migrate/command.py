@@ -108,7 +108,7 @@ def run(arguments: argparse.Namespace) -> int:
     for failure in failures:
         files_run.take(failure)
     options = dataclasses.replace(options, imported=imported_elsewhere(files, found))
-    outcomes = fix_files(found, options, arguments.jobs)
+    outcomes = fix_files(found, options, arguments.jobs, files)
     for outcome in files_run.output.progress(outcomes, len(found)):
         files_run.take(outcome)
     return files_run.finish()

@@ -32,6 +32,8 @@ from flake8_naq.migrate.write.edits import Edits
 from flake8_naq.migrate.write.imports import Home, flakes, mend_imports
 from flake8_naq.settings import Settings, mentions_nats
 
+URL_RULE = "21"
+
 # A place as it reads: function, variable and call.
 _Look: TypeAlias = tuple[str, str, str]
 # What tells one place from all others: how it reads, and its line before the run.
@@ -268,6 +270,8 @@ def _plan(
     lines = Lines(original.lines, source.lines)
     seen: dict[_Look, list[int]] = {}
     for finding in options.reported(filename, source.lines, turn.findings):
+        if finding.rule == URL_RULE and not options.unsafe:
+            turn.refusals.append(_only_unsafe(finding, lines))
         site = finding.site
         if site is None or finding.rule not in MANUAL:
             continue
@@ -288,6 +292,12 @@ def _plan(
             turn.candidates.append(_Candidate(site, finding.code, key, rewrite))
     standing.update(seen)
     return turn
+
+
+def _only_unsafe(finding: Finding, lines: Lines) -> Report:
+    reason = Message("callers have to pass a `Config` (--unsafe-fixes does it)")
+    line = lines.number(finding.line)
+    return Report(line, finding.code, finding.qualname, "left", reason)
 
 
 def _planned(module: Module, site: Site, options: Options, lines: Lines) -> Rewrite:

@@ -30,7 +30,7 @@ class Lines:
 
     def number(self, now: int) -> int:
         """The number that a line had before the run."""
-        return self._numbers[now - 1]
+        return now if self.before is self.now else self._numbers[now - 1]
 
     @cached_property
     def _numbers(self) -> list[int]:

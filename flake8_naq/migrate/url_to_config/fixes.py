@@ -3,121 +3,225 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cached_property
 
+from flake8_naq.findings import Finding
 from flake8_naq.linter import lint
-from flake8_naq.migrate.fixer import Options
+from flake8_naq.migrate.documents import document, read_bytes
+from flake8_naq.migrate.fixer import URL_RULE, Options
+from flake8_naq.migrate.lines import Lines
 from flake8_naq.migrate.message import Line, Message, RefusedError
 from flake8_naq.migrate.outcome import Kind, Outcome, Report
 from flake8_naq.migrate.source import Source, SourceError
+from flake8_naq.migrate.url_to_config.callers import Callers
 from flake8_naq.migrate.url_to_config.constructors import (
     PARAMETER,
     Constructor,
+    change_class,
+    config_module,
     constructors,
-    plan_constructor,
 )
+from flake8_naq.migrate.url_to_config.mentions import local_names
+from flake8_naq.migrate.url_to_config.patches import Patches
 from flake8_naq.migrate.verify import ProofError, prove, prove_findings
 from flake8_naq.migrate.write.imports import flakes, mend_imports
 from flake8_naq.names import Names
 
-if TYPE_CHECKING:
-    from flake8_naq.migrate.outcome import Outcome
-
-_RULE = "21"
+_RENAMED = re.compile(rb"\b(\w+)\s+as\s+(\w+)")
 
 
-def fix_constructors(outcomes: Iterable[Outcome], options: Options) -> Iterator[Outcome]:
+def fix_constructors(
+    outcomes: Iterable[Outcome], options: Options, paths: Sequence[str] = ()
+) -> Iterator[Outcome]:
     """Make rule 21's fixes on top of the others, file by file or in several at once.
 
     Args:
         outcomes: What became of every file so far.
         options: What to do.
+        paths: All files of the run: those that only call are read, too.
     """
     held: dict[str, Outcome] = {}
     for outcome in outcomes:
-        # Only these can be concerned; the others need not wait.
-        if outcome.document is not None and _may_matter(outcome.text):
+        # Files that define no such class are read again where they call one.
+        if outcome.document is not None and _may_call(outcome):
             held[outcome.path] = outcome
         else:
             yield outcome
-    names = {path: Names(Source(outcome.text).tree) for path, outcome in held.items()}
     found = [
         constructor
-        for path in held
-        if PARAMETER in held[path].text
-        for constructor in constructors(path, names[path])
+        for path, outcome in held.items()
+        if PARAMETER in outcome.text
+        for constructor in constructors(path, Names(Source(outcome.text).tree))
     ]
-    for constructor in found:
-        _fix_one(constructor, held, options)
+    if found:
+        contents = {path: outcome.text.encode() for path, outcome in held.items()}
+        contents |= _contents(path for path in paths if path not in held)
+        names = _names(found, contents.values())
+        held |= _callers({p: c for p, c in contents.items() if p not in held}, names)
+        for constructor in found:
+            _Fix(constructor, held, names, options).make()
     yield from held.values()
 
 
-def _may_matter(text: str) -> bool:
-    return bool(re.search(r"\b[A-Z]\w*\s*\(", text)) or PARAMETER in text
+def _may_call(outcome: Outcome) -> bool:
+    # A file that was rewritten cannot be read again.
+    return outcome.changed or bool(outcome.reports) or PARAMETER in outcome.text
 
 
-def _fix_one(constructor: Constructor, held: dict[str, Outcome], options: Options) -> None:
-    home = held[constructor.path]
-    # An earlier fix may have moved it: look it up afresh.
-    sources = {
-        path: Source(outcome.text)
-        for path, outcome in held.items()
-        if path == constructor.path or constructor.owner.name in outcome.text
+def _contents(paths: Iterable[str]) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+    for path in paths:
+        # What cannot be read has its line already.
+        with suppress(SourceError):
+            found[path] = read_bytes(path)
+    return found
+
+
+def _names(found: Iterable[Constructor], contents: Iterable[bytes]) -> frozenset[str]:
+    """The names that the classes may have anywhere, by the words ``Name as other``."""
+    names = {constructor.owner.name for constructor in found}
+    pairs = {pair for content in contents for pair in _RENAMED.findall(content)}
+    renamed = {
+        (old.decode("utf-8", "replace"), new.decode("utf-8", "replace")) for old, new in pairs
     }
-    home_source = sources[constructor.path]
-    findings = lint(home_source.tree, constructor.path, options.settings)
-    finding = next(
-        (
-            finding
-            for finding in options.reported(constructor.path, home_source.lines, findings)
-            if finding.rule == _RULE and finding.qualname == constructor.scope.qualname
-        ),
-        None,
-    )
-    if finding is None:
-        return
+    while new := {other for name, other in renamed if name in names} - names:
+        names |= new
+    return frozenset(names)
 
-    def report(kind: Kind, *parts: str | Line) -> Report:
-        assert finding is not None
-        return Report(finding.line, finding.code, finding.qualname, kind, Message(*parts))
 
-    names = {path: Names(source.tree) for path, source in sources.items()}
-    current = next(
-        item
-        for item in constructors(constructor.path, names[constructor.path])
-        if item.scope.qualname == constructor.scope.qualname
-    )
-    try:
-        changes = plan_constructor(current, sources, names)
-        texts: dict[str, str] = {}
-        for path, patches in changes.items():
-            source = sources[path]
-            before = flakes(source.tree, path)
-            module = options.home(path)
-            text = mend_imports(source, patches.apply(), module, before, patches.imports)
-            prove(source, Source(text), module, before, patches.dropped, patches.added)
-            prove_findings(
-                lint(source.tree, path, options.settings),
-                lint(Source(text).tree, path, options.settings),
-                [],
-            )
-            texts[path] = text
-    except RefusedError as reason:
-        home.reports.append(report("left", *reason.message.parts))
-        return
-    except (ProofError, SourceError) as error:
-        home.reports.append(
-            report("left", "its rewrite did not pass the check: ", *error.message.parts)
+def _callers(contents: Mapping[str, bytes], names: Collection[str]) -> dict[str, Outcome]:
+    """The files that hold one of the names."""
+    found: dict[str, Outcome] = {}
+    for path, content in contents.items():
+        if any(name.encode() in content for name in names):
+            with suppress(SourceError, RecursionError):
+                read = document(path, content)
+                Source(read.text)
+                found[path] = Outcome(path, read, read.text)
+    return found
+
+
+@dataclass
+class _Fix:
+    """The fix of one class.
+
+    Attributes:
+        constructor: The class, as the file was when it was found.
+        held: Every file that may have to follow, by path.
+        names: The names that the classes of the run may have.
+        options: What to do.
+    """
+
+    constructor: Constructor
+    held: dict[str, Outcome]
+    names: Collection[str]
+    options: Options
+    _lines: dict[str, Lines] = field(default_factory=dict)
+
+    def make(self) -> None:
+        """Change the class and its callers, or report why not."""
+        finding = self._finding()
+        if finding is None:
+            return
+        home = self.held[self.constructor.path]
+        line = self._before_the_run(Line(finding.line, home.path)).number
+
+        def report(kind: Kind, message: Message) -> Report:
+            moved = message.renumbered(self._before_the_run)
+            return Report(line, finding.code, finding.qualname, kind, moved)
+
+        try:
+            texts = {path: self._proven(path, patches) for path, patches in self._changes()}
+        except RefusedError as reason:
+            home.reports.append(report("left", reason.message))
+            return
+        except (ProofError, SourceError) as error:
+            reason_ = Message("its rewrite did not pass the check: ", *error.message.parts)
+            home.reports.append(report("left", reason_))
+            return
+        home.rewritten.append(report("rewritten", Message()))
+        text = (
+            f"`{self.constructor.owner.name}` takes a `Config`: callers outside of the given "
+            f"paths that pass `{PARAMETER}=` must be changed"
         )
-        return
-    for path, text in texts.items():
-        held[path].text = text
-    home.rewritten.append(report("rewritten", ""))
-    home.reports.append(
-        report(
-            "unsafe",
-            f"`{constructor.owner.name}` takes a `Config`: callers outside of the given paths "
-            f"that pass `{PARAMETER}=` must be changed",
+        home.reports.append(report("unsafe", Message(text)))
+        for path, new in texts.items():
+            self.held[path].text = new
+
+    def _finding(self) -> Finding | None:
+        """The linter's finding, None where flake8 does not report it."""
+        path = self.constructor.path
+        source = Source(self.held[path].text)
+        findings = lint(source.tree, path, self.options.settings)
+        return next(
+            (
+                finding
+                for finding in self.options.reported(path, source.lines, findings)
+                if finding.rule == URL_RULE and finding.qualname == self.constructor.scope.qualname
+            ),
+            None,
         )
-    )
+
+    def _before_the_run(self, line: Line) -> Line:
+        path = line.path or self.constructor.path
+        outcome = self.held[path]
+        assert outcome.document is not None
+        if path not in self._lines:
+            before = Source(outcome.document.text).lines
+            self._lines[path] = Lines(before, Source(outcome.text).lines)
+        return Line(self._lines[path].number(line.number), line.path)
+
+    @cached_property
+    def _sources(self) -> dict[str, Source]:
+        return {
+            path: Source(outcome.text)
+            for path, outcome in self.held.items()
+            if path == self.constructor.path or any(name in outcome.text for name in self.names)
+        }
+
+    def _changes(self) -> Iterator[tuple[str, Patches]]:
+        """What becomes of the class's file and of each caller's.
+
+        Raises:
+            RefusedError: It is not certain that every use is seen and can be changed.
+        """
+        sources, home, name = self._sources, self.constructor.path, self.constructor.owner.name
+        names = {path: Names(source.tree) for path, source in sources.items()}
+        # An earlier fix may have moved the class.
+        found = next(
+            item
+            for item in constructors(home, names[home])
+            if item.scope.qualname == self.constructor.scope.qualname
+        )
+        others = frozenset(
+            path for path in sources if path != home and name in names[path].module.classes
+        )
+        known = local_names(home, name, sources, others)
+        offering = [path for path, locals_ in known.items() if name in locals_]
+        changes = {home: Patches(sources[home])}
+        config = config_module(names[home], found)
+        change_class(found, names[home], changes[home])
+        for path, source in sources.items():
+            patches = changes.setdefault(path, Patches(source))
+            Callers(found, path, names[path], known[path], offering, config, patches).change()
+        yield from ((path, patches) for path, patches in changes.items() if patches.patches)
+
+    def _proven(self, path: str, patches: Patches) -> str:
+        """The new text of one file.
+
+        Raises:
+            ProofError: Something would be lost, or is wrong that was right.
+            RefusedError: An import stands where it cannot be changed.
+            SourceError: The result would not be Python.
+        """
+        source, home = patches.source, self.options.home(path)
+        before = flakes(source.tree, path)
+        text = mend_imports(source, patches.apply(), home, before, patches.imports)
+        after = Source(text)
+        prove(source, after, home, before, patches.dropped, patches.added)
+        settings = self.options.settings
+        prove_findings(lint(source.tree, path, settings), lint(after.tree, path, settings), [])
+        return text

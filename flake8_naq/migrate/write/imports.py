@@ -133,7 +133,7 @@ def _grouped(
         (_, names), _ = groups.setdefault(
             (wanted.module, id(place.block)), ((wanted.module, []), place)
         )
-        if wanted.name:
+        if wanted.name and wanted.name not in names:
             _insert_sorted(names, wanted.name)
     return list(groups.values())
 

@@ -355,17 +355,6 @@ def test_hidden_and_odd_encodings_are_not_lost_between_ast_grep_and_python(tmp_p
     assert latin.read_bytes().endswith(NEW.encode())
 
 
-def test_a_project_s_own_opener_keeps_its_name(tmp_path: Path) -> None:
-    module = tmp_path / "own.py"
-    own = {"nats.connect": "open_bus", "import nats": "from bus import open_bus"}
-    old, new = OLD, NEW
-    for name, instead in own.items():
-        old, new = old.replace(name, instead), new.replace(name, instead)
-    module.write_text(old)
-    fix(tmp_path, "--naq-connect-functions", "open_bus", ".")
-    assert module.read_text() == new
-
-
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A run over 200 files in two processes, once it has written some."""

@@ -165,6 +165,25 @@ def test_a_configured_closer_without_a_rule_is_never_dropped(tmp_path: Path) -> 
     assert "no rule names the context manager that does what `company.bus.close_bus` does" in said
 
 
+def test_an_opener_that_gives_nats_py_s_client_keeps_its_name(project: Path) -> None:
+    (project / "migrations" / "bus.yml").write_text(
+        "id: open-bus\nlanguage: python\nrule: {kind: identifier, regex: ^open_bus$}\n"
+        "metadata: {origin: company.bus.open_bus, opens: open_bus(url), gives: client}\n"
+    )
+    code = confirm("open_bus(url)", "nc.close()")
+    assert fix(project, code)[0] == confirmed(
+        "await open_bus(url)", "from company.bus import close_bus, open_bus"
+    )
+
+
+def test_a_configured_opener_without_a_rule_is_no_safe_fix(tmp_path: Path) -> None:
+    (tmp_path / ".flake8").write_text("[flake8]\nnaq-connect-functions = company.bus.open_bus\n")
+    code = confirm("open_bus(url)", "nc.close()")
+    after, said = fix(tmp_path, code)
+    assert after == code
+    assert "no rule declares that `open_bus` gives a client of nats-py" in said
+
+
 def test_another_function_of_the_same_name_is_left_alone(project: Path) -> None:
     code = confirm(imports="from other.bus import close_bus, open_bus")
     assert fix(project, code, "--unsafe-fixes")[0] == code

@@ -191,7 +191,9 @@ class Effects:
     def other_kind(self) -> list[Message]:
         """What changes when the target was chosen against the code's own helpers."""
         helper = self.module.helper(self.region.site)
-        client = helper is None or helper.gives_client
+        if helper is None:
+            return self._unknown_opener()
+        client = helper.gives_client
         if self.target == "naq" and client:
             return [
                 Message(
@@ -206,6 +208,19 @@ class Effects:
                 )
             ]
         return []
+
+    def _unknown_opener(self) -> list[Message]:
+        """What changes for an opener that the project has configured and no rule describes."""
+        function = self.region.site.call.func
+        name = self.module.analysis.names.resolve(function, self.region.scope)
+        if name is None or not self.module.vocabulary.is_configured(name):
+            return []
+        return [
+            Message(
+                f"no rule declares that `{ast.unparse(function)}` gives a client of nats-py, "
+                "which `async with` needs"
+            )
+        ]
 
     def notes(self, removed: list[Close], kept: list[Close]) -> list[Message]:
         """What a reviewer should know of a safe rewrite."""

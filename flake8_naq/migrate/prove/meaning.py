@@ -110,6 +110,9 @@ class Meaning:
         own = self._names.own_function(call.func, self._scope)
         if own is not None:
             return self._factory(call, own, depth)
+        declared = self._helpers.find(name)
+        if declared is not None and declared.gives_client:
+            return Opening(call, "client", quiet=False)
         if opener(self._helpers, name) is not None:
             # Whether a project's own function registers callbacks cannot be seen from here.
             return Opening(call, "helper", quiet=name.rpartition(".")[2] == NAQ_CONNECT)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from flake8_naq import __version__
 from flake8_naq.errors import CommandError
 from flake8_naq.migrate import command as fix
-from flake8_naq.report import explain, inventory, ratchet
+from flake8_naq.report import add_noqa, explain, inventory, ratchet
 from flake8_naq.report.history import command as history
 
 # Exit codes: a command itself returns 0 or 1.
@@ -55,6 +55,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (fix, inventory, ratchet, history, explain):
+    for command in (fix, inventory, ratchet, add_noqa, history, explain):
         command.add_parser(subparsers)
     return parser

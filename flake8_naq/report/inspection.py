@@ -6,8 +6,10 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from flake8_naq.baseline import Baseline, BaselineError
+from flake8_naq.errors import CommandError
 from flake8_naq.findings import Finding
-from flake8_naq.flake8_config import Flake8
+from flake8_naq.flake8_config import Flake8, baseline_path
 from flake8_naq.lifetimes import ModuleAnalysis, analyse
 from flake8_naq.linter import findings_of
 from flake8_naq.modules import Module, ReadError, read_module
@@ -83,3 +85,16 @@ class Inspection:
         findings = findings_of(analysis, module.path, settings)
         reported = self.flake8.reported(module.path, module.lines, findings)
         return Inspected(module, analysis, findings, reported)
+
+
+def known_findings(flake8: Flake8) -> Baseline | None:
+    """The configured baseline, None where there is none.
+
+    Raises:
+        CommandError: It cannot be used.
+    """
+    path = baseline_path(flake8.options)
+    try:
+        return Baseline.load(path) if path else None
+    except BaselineError as error:
+        raise CommandError(str(error)) from error

@@ -7,13 +7,11 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flake8_naq.baseline import Baseline, BaselineError
-from flake8_naq.errors import CommandError
-from flake8_naq.flake8_config import Flake8, add_options, baseline_path
+from flake8_naq.flake8_config import Flake8, add_options
 from flake8_naq.report import document, listing, markdown, sarif
 from flake8_naq.report.connections import Inventory
 from flake8_naq.report.console import console, progress
-from flake8_naq.report.inspection import Inspection
+from flake8_naq.report.inspection import Inspection, known_findings
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -48,10 +46,10 @@ def run(arguments: argparse.Namespace) -> int:
     flake8 = Flake8.configured(arguments)
     inspection = Inspection(flake8, arguments.paths, progress)
     if arguments.format in listing.FORMATS:
-        for line in listing.lines(inspection, _baseline(flake8), arguments.format):
+        for line in listing.lines(inspection, known_findings(flake8), arguments.format):
             print(line)
     elif arguments.format == "sarif":
-        results = sarif.Results(_baseline(flake8), Path.cwd())
+        results = sarif.Results(known_findings(flake8), Path.cwd())
         for inspected in inspection:
             results.add(inspected)
         _print_json(results.log())
@@ -87,11 +85,3 @@ def _print(
 
 def _print_json(made: object) -> None:
     print(json.dumps(made, indent=2, ensure_ascii=False))
-
-
-def _baseline(flake8: Flake8) -> Baseline | None:
-    path = baseline_path(flake8.options)
-    try:
-        return Baseline.load(path) if path else None
-    except BaselineError as error:
-        raise CommandError(str(error)) from error

@@ -78,6 +78,49 @@ def test_the_habit_of_closing_and_the_shape_are_chosen(opened: Callable[..., Pag
     expect(page.get_by_role("heading", level=2)).to_have_count(0)
 
 
+def test_a_click_on_a_heading_sorts_and_a_second_one_turns_it_round(
+    opened: Callable[..., Page],
+) -> None:
+    page = opened()
+    high = page.locator("section").first
+    lines = high.locator("tbody tr td:first-child")
+    heading = high.get_by_role("columnheader", name="function")
+    heading.get_by_role("button").click()
+    expect(heading).to_have_attribute("aria-sort", "ascending")
+    expect(lines).to_have_text(["queue.py:13", "queue.py:18", "queue.py:5"])
+    heading.get_by_role("button").press("Enter")
+    expect(heading).to_have_attribute("aria-sort", "descending")
+    expect(lines).to_have_text(["queue.py:5", "queue.py:18", "queue.py:13"])
+    high.get_by_role("button", name="place").click()
+    expect(heading).not_to_have_attribute("aria-sort", "descending")
+    expect(lines).to_have_text(["queue.py:5", "queue.py:13", "queue.py:18"])
+
+
+def test_a_long_path_breaks_behind_a_slash_alone(file: Path, browser: Browser) -> None:
+    path = "services/notifications_and_alerts/" * 3 + "publishing_of_orders.py"
+    text = file.read_text("utf-8")
+    long = "".join(f"{part}/<wbr>" for part in path.split("/"))
+    file.write_text(text.replace("queue.py:5", long.removesuffix("/<wbr>") + ":5"), "utf-8")
+    page = browser.new_page(viewport={"width": 390, "height": 800})
+    page.goto(file.as_uri())
+    lines = page.locator("code.path").first.evaluate(
+        """code => {
+          const range = document.createRange(), lines = [];
+          for (const node of code.childNodes) for (let i = 0; i < (node.data || "").length; i++) {
+            range.setStart(node, i); range.setEnd(node, i + 1);
+            const top = Math.round(range.getBoundingClientRect().top);
+            if (lines.at(-1)?.top !== top) lines.push({top, text: ""});
+            lines.at(-1).text += node.data[i];
+          }
+          return lines.map(line => line.text);
+        }"""
+    )
+    assert "".join(lines) == f"{path}:5"
+    assert len(lines) > 1
+    assert all(line.endswith("/") for line in lines[:-1])
+    page.close()
+
+
 def test_without_scripts_it_is_the_tables(opened: Callable[..., Page]) -> None:
     page = opened(java_script_enabled=False)
     expect(page.locator("form")).to_be_hidden()

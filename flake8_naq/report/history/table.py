@@ -27,7 +27,7 @@ def show(console: Console, story: Story) -> None:
 
 
 def _table(story: Story) -> Table:
-    table = Table(box=SIMPLE_HEAD, show_edge=False)
+    table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
     tiers = story.tiers
     table.add_column("until", no_wrap=True)
     numbers = ["by hand", *(TIERS[tier] for tier in tiers if len(tiers) > 1), "owned", "managed"]

@@ -24,7 +24,7 @@ from flake8_naq.migrate.outcome import Kind, Report
 from flake8_naq.migrate.plan.module import Module
 from flake8_naq.migrate.plan.needed import Target
 from flake8_naq.migrate.plan.rewrite import Rewrite
-from flake8_naq.migrate.proven import proven_rewrite
+from flake8_naq.migrate.proven import prove_together, proven_rewrite
 from flake8_naq.migrate.source import Source, SourceError
 from flake8_naq.migrate.verify import MANUAL, ProofError, prove, prove_findings
 from flake8_naq.migrate.write.block import Writer
@@ -197,6 +197,8 @@ def _attempt(
             fixed = [(candidate.site.qualname, candidate.key[1]) for candidate in chosen]
             prove(original, source, home, before, dropped, added)
             prove_findings(first, turn.findings, fixed)
+            rewrites = [candidate.rewrite for candidate in chosen]
+            prove_together(rewrites, source, options.settings)
             if options.unsafe:
                 source = _join(result, original, source, filename, options, first, fixed)
             result.text = source.text

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
 from flake8_naq.lifetimes import Site
 from flake8_naq.migrate.message import Line, Message, RefusedError
 from flake8_naq.migrate.plan.module import Module
 from flake8_naq.migrate.plan.needed import Target
 from flake8_naq.migrate.plan.planner import plan_rewrite
 from flake8_naq.migrate.plan.rewrite import Rewrite
-from flake8_naq.migrate.prove import Function
+from flake8_naq.migrate.prove import Difference, Function, prove_function
 from flake8_naq.migrate.prove.rewritten import prove_text
+from flake8_naq.migrate.source import Source
+from flake8_naq.migrate.verify import ProofError
 from flake8_naq.migrate.write.block import Writer
 from flake8_naq.migrate.write.edits import Edits
+from flake8_naq.names import Names
 from flake8_naq.settings import Settings
 
 
@@ -57,10 +63,45 @@ def _prove(rewrite: Rewrite, settings: Settings) -> None:
     except SyntaxError as error:
         raise RefusedError(f"its rewrite would not parse: {error.msg}") from error
     if verdict.difference is not None:
-        parts = verdict.difference.parts
-        numbered = (Line(part) if isinstance(part, int) else part for part in parts)
-        rewrite.unsafe.append(Message(*numbered))
+        rewrite.unsafe.append(Message(*_numbered(verdict.difference)))
     rewrite.notes += [
         Message(f"an error left `{region.handle}` open; it is now closed before ", Line(line))
         for line in sorted(verdict.closed_before)
     ]
+
+
+def prove_together(rewrites: Sequence[Rewrite], source: Source, settings: Settings) -> None:
+    """Prove functions in which several connections were rewritten, from the first text to the last.
+
+    Args:
+        rewrites: All rewrites of a run, in the order in which they were made.
+        source: The module after them.
+        settings: The names that the project has configured.
+
+    Raises:
+        ProofError: A function acts otherwise, although each of its rewrites was proven.
+    """
+    counts = Counter(rewrite.region.scope.qualname for rewrite in rewrites)
+    unsafe = {rewrite.region.scope.qualname for rewrite in rewrites if rewrite.unsafe}
+    several = {name for name, count in counts.items() if count > 1} - unsafe
+    if not several:
+        return
+    module = rewrites[0].module
+    old = module.analysis.names
+    new = Names(source.tree, old.elsewhere)
+    for name in sorted(several):
+        pair = [
+            Function(names, scope, settings, module.helpers)
+            for names in (old, new)
+            for scope in names.scopes.values()
+            if scope.qualname == name
+        ]
+        if len(pair) != 2:
+            continue  # several functions of that name
+        difference = prove_function(*pair).difference
+        if difference is not None:
+            raise ProofError(*_numbered(difference), qualname=name)
+
+
+def _numbered(difference: Difference) -> Iterator[str | Line]:
+    return (Line(part) if isinstance(part, int) else part for part in difference.parts)

@@ -16,10 +16,11 @@ from flake8_naq.migrate.prove.followed import Followed, followed
 from flake8_naq.migrate.prove.meaning import Meaning
 from flake8_naq.migrate.prove.nodes import Node
 from flake8_naq.migrate.prove.obligations import broken_obligation
+from flake8_naq.migrate.prove.pairs import Verdict
 from flake8_naq.migrate.prove.reach import Reach
 from flake8_naq.migrate.prove.state import UNSET, State
 from flake8_naq.migrate.prove.statements import Statements
-from flake8_naq.migrate.prove.walk import Verdict, Walk
+from flake8_naq.migrate.prove.walk import Walk
 from flake8_naq.names import Names, Scope
 from flake8_naq.settings import Settings
 
@@ -50,7 +51,7 @@ def prove_function(before: Function, after: Function) -> Verdict:
         The first difference that is no axiom, and the axioms that were needed.
     """
     old, new = _Lowered(before), _Lowered(after)
-    broken = broken_obligation(before.scope, after.scope, new.meaning, old.followed)
+    broken = broken_obligation(old.meaning, new.meaning, old.followed)
     if broken is not None:
         return Verdict(broken)
     # A name that either function follows is followed in both.
@@ -62,7 +63,7 @@ def prove_function(before: Function, after: Function) -> Verdict:
         old.followed.captured | new.followed.captured,
         old.followed.parameters,
     )
-    walk = Walk(Reach(before.scope, names), names.captured)
+    walk = Walk(Reach(old.meaning.nodes, names), names.captured)
     return walk.run(old.entry(names), new.entry(names))
 
 

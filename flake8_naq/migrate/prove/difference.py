@@ -8,6 +8,11 @@ from flake8_naq.migrate.prove.keys import display
 from flake8_naq.migrate.prove.nodes import CANCEL, ERROR, Node
 from flake8_naq.migrate.prove.state import Spot
 
+_ENDS = {
+    ERROR: "the end by an exception",
+    CANCEL: "the end by the cancellation",
+    "return": "the return",
+}
 _OUTCOMES = {ERROR: "raises", CANCEL: "is cancelled"}
 
 
@@ -61,7 +66,7 @@ def describe(a: Spot, b: Spot, trail: list[Step], why: str) -> Difference:
 
 def _named(spot: Spot, *, placed: bool) -> list[str | int]:
     if spot.op == "end":
-        return ["the end of the function"]
+        return [_ENDS.get(str(spot.node.key), "the end of the function")]
     name = "the close" if spot.op == "close" else _quoted(spot.node)
     return [name, " on ", spot.node.line] if placed and spot.node.line else [name]
 

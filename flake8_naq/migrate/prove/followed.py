@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from flake8_naq.migrate.prove.meaning import Meaning
-from flake8_naq.names import Scope, own_nodes
+from flake8_naq.names import Scope
 
 _INNER = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 
@@ -37,7 +37,7 @@ def followed(scope: Scope, meaning: Meaning, root: Scope) -> Followed:
         meaning: What its calls mean.
         root: The module around it, whose functions may declare names ``global``.
     """
-    nodes = list(own_nodes(scope.node))
+    nodes = meaning.nodes
     handles = {name for node in nodes for name in _handles(node, meaning)}
     rebound = set(scope.declared)
     for inner in _inside(root):
@@ -65,23 +65,30 @@ def _handles(node: ast.AST, meaning: Meaning) -> Iterator[str]:
             ast.Assign(targets=[ast.Name(id=name)], value=value)
             | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
         ):
-            opened = meaning.opened_by(value)
-            if (
-                opened
-                or meaning.makes(value)
-                or meaning.derives_from(value)
-                or meaning.binds(value)
-            ):
+            if _gives_a_handle(value, meaning):
                 yield name
         case ast.Assign(targets=[ast.Tuple(elts=elements)], value=value):
             opening = meaning.opened_by(value)
-            if opening is not None and opening.index is not None and opening.index < len(elements):
-                element = elements[opening.index]
-                if isinstance(element, ast.Name):
-                    yield element.id
-        case ast.withitem(context_expr=value, optional_vars=ast.expr() as target):
+            if opening is not None and opening.index is not None:
+                element = elements[opening.index] if opening.index < len(elements) else None
+                yield from _names(element)
+        case ast.withitem(context_expr=value, optional_vars=target):
             if meaning.opened_by(value) or meaning.lease(value) or meaning.makes(value):
-                yield from (part.id for part in ast.walk(target) if isinstance(part, ast.Name))
+                yield from _names(target)
+
+
+def _gives_a_handle(value: ast.expr, meaning: Meaning) -> bool:
+    return bool(
+        meaning.opened_by(value)
+        or meaning.makes(value)
+        or meaning.derives_from(value)
+        or meaning.binds(value)
+    )
+
+
+def _names(target: ast.expr | None) -> Iterator[str]:
+    if target is not None:
+        yield from (part.id for part in ast.walk(target) if isinstance(part, ast.Name))
 
 
 def _captured(nodes: list[ast.AST]) -> Iterator[str]:

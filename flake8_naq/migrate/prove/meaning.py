@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from flake8_naq.migrate.match.helpers import Helpers, Role
@@ -66,6 +67,11 @@ class Meaning:
             arguments = scope.node.args
             every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
             self._parameters = frozenset(argument.arg for argument in every)
+
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        """The nodes of the function, those of functions inside it left out."""
+        return list(own_nodes(self._scope.node))
 
     def origin(self, function: ast.expr) -> str:
         """The dotted name that a function was imported as, empty where the module made it."""
@@ -158,7 +164,7 @@ class Meaning:
     def _bound_client(self, name: ast.Name, depth: int) -> Opening | None:
         """A variable that every assignment gives a client."""
         found: Opening | None = None
-        for node in own_nodes(self._scope.node):
+        for node in self.nodes:
             match node:
                 case ast.Attribute(value=ast.Name(id=owner), ctx=ast.Store()) if owner == name.id:
                     return None
@@ -186,7 +192,7 @@ class Meaning:
             return None
         dials = [
             node
-            for node in own_nodes(self._scope.node)
+            for node in self.nodes
             if isinstance(node, ast.Call)
             and isinstance(node.func, ast.Attribute)
             and node.func.attr == "connect"

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from flake8_naq.migrate.prove.difference import Difference
 from flake8_naq.migrate.prove.followed import Followed
 from flake8_naq.migrate.prove.meaning import Meaning
-from flake8_naq.names import Scope, own_nodes
 
 _PATCHING = frozenset({"setattr", "delattr", "object"})
 _INNER = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
@@ -39,27 +38,21 @@ _SHARED = frozenset(
 _CALLBACKS = frozenset({"cb", "future", None})
 
 
-def broken_obligation(
-    before: Scope, after: Scope, meaning: Meaning, followed: Followed
-) -> Difference | None:
+def broken_obligation(before: Meaning, after: Meaning, followed: Followed) -> Difference | None:
     """The first obligation that a rewritten function does not keep.
 
     Args:
         before: The function before.
         after: The function after.
-        meaning: What the calls of the function after mean.
         followed: The names of the function before.
     """
-    return (
-        _patched(before, followed)
-        or _shared(before, after, meaning)
-        or _undeclared_close(before, after, meaning)
-    )
+    return _patched(before, followed) or _shared(before, after) or _undeclared_close(before, after)
 
 
-def _patched(scope: Scope, followed: Followed) -> Difference | None:
+def _patched(meaning: Meaning, followed: Followed) -> Difference | None:
     """The end of a block calls nats-py's own close: nothing may have been put in its place."""
-    for node in ast.walk(scope.node):
+    inner = (part for node in meaning.nodes if isinstance(node, _INNER) for part in ast.walk(node))
+    for node in (*meaning.nodes, *inner):
         name = ""
         match node:
             case ast.Attribute(value=ast.Name(id=name), ctx=ast.Store() | ast.Del()):
@@ -75,14 +68,14 @@ def _patched(scope: Scope, followed: Followed) -> Difference | None:
     return None
 
 
-def _shared(before: Scope, after: Scope, meaning: Meaning) -> Difference | None:
+def _shared(before: Meaning, after: Meaning) -> Difference | None:
     """A shared lease's end is not a close: nothing that a close would end may be left behind."""
     known = {ast.dump(item) for item in _items(before)}
     for item in _items(after):
-        lease = meaning.lease(item.context_expr)
+        lease = after.lease(item.context_expr)
         if lease is None or lease.exclusive or ast.dump(item) in known:
             continue
-        kept = next(_kept(after, meaning, item), None)
+        kept = next(_kept(after, item), None)
         if kept is not None:
             return Difference(
                 (f"a shared lease does not end what `{ast.unparse(kept)}` leaves behind",)
@@ -90,47 +83,50 @@ def _shared(before: Scope, after: Scope, meaning: Meaning) -> Difference | None:
     return None
 
 
-def _undeclared_close(before: Scope, after: Scope, meaning: Meaning) -> Difference | None:
+def _undeclared_close(before: Meaning, after: Meaning) -> Difference | None:
     """A manager's end takes the place of the closes that its rule lists, and of no other."""
     known = {ast.dump(item) for item in _items(before)}
     leases = [
         lease
         for item in _items(after)
-        if ast.dump(item) not in known and (lease := meaning.lease(item.context_expr))
+        if ast.dump(item) not in known and (lease := after.lease(item.context_expr))
     ]
-    closes = [_closes(scope, meaning) for scope in (before, after)]
+    closes = [_closes(meaning) for meaning in (before, after)]
     for way in (closes[0] - closes[1]) if leases else ():
         if not any(lease.helper.is_closed_by(way) for lease in leases):
             return Difference((f"`{way}` closes it, which no rule gives to the context manager",))
     return None
 
 
-def _closes(scope: Scope, meaning: Meaning) -> Counter[str]:
-    awaited = (node for node in own_nodes(scope.node) if isinstance(node, ast.Await))
+def _closes(meaning: Meaning) -> Counter[str]:
+    awaited = (node for node in meaning.nodes if isinstance(node, ast.Await))
     return Counter(filter(None, map(meaning.closer, awaited)))
 
 
-def _items(scope: Scope) -> Iterator[ast.withitem]:
-    return (node for node in own_nodes(scope.node) if isinstance(node, ast.withitem))
+def _items(meaning: Meaning) -> Iterator[ast.withitem]:
+    return (node for node in meaning.nodes if isinstance(node, ast.withitem))
 
 
-def _kept(scope: Scope, meaning: Meaning, item: ast.withitem) -> Iterator[ast.AST]:
+def _kept(meaning: Meaning, item: ast.withitem) -> Iterator[ast.AST]:
     """Uses of a shared connection that a lease's end would not end."""
-    handles = _handles(scope, meaning, item)
-    for node in own_nodes(scope.node):
+    handles = _handles(meaning, item)
+    for node in meaning.nodes:
         if isinstance(node, _INNER):
             inner = (part for part in ast.walk(node) if isinstance(part, ast.Name))
             yield from (part for part in inner if part.id in handles)
-        for child in ast.iter_child_nodes(node):
-            if not isinstance(child, ast.Name) or child.id not in handles:
-                continue
-            if isinstance(child.ctx, ast.Load) and not _ends(node, handles[child.id], meaning):
-                yield node
         if isinstance(node, ast.Call) and _calls_back(node, handles):
             yield node
+        yield from (
+            node
+            for child in ast.iter_child_nodes(node)
+            if isinstance(child, ast.Name)
+            and child.id in handles
+            and isinstance(child.ctx, ast.Load)
+            and not _ends(node, handles[child.id], meaning)
+        )
 
 
-def _handles(scope: Scope, meaning: Meaning, item: ast.withitem) -> dict[str, str]:
+def _handles(meaning: Meaning, item: ast.withitem) -> dict[str, str]:
     """The names that hold the lease, or what is derived from it, with their kind."""
     lease = meaning.lease(item.context_expr)
     assert lease is not None
@@ -138,18 +134,24 @@ def _handles(scope: Scope, meaning: Meaning, item: ast.withitem) -> dict[str, st
     names = [node.id for node in ast.walk(target) if isinstance(node, ast.Name)] if target else []
     kinds = {"jetstream": ["connection", "jetstream"]}
     handles = dict(zip(names, kinds.get(lease.gives, [lease.gives]), strict=False))
-    for node in own_nodes(scope.node):
-        if not isinstance(node, (ast.Assign, ast.AnnAssign)) or node.value is None:
-            continue
-        given = node.targets[0] if isinstance(node, ast.Assign) else node.target
-        if not isinstance(given, ast.Name):
-            continue
-        if meaning.derives_from(node.value) in handles:
-            handles[given.id] = "jetstream"
-        found = meaning.binds(node.value)
-        if found is not None and found[0] in handles:
-            handles[given.id] = "bucket"
+    for node in meaning.nodes:
+        match node:
+            case (
+                ast.Assign(targets=[ast.Name(id=name)], value=value)
+                | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
+            ):
+                kind = _derived(value, handles, meaning)
+                if kind:
+                    handles[name] = kind
     return handles
+
+
+def _derived(value: ast.expr, handles: dict[str, str], meaning: Meaning) -> str:
+    """What an expression derives from a handle, empty for nothing."""
+    if meaning.derives_from(value) in handles:
+        return "jetstream"
+    found = meaning.binds(value)
+    return "bucket" if found is not None and found[0] in handles else ""
 
 
 def _ends(parent: ast.AST, kind: str, meaning: Meaning) -> bool:

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 from flake8_naq.migrate.prove.followed import Followed
 from flake8_naq.migrate.prove.nodes import Node
-from flake8_naq.names import Scope, own_nodes
 
 _BUILTINS = frozenset(dir(builtins))
 _INNER = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
@@ -58,8 +57,8 @@ class Reach:
         escaped: Whether other code may hold the connection.
     """
 
-    def __init__(self, scope: Scope, followed: Followed) -> None:
-        self._nodes = list(own_nodes(scope.node))
+    def __init__(self, nodes: list[ast.AST], followed: Followed) -> None:
+        self._nodes = nodes
         self._tainted = set(followed.handles)
         self._spread()
         self._closures = set(self._named_in_closures())

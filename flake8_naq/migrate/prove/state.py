@@ -93,11 +93,6 @@ class Spot:
         """What happens."""
         return self.node.op
 
-    def goes(self, edge: str) -> tuple[Node, State] | None:
-        """Where an outcome leads."""
-        found = self.node.edges.get(edge)
-        return None if found is None else (found, self.state)
-
 
 class Settler:
     """Walks over what cannot be observed: jumps, `x = None`, tests that the state decides.
@@ -148,12 +143,7 @@ class Settler:
     def _close(self, node: Node, state: State) -> Spot | tuple[Node, State]:
         name, way, leaving = node.detail
         if not name:
-            waiting = [known for known, status in state.connections if status == OPEN]
-            own = [known for known in waiting if known not in self._leased]
-            for known in waiting:
-                if known in self._leased:
-                    state = state.set(known, CLOSED)
-            return Spot(node, state, own[0], way) if own else (node.edges["ok"], state)
+            return self._close_pool(node, state)
         value = state.value(name)
         if value == UNSET:
             self.never_bound = True
@@ -168,10 +158,17 @@ class Settler:
         if status == DRAINED:
             return node.edges["ok"], state.set(connection, CLOSED)
         if connection in self._leased:
-            return node.edges["ok"], state.set(
-                connection, ENDED if leaving in (ERROR, CANCEL) else CLOSED
-            )
+            ended = ENDED if leaving in (ERROR, CANCEL) else CLOSED
+            return node.edges["ok"], state.set(connection, ended)
         return Spot(node, state, connection, way)
+
+    def _close_pool(self, node: Node, state: State) -> Spot | tuple[Node, State]:
+        """The close of whatever is open: one connection after the other."""
+        waiting = [known for known, status in state.connections if status == OPEN]
+        for known in self._leased.intersection(waiting):
+            state = state.set(known, CLOSED)
+        own = [known for known in waiting if known not in self._leased]
+        return Spot(node, state, own[0], node.detail[1]) if own else (node.edges["ok"], state)
 
 
 def made(name: str) -> str:

@@ -71,7 +71,7 @@ OPTIONS = ["", "", "", ", closed_cb=closed", ", connect_timeout=1"]
 def programs(draw: st.DrawFn) -> str:
     """A module with a coroutine ``work(url)`` that manages one or two connections by hand."""
     body = draw(_managed("nc"))
-    if draw(st.integers(0, 3)) == 0:
+    if draw(st.integers(0, 2)) == 0:
         second = draw(_managed("other"))
         body = f"{body}\n{second}" if draw(st.booleans()) else _put(second, body)
     body = draw(_surrounded(body)).replace("INNER", "note('here')")

@@ -1,0 +1,68 @@
+"""What has to be equal where both functions stand at the same effect, or at their ends."""
+
+from __future__ import annotations
+
+from flake8_naq.migrate.prove.pairs import RAISING, Debt, UnequalError
+from flake8_naq.migrate.prove.state import CLOSED, DRAINED, ENDED, OPEN, Spot
+
+_LEFT_OPEN = "it was left open there"
+_STAYS_OPEN = "the connection stays open"
+
+
+def hold_names(a: Spot, b: Spot, captured: frozenset[str]) -> None:
+    """The names that an effect reads hold the same, ``captured`` those that closures read.
+
+    Raises:
+        UnequalError: One holds something else.
+    """
+    reads = a.node.reads | b.node.reads
+    if a.node.waits or type(a.node.syntax).__name__ == "Call":
+        reads |= captured
+    for name in reads:
+        before, after = a.state.value(name), b.state.value(name)
+        if before != after:
+            raise UnequalError(f"`{name}` no longer holds the same value there")
+        if isinstance(before, tuple):
+            connection = before[1]
+            if _seen(a.state.status(connection)) != _seen(b.state.status(connection)):
+                raise UnequalError(f"`{name}` is closed already there, or not yet")
+
+
+def hold_ends(a: Spot, b: Spot, debts: frozenset[Debt]) -> None:
+    """Both functions end in the same way, with the same result and the same connections open.
+
+    Raises:
+        UnequalError: They do not.
+    """
+    before, after = a.node.key, b.node.key
+    raising = before in RAISING
+    if any(debt.side == 1 for debt in debts):
+        raise UnequalError(_STAYS_OPEN)
+    if debts and not raising:
+        raise UnequalError(_LEFT_OPEN)
+    if before != after and not _both_none(a, b):
+        raise UnequalError
+    if before == after == "return" and a.state.result[0] != b.state.result[0]:
+        raise UnequalError("it returns another value")
+    for connection, status in a.state.connections:
+        _hold_status(status, b.state.status(connection), raising=raising)
+
+
+def _hold_status(before: str, after: str, *, raising: bool) -> None:
+    if before == OPEN and after in (CLOSED, DRAINED) and not raising:
+        raise UnequalError(_LEFT_OPEN)
+    if before in (CLOSED, DRAINED) and after == OPEN:
+        raise UnequalError(_STAYS_OPEN)
+
+
+def _seen(status: str) -> str:
+    """What ended a connection on the way out is a close for all who use it."""
+    return CLOSED if status == ENDED else status
+
+
+def _both_none(a: Spot, b: Spot) -> bool:
+    """Whether both end by returning None, one of them by its last statement."""
+    for one, other in ((a, b), (b, a)):
+        if one.node.key == "ok" and other.node.key == "return":
+            return other.state.result[0] == (("NoneType", "None"), ())
+    return False

@@ -1,0 +1,184 @@
+"""Closes: done by both functions at once, or by one of them earlier than by the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from flake8_naq.migrate.prove import axioms
+from flake8_naq.migrate.prove.nodes import CANCEL, ERROR, Node, forced
+from flake8_naq.migrate.prove.pairs import (
+    RAISING,
+    Debt,
+    Next,
+    Pair,
+    UnequalError,
+    Verdict,
+    moved,
+    one_side,
+)
+from flake8_naq.migrate.prove.reach import Reach
+from flake8_naq.migrate.prove.state import CLOSED, DRAINED, ENDED, OPEN, Spot, opened
+
+_EXPLICIT = frozenset({"close", "helper", "pooled", "drain"})
+_CALLBACKS = "its callbacks run at the close"
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What is known of a connection.
+
+    Attributes:
+        quiet: Whether no callback of the program runs when it closes.
+        kind: What its opener gives.
+    """
+
+    quiet: bool = True
+    kind: str = "client"
+
+
+class Closes:
+    """The closes of one walk.
+
+    Attributes:
+        known: The connections that the walk has seen open.
+    """
+
+    def __init__(self, reach: Reach, verdict: Verdict) -> None:
+        self._calm = not reach.at_work
+        self._verdict = verdict
+        self._closing: dict[tuple[int, str, tuple[str, ...]], bool] = {}
+        self.known: dict[str, Connection] = {}
+
+    def _of(self, spot: Spot) -> Connection:
+        return self.known.get(spot.connection, Connection())
+
+    # -- debts
+
+    def pay(self, a: Spot, b: Spot, pair: Pair) -> Next | None:
+        """Where a close leads that its side has yet to do; None where neither stands at one."""
+        for side, spot in ((0, a), (1, b)):
+            debt = _debt(spot, side, pair.debts)
+            if debt is None:
+                continue
+            ways = (debt.way, spot.way) if side else (spot.way, debt.way)
+            self._hold_closers(*ways, self._of(spot))
+            paid = moved(spot, debt.outcome, CLOSED)
+            assert paid is not None
+            pair = pair._replace(debts=pair.debts - {debt})
+            return debt.outcome, one_side(side, paid, a, b, pair)
+        return None
+
+    def owe(self, a: Spot, b: Spot, side: int, pair: Pair) -> Iterator[Next]:
+        """One side closes, the other (``side``) has to do it later."""
+        spot = b if side == 0 else a
+        if not self._of(spot).quiet:
+            raise UnequalError(_CALLBACKS)
+        others = [debt for debt in pair.debts if debt.connection != spot.connection]
+        if others and not self._calm:
+            raise UnequalError("its subscriptions are at work until then")
+        self._verdict.axioms.add(axioms.CLOSES_SWAPPED if others else axioms.RUNS_AFTER_CLOSE)
+        for edge in ("ok", CANCEL):
+            closed = moved(spot, edge, CLOSED)
+            if closed is not None:
+                debt = Debt(side, spot.connection, edge, spot.way)
+                owing = pair._replace(debts=pair.debts | {debt})
+                yield edge, one_side(1 - side, closed, a, b, owing)
+
+    # -- both, or the function after alone
+
+    def both(self, a: Spot, b: Spot, pair: Pair) -> Iterator[Next]:
+        """Both functions close the same connection."""
+        connection = self._of(a)
+        self._hold_closers(a.way, b.way, connection)
+        if pair.debts and not (connection.quiet and self._calm):
+            raise UnequalError(_CALLBACKS)
+        if a.way == b.way == "drain":
+            return self._drain_both(a, b, pair)
+        if not connection.quiet:
+            return _paired(a, b, pair, ("ok", CANCEL, ERROR))
+        if a.way != b.way:
+            self._verdict.axioms.add(axioms.CLOSE_FAILS)
+        return (
+            (edge, following._replace(cut=following.cut or edge == CANCEL))
+            for edge, following in _paired(a, b, pair, ("ok", CANCEL))
+        )
+
+    def _drain_both(self, a: Spot, b: Spot, pair: Pair) -> Iterator[Next]:
+        yield from _paired(a, b, pair, ("ok",))
+        # A drain that fails leaves the connection open; a close then has something to do.
+        left = DRAINED if self._of(a).quiet else OPEN
+        yield from _paired(a, b, pair, (CANCEL, ERROR), left)
+
+    def early(self, a: Spot, b: Spot, pair: Pair) -> Iterator[Next]:
+        """The function after closes, the one before is not there yet, or never closes."""
+        if self._will_close(a, b.connection):
+            yield from self.owe(a, b, 0, pair)
+            return
+        leaving = b.node.detail[2]
+        if leaving not in RAISING and not (a.op == "end" and a.node.key in RAISING):
+            raise UnequalError("it was left open there")
+        if a.op != "end":
+            if not self._of(b).quiet:
+                raise UnequalError(_CALLBACKS)
+            if not self._calm:
+                raise UnequalError("its subscriptions were at work")
+            self._verdict.closed_before.add(a.node.line)
+        self._verdict.axioms.add(axioms.CLOSED_ON_ERROR)
+        closed = moved(b, "ok", ENDED)
+        assert closed is not None
+        yield "ok", one_side(1, closed, a, b, pair)
+
+    def _will_close(self, spot: Spot, connection: str) -> bool:
+        """Whether the function before may still close a connection."""
+        names = tuple(
+            name for name, value in spot.state.names if value == ("connection", connection)
+        )
+        key = (id(spot.node), connection, names)
+        if key not in self._closing:
+            self._closing[key] = _reaches_close(spot.node, connection, names)
+        return self._closing[key]
+
+    def _hold_closers(self, before: str, after: str, connection: Connection) -> None:
+        """The closer after must do what the one before did."""
+        if before == after:
+            return
+        if {before, after} == {"close", "block"} and connection.kind != "declared":
+            self._verdict.axioms.add(axioms.CLIENT_AS_MANAGER)
+        elif before in _EXPLICIT and after == "exclusive":
+            self._verdict.axioms.add(axioms.MANAGERS)
+        else:
+            raise UnequalError("the block closes it in another way")
+
+
+def _paired(
+    a: Spot, b: Spot, pair: Pair, edges: tuple[str, ...], status: str = CLOSED
+) -> Iterator[Next]:
+    """Both sides after the same outcome of their close."""
+    for edge in edges:
+        before, after = moved(a, edge, status), moved(b, edge, status)
+        if before is not None and after is not None:
+            yield edge, pair._replace(before=before, after=after)
+
+
+def _debt(spot: Spot, side: int, debts: frozenset[Debt]) -> Debt | None:
+    if spot.op == "close":
+        for debt in debts:
+            if debt.side == side and debt.connection == spot.connection:
+                return debt
+    return None
+
+
+def _reaches_close(start: Node, connection: str, names: tuple[str, ...]) -> bool:
+    stack, seen = [start], {id(start)}
+    while stack:
+        node = forced(stack.pop())
+        if node.op == "close" and (node.detail[0] in names or not node.detail[0]):
+            return True
+        if node.op == "connect" and opened(node) == connection and node is not start:
+            continue
+        for following in node.edges.values():
+            if id(following) not in seen:
+                seen.add(id(following))
+                stack.append(following)
+    return False

@@ -1,0 +1,111 @@
+"""Where both functions are on a path, and where that leads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeAlias
+
+from flake8_naq.migrate.prove.axioms import Axiom
+from flake8_naq.migrate.prove.difference import Difference
+from flake8_naq.migrate.prove.nodes import CANCEL, ERROR, Node
+from flake8_naq.migrate.prove.state import CLOSED, Spot, State
+
+RAISING = frozenset({ERROR, CANCEL})
+
+
+class Debt(NamedTuple):
+    """A close that one side has done and the other has yet to do.
+
+    Attributes:
+        side: Who owes it: 0 the function before, 1 the one after.
+        connection: The connection.
+        outcome: How the close went.
+        way: How it was closed.
+    """
+
+    side: int
+    connection: str
+    outcome: str
+    way: str
+
+
+class Pair(NamedTuple):
+    """Where both functions are on a path.
+
+    Attributes:
+        before: The node and the state of the function before.
+        after: The same of the one after.
+        debts: Closes that one side has yet to do.
+        cut: Whether a close was cancelled on this path.
+    """
+
+    before: tuple[Node, State]
+    after: tuple[Node, State]
+    debts: frozenset[Debt] = frozenset()
+    cut: bool = False
+
+
+# Where a pair leads: by which edge, and from which atom.
+Next: TypeAlias = tuple[str, Pair]
+
+
+@dataclass
+class Verdict:
+    """What a walk finds.
+
+    Attributes:
+        difference: The first difference, None where there is none.
+        axioms: The axioms that it needed.
+        closed_before: Lines of clauses before which a path now closes what it left open.
+        pairs: How many pairs it took.
+    """
+
+    difference: Difference | None = None
+    axioms: set[Axiom] = field(default_factory=set)
+    closed_before: set[int] = field(default_factory=set)
+    pairs: int = 0
+
+
+class UnequalError(Exception):
+    """The two functions differ here.
+
+    Attributes:
+        why: What differs; empty where both next effects say it.
+    """
+
+    def __init__(self, why: str = "") -> None:
+        super().__init__(why)
+        self.why = why
+
+
+def one_side(side: int, spot: tuple[Node, State], a: Spot, b: Spot, pair: Pair) -> Pair:
+    """The pair after one side moves alone."""
+    here = (a.node, a.state), (b.node, b.state)
+    return (
+        pair._replace(before=here[0], after=spot)
+        if side
+        else pair._replace(before=spot, after=here[1])
+    )
+
+
+def moved(spot: Spot, edge: str, status: str) -> tuple[Node, State] | None:
+    """Where a close leads. The client is closed whatever its outcome."""
+    following = spot.node.edges.get(edge)
+    if following is None:
+        return None
+    # The pool's close goes on until nothing is open.
+    again = spot.way == "pooled" and edge == "ok"
+    return spot.node if again else following, spot.state.set(spot.connection, status)
+
+
+def stepped(spot: Spot, edge: str) -> tuple[Node, State]:
+    """Where an atom leads, and what is known then."""
+    node, state = spot.node, spot.state
+    if node.op == "bucket" and edge == "ok" and node.detail[1]:
+        state = state.bind(node.detail[1], ("bucket", spot.connection))
+    if node.op == "asks" and edge == "true":
+        state = state.set(spot.connection, CLOSED)
+    result, reads = state.result
+    if reads.intersection(node.detail) and node.op == "atom":
+        state = state._replace(result=(("an earlier value", result), frozenset()))
+    return node.edges[edge], state

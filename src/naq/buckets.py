@@ -73,6 +73,7 @@ async def _ensure(js: JetStreamContext, name: str, config: Config) -> None:
             JOB_RESULTS: config.result_ttl,
             JOB_STATUS: config.result_ttl,
             JOB_PROGRESS: config.result_ttl,
+            FAILED_JOBS: config.failed_ttl,
             WORKER_STATUS: config.worker_ttl,
             WORKER_DETAILS: config.worker_ttl,
             LEADERS: config.leader_ttl,

@@ -67,6 +67,7 @@ class Config:
         idle_time: how long a shared connection without a lease stays open.
         replicas: copies that the servers keep of naq's own buckets and streams.
         result_ttl: how long a result is kept; 0 is for ever.
+        failed_ttl: how long a failed job is kept, ready to be requeued; 0 is for ever.
         worker_ttl: how long a worker that went silent is still listed; 0 is for ever.
         worker_stale_after: the silence after which a worker is presumed dead.
         leader_ttl: the silence after which another scheduler takes the lead.
@@ -98,6 +99,7 @@ class Config:
     idle_time: float = field(default=30.0, metadata=_FROM_0)
     replicas: int = field(default=1, metadata=_FROM_1)
     result_ttl: float = field(default=7 * DAY, metadata=_FROM_0)
+    failed_ttl: float = field(default=30 * DAY, metadata=_FROM_0)
     worker_ttl: float = field(default=DAY, metadata=_FROM_0)
     worker_stale_after: float = field(default=30.0, metadata=_ABOVE_0)
     leader_ttl: float = field(default=10.0, metadata=_FROM_1)

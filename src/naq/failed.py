@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import logging
+from typing import Final
+
+from nats.js import JetStreamContext
 from nats.js.errors import KeyNotFoundError
 from nats.js.kv import KeyValue
 
 from naq import buckets
-from naq.buckets import entries, in_bucket
+from naq.buckets import in_bucket
 from naq.config import Config, as_config
 from naq.connection import nats_jetstream
-from naq.exceptions import JobError
+from naq.exceptions import JobError, SerializationError
 from naq.models.failed import FailedJob
+from naq.names import kv_subject
+from naq.newest import newest_values
 from naq.queue.publish import publish_job
+
+logger = logging.getLogger("naq.failed")
+
+_STREAM: Final = f"KV_{buckets.FAILED_JOBS}"
 
 
 class FailedJobs:
@@ -24,15 +34,36 @@ class FailedJobs:
     def __init__(self, config: Config | str | None = None) -> None:
         self.config = as_config(config)
 
-    async def list(self, queue: str | None = None) -> list[FailedJob]:
-        """Return the failed jobs, the latest first, all or those of one queue."""
-        stored = await in_bucket(buckets.FAILED_JOBS, self.config, entries)
-        failed = [FailedJob.deserialize(entry.value) for entry in stored.values()]
-        return sorted(
-            (each for each in failed if queue is None or each.job.queue == queue),
-            key=lambda each: each.failure.failed_at,
-            reverse=True,
-        )
+    async def list(self, queue: str | None = None, *, limit: int | None = None) -> list[FailedJob]:
+        """Return the failed jobs, the latest first, all or those of one queue.
+
+        A limit keeps the call as fast with many failed jobs as with few, unless it looks for those
+        of a queue that has few of them. An entry that cannot be read is left out.
+
+        Args:
+            queue: the queue; None is all.
+            limit: how many of the latest; None is all of them.
+        """
+
+        async def newest(_kv: KeyValue) -> list[bytes]:
+            async with nats_jetstream(self.config) as (_, js):
+                return await newest_values(js, buckets.FAILED_JOBS, limit, wanted)
+
+        def wanted(data: bytes) -> bool:
+            return queue is None or ((read := _read(data)) is not None and read.job.queue == queue)
+
+        stored = await in_bucket(buckets.FAILED_JOBS, self.config, newest)
+        failed = [each for each in map(_read, stored) if each is not None]
+        return sorted(failed, key=lambda each: each.failure.failed_at, reverse=True)
+
+    async def count(self) -> int:
+        """Return how many failed jobs there are; as fast with many as with few."""
+
+        async def count(_kv: KeyValue) -> int:
+            async with nats_jetstream(self.config) as (_, js):
+                return (await js.stream_info(_STREAM)).state.messages
+
+        return await in_bucket(buckets.FAILED_JOBS, self.config, count)
 
     async def get(self, job_id: str) -> FailedJob | None:
         """Return a failed job, or None when there is none of that id."""
@@ -63,7 +94,7 @@ class FailedJobs:
             # a requeue that is repeated the same one.
             message_id = f"{job_id} requeued {failed.failure.failed_at}"
             await publish_job(js, failed.job, message_id, replicas=self.config.replicas)
-            await (await js.key_value(buckets.FAILED_JOBS)).delete(job_id)
+            await _remove(js, job_id)
 
     async def requeue_all(self, queue: str | None = None) -> int:
         """Requeue every failed job, or those of one queue; return how many there were."""
@@ -80,18 +111,34 @@ class FailedJobs:
                 await kv.get(job_id)
             except KeyNotFoundError:
                 return False
-            await kv.delete(job_id)
+            async with nats_jetstream(self.config) as (_, js):
+                await _remove(js, job_id)
             return True
 
         return await in_bucket(buckets.FAILED_JOBS, self.config, delete)
 
     async def purge(self, queue: str | None = None) -> int:
         """Remove every failed job, or those of one queue; return how many there were."""
+        if queue is None:
+            count = await self.count()
+            async with nats_jetstream(self.config) as (_, js):
+                await js.purge_stream(_STREAM)
+            return count
         failed = await self.list(queue)
-
-        async def delete(kv: KeyValue) -> int:
+        async with nats_jetstream(self.config) as (_, js):
             for each in failed:
-                await kv.delete(each.job.job_id)
-            return len(failed)
+                await _remove(js, each.job.job_id)
+        return len(failed)
 
-        return await in_bucket(buckets.FAILED_JOBS, self.config, delete)
+
+def _read(data: bytes) -> FailedJob | None:
+    try:
+        return FailedJob.deserialize(data)
+    except SerializationError as error:
+        logger.warning("an entry of the bucket %s is left out: %s", buckets.FAILED_JOBS, error)
+        return None
+
+
+async def _remove(js: JetStreamContext, job_id: str) -> None:
+    # Without a trace: a bucket's own delete leaves a marker, which would count as a job.
+    await js.purge_stream(_STREAM, subject=kv_subject(buckets.FAILED_JOBS, job_id))

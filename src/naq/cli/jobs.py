@@ -363,9 +363,17 @@ async def schedule_cancel(job_id: JobId, url: Url = None, json_: AsJson = False)
 
 @failed.command("list")
 @command
-async def failed_list(queue: AnyQueue = None, url: Url = None, json_: AsJson = False) -> None:
+async def failed_list(
+    queue: AnyQueue = None,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=0, help="How many of the latest; 0 is all.")
+    ] = 100,
+    url: Url = None,
+    json_: AsJson = False,
+) -> None:
     """List the jobs that have failed for good, the latest first."""
-    listed = await FailedJobs(config_of(url)).list(queue)
+    jobs = FailedJobs(config_of(url))
+    listed = await jobs.list(queue, limit=limit or None)
     if json_:
         as_json([each.describe() for each in listed])
         return
@@ -384,6 +392,8 @@ async def failed_list(queue: AnyQueue = None, url: Url = None, json_: AsJson = F
         ),
         empty="no job has failed",
     )
+    if limit and len(listed) == limit and (count := await jobs.count()) > limit:
+        warn(f"the latest {limit} of {counted(count, 'failed job')}; --limit 0 lists all")
 
 
 @failed.command("show")

@@ -24,6 +24,7 @@ from naq.config import Config, as_config
 from naq.events import EventManager
 from naq.exceptions import JobError, NaqError, ScheduleError
 from naq.failed import FailedJobs
+from naq.models.failed import FailedJob
 from naq.models.job import Job
 from naq.queue.core import Queue, queue_sizes
 from naq.scheduling import store
@@ -186,11 +187,11 @@ class _Dashboard:
         if not self._prepared:
             await ensure_buckets(self._config)
             self._prepared = True
-        sizes, workers, schedules, failed, aside, stats = await asyncio.gather(
+        sizes, workers, schedules, (failed, failed_count), aside, stats = await asyncio.gather(
             queue_sizes(self._config),
             WorkerStatusManager(self._config).list_workers(),
             store.list_schedules(self._config),
-            self._failed.list(),
+            self._latest_failed(),
             SetAside(self._config).list(),
             EventManager(self._config).stats(RATE_SPAN),
         )
@@ -230,7 +231,7 @@ class _Dashboard:
             ],
             "set_aside_count": len(aside),
             "set_aside": [each.describe() for each in aside[:MOST_SHOWN]],
-            "failed_count": len(failed),
+            "failed_count": failed_count,
             "failed": [
                 {
                     "job_id": each.job.job_id,
@@ -240,9 +241,12 @@ class _Dashboard:
                     "failed_at": each.failure.failed_at,
                     "error": str(each.failure).partition("\n")[0],
                 }
-                for each in failed[:MOST_SHOWN]
+                for each in failed
             ],
         }
+
+    async def _latest_failed(self) -> tuple[list[FailedJob], int]:
+        return await self._failed.list(limit=MOST_SHOWN), await self._failed.count()
 
     async def failure(self, request: Request) -> dict[str, Any]:
         """Return one failed job, with its traceback."""

@@ -1,8 +1,11 @@
-"""A failed job, as the bucket ``failed_jobs`` keeps it until it is requeued or purged."""
+"""A failed job, as the bucket ``failed_jobs`` keeps it until it is requeued or purged.
+
+One line of JSON says why it failed; the job follows as it came, so that a job of nearly any size
+fits that the server has taken once.
+"""
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import json
 from dataclasses import dataclass
@@ -25,13 +28,17 @@ class FailedJob:
     job: Job
     failure: JobFailure
 
-    def serialize(self) -> bytes:
-        """Return the bytes to store: JSON, with the job's own bytes in base64."""
-        document = {
-            "job": base64.b64encode(self.job.serialize()).decode("ascii"),
-            "failure": dataclasses.asdict(self.failure),
-        }
-        return json.dumps(document, separators=(",", ":")).encode()
+    def serialize(self, room: int | None = None) -> bytes:
+        """Return the bytes to store.
+
+        Args:
+            room: bytes of the largest message, for which the failure is shortened; None is any.
+        """
+        job = self.job.serialize()
+        failure = self.failure
+        if room is not None:
+            failure = failure.fitting(lambda each: len(_head(each)) + len(job), room)
+        return _head(failure) + job
 
     @classmethod
     def deserialize(cls, data: bytes | None) -> FailedJob:
@@ -40,13 +47,17 @@ class FailedJob:
         Raises:
             SerializationError: the bytes are no failed job.
         """
+        head, _, job = (data or b"").partition(b"\n")
         try:
-            document = json.loads(data or b"")
-            job = Job.deserialize(base64.b64decode(document["job"], validate=True))
-            return cls(job, JobFailure(**document["failure"]))
-        except (ValueError, TypeError, KeyError) as error:
+            return cls(Job.deserialize(job), JobFailure.from_json(json.loads(head)["failure"]))
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise SerializationError(f"no failed job: {(data or b'')[:40]!r}") from error
 
     def describe(self) -> dict[str, Any]:
         """Return what a listing shows of it."""
         return {**self.job.describe(), **dataclasses.asdict(self.failure)}
+
+
+def _head(failure: JobFailure) -> bytes:
+    document = {"naq": 1, "failure": failure.to_json()}
+    return json.dumps(document, separators=(",", ":")).encode() + b"\n"

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import json
 import traceback
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from naq.exceptions import SerializationError
@@ -26,6 +27,9 @@ _PICKLE: Final = b"\x80"
 
 _LONGEST: Final = 32_000
 """Characters that are kept of a message and of a traceback: a server takes 1 MB a message."""
+
+_LENGTHS: Final = (8_000, 2_000, 500, 100, 0)
+"""Characters that are kept of each, where a message has no room for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,37 @@ class JobFailure:
             exception_name(type(error)), _cut(message), _cut(told), attempts, worker, failed_at
         )
 
+    def fitting(self, size: Callable[[JobFailure], int], room: int) -> JobFailure:
+        """Return the failure with as much text as a message has room for.
+
+        Args:
+            size: the bytes of the message with a failure in it.
+            room: bytes of the largest message.
+        """
+        shorter = self
+        for length in _LENGTHS:
+            if size(shorter) <= room:
+                break
+            shorter = replace(
+                self,
+                error_type=self.error_type[:length],
+                message=_cut(self.message, length),
+                traceback=_cut(self.traceback, length),
+                worker=self.worker[:length],
+            )
+        return shorter
+
+    @classmethod
+    def from_json(cls, said: dict[str, Any]) -> JobFailure:
+        """Return the failure of its JSON form; what a newer naq says besides is left out."""
+        known = {name: said[name] for name in cls.__slots__ if name in said}
+        return cls(**{"error_type": "", "message": "", "traceback": "", **known})
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what is to be said of it, in JSON's types."""
+        said = {name: getattr(self, name) for name in self.__slots__}
+        return {name: value for name, value in said.items() if value}
+
     def __str__(self) -> str:
         name = self.error_type.rpartition(":")[2]
         return f"{name}: {self.message}" if self.message else name
@@ -91,8 +126,7 @@ class Outcome:
             SerializationError: the serializer cannot write the value.
         """
         if self.failure is not None:
-            failure = {name: getattr(self.failure, name) for name in self.failure.__slots__}
-            return _line({"naq": 1, "failure": failure}) + b"\n"
+            return _line({"naq": 1, "failure": self.failure.to_json()}) + b"\n"
         body = get_serializer(self.serializer).dumps(self.value)
         if self.serializer == CLOUDPICKLE.name:
             return body
@@ -115,7 +149,7 @@ class Outcome:
         try:
             said = json.loads(head)
             if "failure" in said:
-                return cls(failure=JobFailure(**said["failure"]))
+                return cls(failure=JobFailure.from_json(said["failure"]))
             serializer = said["serializer"]
         except (ValueError, KeyError, TypeError) as error:
             raise SerializationError(f"no result: {data[:40]!r}") from error
@@ -156,8 +190,8 @@ def _line(said: dict[str, Any]) -> bytes:
     return json.dumps(said, separators=(",", ":")).encode()
 
 
-def _cut(text: str) -> str:
-    if len(text) <= _LONGEST:
+def _cut(text: str, length: int = _LONGEST) -> str:
+    if len(text) <= length:
         return text
-    left = len(text) - _LONGEST
-    return f"{text[: _LONGEST // 2]}\n... {left} characters left out ...\n{text[-_LONGEST // 2 :]}"
+    half, left = length // 2, len(text) - length
+    return f"{text[:half]}\n... {left} characters left out ...\n{text[-half:]}" if half else ""

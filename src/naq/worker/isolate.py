@@ -107,7 +107,7 @@ def _read(data: bytes, code: int) -> Outcome:
             raise JobCrashedError(f"its process left a broken result: {error}") from error
     if kind == b"failure":
         told = json.loads(rest)
-        raise IsolatedJobError(JobFailure(**told["failure"]), told["lineage"])
+        raise IsolatedJobError(JobFailure.from_json(told["failure"]), told["lineage"])
     how = f"exit code {code}"
     if code < 0:
         how = signal.Signals(-code).name

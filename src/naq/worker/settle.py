@@ -22,6 +22,7 @@ from nats.aio.client import Client
 from nats.js.api import Header
 
 from naq import buckets
+from naq.connection.nats_py.client import size_of_headers
 from naq.exceptions import JobCancelledError, ResultError, told
 from naq.models.event import Event
 from naq.models.failed import FailedJob
@@ -105,11 +106,7 @@ class Settler:
         event = None
         if job.keep_result:
             data = outcome.serialize()
-            if len(data) > self._conn.max_payload:
-                raise ResultError(
-                    f"the result has {len(data)} bytes, larger than the server takes in one "
-                    "message: store it elsewhere and return a reference"
-                )
+            self._check_size(delivery, data)
             event = self._event_of("job.completed", delivery)
             self._store(delivery, data, event, succeeded=True)
         else:
@@ -118,6 +115,23 @@ class Settler:
             self._wake.set()
         if delivery.recorded:
             await self.record(delivery, JobRecord(status=JOB_STATUS.COMPLETED))
+
+    def _check_size(self, delivery: Delivery, data: bytes) -> None:
+        headers, room = size_of_headers(self._headers(delivery)), self._conn.max_payload
+        if len(data) + headers > room:
+            raise ResultError(
+                f"the result has {len(data)} bytes and its headers {headers}; the server takes "
+                f"{room} in one message (max_payload): store it elsewhere, in an object store "
+                "say, and return a reference"
+            )
+
+    def _headers(self, delivery: Delivery) -> dict[str, str]:
+        """Return the headers of a job's outcome."""
+        job = delivery.job
+        headers = {CREATED: repr(job.created_at)}
+        if job.result_ttl is not None and self.results_may_expire:
+            headers[Header.MSG_TTL.value] = str(job.result_ttl)
+        return headers
 
     async def fail(self, delivery: Delivery, error: BaseException, *, final: bool = False) -> None:
         """Have a failed job tried again, or keep it among the failed jobs."""
@@ -129,11 +143,12 @@ class Settler:
         logger.warning("%s failed after %s: %s", job, counted(attempt, "attempt"), failure)
         try:
             kept = await self._pipeline.publish(
-                kv_subject(buckets.FAILED_JOBS, job.job_id), FailedJob(job, failure).serialize()
+                kv_subject(buckets.FAILED_JOBS, job.job_id),
+                FailedJob(job, failure).serialize(self._conn.max_payload),
             )
             await kept
         except nats.errors.MaxPayloadError:
-            logger.error("%s is too large to be kept with its failure, which is its result", job)
+            logger.error("%s leaves no room for its failure: only its result tells of it", job)
         except nats.errors.ConnectionClosedError:
             raise
         except Exception:
@@ -141,7 +156,7 @@ class Settler:
             await self.give_back_unharmed(delivery, STORE_AGAIN_AFTER)
             return
         event = self._event_of("job.failed", delivery, error=str(failure), attempts=attempt)
-        self._store(delivery, Outcome(failure=failure).serialize(), event, succeeded=False)
+        self._store_failure(delivery, failure, event)
         if delivery.recorded or delivery.delivered > 1:
             await self.record(delivery, JobRecord(status=JOB_STATUS.FAILED, failures=attempt))
 
@@ -149,7 +164,7 @@ class Settler:
         """Store that a job was broken off because somebody has asked for it."""
         failure = tell(JobCancelledError("cancelled while it ran"), delivery.attempt, self._worker)
         event = self._event_of("job.cancelled", delivery)
-        self._store(delivery, Outcome(failure=failure).serialize(), event, succeeded=False)
+        self._store_failure(delivery, failure, event)
         before = delivery.attempt - 1
         await self.record(delivery, JobRecord(status=JOB_STATUS.CANCELLED, failures=before))
 
@@ -249,6 +264,11 @@ class Settler:
         """Send what has been kept through an outage."""
         self._wake.set()
 
+    def _store_failure(self, delivery: Delivery, failure: JobFailure, event: Event | None) -> None:
+        room = self._conn.max_payload - size_of_headers(self._headers(delivery))
+        fitting = failure.fitting(lambda each: len(Outcome(failure=each).serialize()), room)
+        self._store(delivery, Outcome(failure=fitting).serialize(), event, succeeded=False)
+
     def _store(
         self, delivery: Delivery, data: bytes, event: Event | None, *, succeeded: bool
     ) -> None:
@@ -294,12 +314,10 @@ class Settler:
         """Send the results, events and acknowledgements that are due."""
         while self._unstored:
             delivery, data, succeeded, event = self._unstored.popleft()
-            job = delivery.job
-            headers = {CREATED: repr(job.created_at)}
-            if job.result_ttl is not None and self.results_may_expire:
-                headers[Header.MSG_TTL.value] = str(job.result_ttl)
             future = await self._pipeline.publish(
-                kv_subject(buckets.JOB_RESULTS, job.job_id), data, headers
+                kv_subject(buckets.JOB_RESULTS, delivery.job.job_id),
+                data,
+                self._headers(delivery),
             )
             future.add_done_callback(functools.partial(self._is_stored, delivery, succeeded, event))
         await self._send_events()

@@ -13,6 +13,7 @@ Flavour = Literal["naq", "nats-py"]
 HandleKind = Literal["jetstream", "kv", "subscription", "other"]
 ReleaseMethod = Literal["close", "drain", "helper"]
 EscapeKind = Literal["returned", "yielded", "stored", "container", "argument", "captured"]
+Deferral = Literal["task", "returned", "kept"]
 Closing = Literal["finally", "straight", "some", "never", "elsewhere"]
 
 
@@ -70,6 +71,21 @@ class Escape:
 
 
 @dataclass(eq=False, slots=True)
+class LateUse:
+    """A use that can only run after a close.
+
+    Attributes:
+        node: The used expression.
+        how: ``after`` a close in the text; on the next ``turn`` of the loop around the close; in a
+            ``task`` that the close does not wait for; in a function that is ``returned`` from the
+            block that closes, or ``kept`` from its last statement.
+    """
+
+    node: ast.expr
+    how: Literal["after", "turn"] | Deferral
+
+
+@dataclass(eq=False, slots=True)
 class Leak:
     """A path that ends with the connection still open.
 
@@ -102,7 +118,7 @@ class Site:
         uses: Every other load of the handle or of a derived handle, in source order.
         escapes: Where it leaves the function.
         leaks: Paths that leave it open, the most telling first; empty when it is owned.
-        uses_after_close: Uses (and derivations) that can only run after a close.
+        late_uses: Uses (and derivations) that can only run after a close.
         closing: The closing habit.
         managed: Whether a context manager closes it.
         owned: Whether it leaves the function on purpose: no finding.
@@ -127,7 +143,7 @@ class Site:
     uses: list[ast.expr] = field(default_factory=list)
     escapes: list[Escape] = field(default_factory=list)
     leaks: list[Leak] = field(default_factory=list)
-    uses_after_close: list[ast.expr] = field(default_factory=list)
+    late_uses: list[LateUse] = field(default_factory=list)
     closing: Closing = "never"
     managed: bool = False
     owned: bool = False

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from flake8_naq.lifetimes.cfg.graph import Place
 from flake8_naq.lifetimes.context import decorators_of
 from flake8_naq.lifetimes.dataflow.trace import Trace
-from flake8_naq.lifetimes.facts import Closing, Escape, Site
+from flake8_naq.lifetimes.facts import Closing, Escape, LateUse, Site
 from flake8_naq.lifetimes.lowering import LoweredScope
 from flake8_naq.lifetimes.lowering.closures import Closure
-from flake8_naq.names import Scope, own_nodes
+from flake8_naq.names import Scope, dotted, own_nodes
 
 # Which path tells most, when there are several.
 _TELLING = {"returns": 0, "rebound": 1, "ends": 2, "raises": 3, "cancelled": 4}
@@ -54,8 +54,30 @@ def _note_uses(trace: Trace, captured: list[Closure]) -> None:
             uses.update(dict.fromkeys(closure.names.get(name, ())))
     site.uses = sorted(uses, key=_position)
     if not trace.close_begun:
-        closed_before = [use for use in trace.used_closed if use not in trace.used_open]
-        site.uses_after_close = sorted(closed_before, key=_position)
+        site.late_uses = sorted(_late_uses(trace), key=lambda use: _position(use.node))
+
+
+def _late_uses(trace: Trace) -> Iterator[LateUse]:
+    """The uses that can only run after a close."""
+    closing_loops = [loop for loop, ends in trace.turns.items() if ends == {"closed"}]
+    for use in trace.used_closed:
+        if use not in trace.used_open:
+            yield LateUse(use, "after")
+        elif any(_comes_again(use, loop) for loop in closing_loops):
+            yield LateUse(use, "turn")
+    for node, how in {defer.node: defer.how for defer in trace.outlived}.items():
+        yield LateUse(node, how)
+
+
+def _comes_again(use: ast.expr, loop: ast.stmt) -> bool:
+    """Whether each turn of a loop uses the same connection: it does not bind the name again."""
+    if not loop.lineno <= use.lineno <= (loop.end_lineno or loop.lineno):
+        return False
+    root = (dotted(use) or "").partition(".")[0]
+    return not any(
+        isinstance(node, ast.Name) and node.id == root and isinstance(node.ctx, ast.Store)
+        for node in ast.walk(loop)
+    )
 
 
 def _is_session(site: Site) -> bool:

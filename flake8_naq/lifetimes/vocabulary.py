@@ -39,6 +39,8 @@ DERIVING_METHODS: dict[str, HandleKind] = {
 # Attributes of a handle that hold the connection behind it.
 CONNECTION_ATTRIBUTES = frozenset({"_nc", "nc", "_client", "client", "_conn", "conn"})
 CLOSING_METHODS = frozenset({"close", "drain"})
+# Methods that a closed connection still has.
+HARMLESS_METHODS = CLOSING_METHODS | {"connect", "jetstream", "jsm"}
 
 
 class Vocabulary:

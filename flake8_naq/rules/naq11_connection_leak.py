@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterator
 
 from flake8_naq.lifetimes import Leak, ModuleAnalysis, Site
+from flake8_naq.names import dotted
 from flake8_naq.rules.cures import cure, named
 from flake8_naq.rules.rule import Example, Problem, Rule
 
@@ -23,11 +24,7 @@ def _message(site: Site, leak: Leak) -> str:
             "put the `yield` into a `try` and close in `finally`"
         )
     if site.idle_closes:
-        call = site.idle_closes[0]
-        return (
-            f"{name} stays open, since nothing awaits `{ast.unparse(call)}` on line {call.lineno}: "
-            f"await it in `finally`, or use {cure(site)}"
-        )
+        return f"{name} stays open, since {_why_idle(site.idle_closes[0])}, or use {cure(site)}"
     if not site.releases:
         return f"{name} is never closed: use {cure(site)}"
     where = {
@@ -38,6 +35,16 @@ def _message(site: Site, leak: Leak) -> str:
         "rebound": f"when line {leak.line} gives its name to another",
     }[leak.how]
     return f"{name} stays open {where}: close it in `finally`, or use {cure(site)}"
+
+
+def _why_idle(call: ast.Call) -> str:
+    """Why a close does nothing, and what to do."""
+    last = (dotted(call.func) or "").rpartition(".")[2]
+    if last == "aclosing":
+        return f"a NATS client has no `aclose` for `aclosing` on line {call.lineno} to call: close it in `finally`"
+    if last == "closing":
+        return f"`closing` on line {call.lineno} does not await its `close`: close it in `finally`"
+    return f"nothing awaits `{ast.unparse(call)}` on line {call.lineno}: await it in `finally`"
 
 
 RULE = Rule(
@@ -215,6 +222,21 @@ async def publish(url, subject, data):
             nc.close()
 """,
             unsafe=True,
+        ),
+        Example(
+            "a context manager that calls `aclose`",
+            """\
+from contextlib import aclosing
+
+import nats
+
+
+async def ping(url):
+    async with aclosing(await nats.connect(url)) as nc:
+        await nc.flush()
+""",
+            {7: "01 11"},
+            left_alone=True,
         ),
     ),
     good=(

@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 
-from flake8_naq.lifetimes import ModuleAnalysis, Release, Site
+from flake8_naq.lifetimes import LateUse, ModuleAnalysis, Release, Site
 from flake8_naq.rules.cures import named
 from flake8_naq.rules.rule import Example, Problem, Rule
 
@@ -11,23 +11,34 @@ from flake8_naq.rules.rule import Example, Problem, Rule
 def check(analysis: ModuleAnalysis) -> Iterator[Problem]:
     """Report the first use of every connection (or of a handle) that its close has ended."""
     for site in analysis.sites:
-        for use in site.uses_after_close[:1]:
-            what = ast.unparse(use)
-            line = _line_of_close(site, use)
-            where = f" on line {line}" if line else ""
-            subject = named(site) if what == site.handle else "its connection"
-            yield Problem(
-                use,
-                f"`{what}` is used after {subject} was closed{where}: move the use before the close",
-                site.qualname,
-                site,
+        for use in site.late_uses[:1]:
+            yield Problem(use.node, _message(site, use), site.qualname, site)
+
+
+def _message(site: Site, use: LateUse) -> str:
+    what = ast.unparse(use.node)
+    subject = named(site) if what == site.handle else "its connection"
+    closed = [_last_line(release) for release in site.releases]
+    match use.how:
+        case "turn":
+            inside = [line for line in closed if line >= use.node.lineno]
+            return (
+                f"`{what}` is used on the next turn of the loop, after line {min(inside)} closed "
+                f"{subject}: close it after the loop"
             )
-
-
-def _line_of_close(site: Site, use: ast.expr) -> int:
-    """The last line before a use that closes the connection, 0 for none."""
-    lines = [_last_line(release) for release in site.releases]
-    return max((line for line in lines if line <= use.lineno), default=0)
+        case "task":
+            return (
+                f"`{what}` is used by a task that nothing awaits, and {subject} is closed before "
+                "the task runs: await the task before the close"
+            )
+        case "returned" | "kept":
+            return (
+                f"`{what}` is used by a function that is {use.how} from the block that closes "
+                f"{subject}: call it inside the block"
+            )
+    line = max((line for line in closed if line <= use.node.lineno), default=0)
+    where = f" on line {line}" if line else ""
+    return f"`{what}` is used after {subject} was closed{where}: move the use before the close"
 
 
 def _last_line(release: Release) -> int:
@@ -44,8 +55,9 @@ RULE = Rule(
     summary="The connection, or what was derived from it, is used after its close.",
     why="""\
 A closed connection does not come back: every call on it, or on a JetStream context, bucket or
-subscription of it, raises `ConnectionClosedError`. Only uses that every path has closed before are
-reported.
+subscription of it, raises `ConnectionClosedError`. A use is reported if every path to it has closed
+the connection before: in the text, on the next turn of a loop, or because a task or a function runs
+it after the block that closes.
 """,
     bad=(
         Example(
@@ -88,6 +100,63 @@ async def take(key, config):
             {7: "14"},
             left_alone=True,
         ),
+        Example(
+            "a close in the loop that uses it",
+            """\
+import nats
+
+
+async def send_all(url, messages):
+    nc = await nats.connect(url)
+    try:
+        for message in messages:
+            await nc.publish("messages", message)
+            await nc.flush()
+            await nc.close()
+    finally:
+        await nc.close()
+""",
+            {5: "01", 8: "14"},
+            fixed="""\
+import nats
+
+
+async def send_all(url, messages):
+    async with await nats.connect(url) as nc:
+        for message in messages:
+            await nc.publish("messages", message)
+            await nc.flush()
+            await nc.close()
+""",
+        ),
+        Example(
+            "a task that starts after the block",
+            """\
+import asyncio
+
+import nats
+
+
+async def notify(url):
+    async with await nats.connect(url) as nc:
+        asyncio.create_task(nc.publish("notices", b""))
+""",
+            {8: "14"},
+            left_alone=True,
+        ),
+        Example(
+            "a function that leaves the block",
+            """\
+import nats
+
+
+async def sender(url):
+    async with await nats.connect(url) as nc:
+        return lambda data: nc.publish("events", data)
+""",
+            {6: "14"},
+            left_alone=True,
+        ),
     ),
     good=(
         Example(
@@ -116,6 +185,36 @@ class Link:
         await self.nc.close()
         await self.nc.connect(url)
         await self.nc.publish("back", b"")
+""",
+        ),
+        Example(
+            "connected again on each turn",
+            """\
+import asyncio
+
+import nats
+
+
+async def watch(urls):
+    for url in urls:
+        async with await nats.connect(url) as nc:
+            task = asyncio.create_task(nc.flush())
+            await asyncio.sleep(1)
+            await task
+""",
+        ),
+        Example(
+            "a task that has the time to run",
+            """\
+import asyncio
+
+import nats
+
+
+async def notify(url, stopped):
+    async with await nats.connect(url) as nc:
+        asyncio.create_task(nc.publish("notices", b""))
+        await stopped.wait()
 """,
         ),
         Example(

@@ -99,6 +99,7 @@ class Builder:
         if cancel and not self.finally_depth:
             block.cancels = self.exceptional("cancel")
         block.raising_line = getattr(node, "lineno", block.line)
+        block.suspends = cancel
         self.advance()
 
     def raise_now(self, node: ast.AST, *, cancelling: bool) -> None:

@@ -12,7 +12,7 @@ import ast
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from flake8_naq.lifetimes.facts import Derived, Release, Site
+from flake8_naq.lifetimes.facts import Deferral, Derived, Release, Site
 
 Place: TypeAlias = str
 Question = Literal["truthy", "none", "connected", "closed", "bound", "iterated", "same"]
@@ -84,6 +84,19 @@ class Use:
 
 
 @dataclass(eq=False, slots=True)
+class Defer:
+    """`node` uses `source` later: when a task runs, or whoever has got a function calls it.
+
+    A suspension gives a task, or somebody who has been given a function, the time to do it. None
+    does for what is returned.
+    """
+
+    source: Place
+    node: ast.expr
+    how: Deferral
+
+
+@dataclass(eq=False, slots=True)
 class Close:
     """`source` is closed; None for a close that names no connection.
 
@@ -148,7 +161,7 @@ class Assume:
 
 
 Instruction: TypeAlias = (
-    Acquire | Move | Wrap | Derive | Forget | Use | Close | Leave | Hand | Manage | Assume
+    Acquire | Move | Wrap | Derive | Forget | Use | Defer | Close | Leave | Hand | Manage | Assume
 )
 
 
@@ -163,6 +176,7 @@ class BasicBlock:
         raises: Where an exception goes, after the steps; None when nothing can raise.
         cancels: Where a cancellation goes.
         raising_line: The line of what can raise.
+        suspends: Whether it ends with an `await`.
         raises_on: Whether it is a `raise`, which in a handler goes on with what was caught.
         returning_line: The line of the ``return`` that ends it, 0 for another end.
         order: Place in the order of processing; a successor mostly has a higher one.
@@ -174,6 +188,7 @@ class BasicBlock:
     raises: BasicBlock | None = None
     cancels: BasicBlock | None = None
     raising_line: int = 0
+    suspends: bool = False
     raises_on: bool = False
     returning_line: int = 0
     order: int = -1
@@ -199,6 +214,7 @@ class Graph:
         failure: Where exceptions leave it.
         cancellation: Where cancellations leave it.
         sites: The acquisitions in it and the blocks they stand in.
+        loop_heads: The blocks that the turns of a loop go back to.
         last_line: Root name to the last line on which it can still matter.
         last_url_close: The last line with a close that names a URL or nothing.
         end_line: The last line of the scope.
@@ -210,6 +226,7 @@ class Graph:
     failure: BasicBlock
     cancellation: BasicBlock
     sites: list[tuple[Site, BasicBlock]] = field(default_factory=list)
+    loop_heads: dict[BasicBlock, ast.stmt] = field(default_factory=dict)
     last_line: dict[str, int] = field(default_factory=dict)
     last_url_close: int = 0
     end_line: int = 0

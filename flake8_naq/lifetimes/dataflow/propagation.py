@@ -77,6 +77,8 @@ class Propagation:
                 if not transfer.apply(instruction):
                     return
             status, state = transfer.status, transfer.state
+        if block.suspends:
+            state = state.suspended()
         self._follow_normal_edges(block, (status, way), state)
         if block.raises is not None or block.cancels is not None:
             self._follow_exceptional_edges(block, (status, way), state)
@@ -86,7 +88,14 @@ class Propagation:
         if block.returning_line and way == "straight":
             key, state = (status, "returned"), state.left_at(block.returning_line)
         for target in block.successors:
+            if way == "straight" and target.order <= block.order:
+                self._note_turn(target, status)
             self._join(target, key, state)
+
+    def _note_turn(self, head: BasicBlock, status: Status) -> None:
+        loop = self._graph.loop_heads.get(head)
+        if loop is not None:
+            self.trace.turns.setdefault(loop, set()).add(status)
 
     def _follow_exceptional_edges(self, block: BasicBlock, key: Key, state: State) -> None:
         status, way = key
@@ -107,7 +116,9 @@ class Propagation:
         if not dead:
             return state
         holders = {place: kind for place, kind in state.holders.items() if place not in dead}
-        return State(holders, state.facts, state.line, state.unsure.difference(dead))
+        return State(
+            holders, state.facts, state.line, state.unsure.difference(dead), state.deferred
+        )
 
     def _leave(self, block: BasicBlock, key: Key, state: State) -> None:
         status, way = key

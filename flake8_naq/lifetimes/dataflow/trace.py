@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field
 
-from flake8_naq.lifetimes.cfg.graph import Place
-from flake8_naq.lifetimes.dataflow.state import Way
+from flake8_naq.lifetimes.cfg.graph import Defer, Place
+from flake8_naq.lifetimes.dataflow.state import Status, Way
 from flake8_naq.lifetimes.facts import Derived, Escape, Leak, Release, Site
 
 
@@ -24,6 +24,10 @@ class Trace:
     leaks: dict[tuple[str, int], Leak] = field(default_factory=dict)
     used_open: set[ast.expr] = field(default_factory=set)
     used_closed: dict[ast.expr, None] = field(default_factory=dict)
+    # Uses that were to run later, when the connection closed.
+    outlived: dict[Defer, None] = field(default_factory=dict)
+    # By loop, the statuses with which its turns end.
+    turns: dict[ast.stmt, set[Status]] = field(default_factory=dict)
     # Escapes of the connection or of a handle, before a close that ends the block around them.
     left_then_closed: bool = False
     escaped_at_end: bool = False

@@ -13,6 +13,7 @@ from flake8_naq.lifetimes.cfg.graph import (
     Acquire,
     Assume,
     Close,
+    Defer,
     Derive,
     Forget,
     Hand,
@@ -43,6 +44,7 @@ class TransferFunction:
         self.way = way
         self.holders = dict(state.holders)
         self.unsure = state.unsure
+        self.deferred = state.deferred
         self.line = state.line
         self._nullness = Nullness(state.facts)
         self._statement_line = line
@@ -50,7 +52,7 @@ class TransferFunction:
     @property
     def state(self) -> State:
         """The state after the instructions so far."""
-        return State(self.holders, self._nullness.facts, self.line, self.unsure)
+        return State(self.holders, self._nullness.facts, self.line, self.unsure, self.deferred)
 
     def apply(self, instruction: Instruction) -> bool:
         """Apply an instruction; False when the path ends here."""
@@ -68,6 +70,9 @@ class TransferFunction:
                 return self._move(instruction)
             case Derive():
                 self._derive(instruction)
+            case Defer():
+                if self._holder(instruction.source) is not None and self.status != "closed":
+                    self.deferred |= {instruction}
             case Close():
                 self._close(instruction)
             case Leave():
@@ -192,6 +197,7 @@ class TransferFunction:
                 self.trace.left_then_closed = True
             self.status = "closed"
             self.trace.close_begun |= instruction.begun
+            self.trace.outlived.update(dict.fromkeys(self.deferred))
         elif kind is not None and instruction.source is not None:
             if kind == BOX:
                 self._note_escape("argument", release.call)

@@ -14,7 +14,7 @@ from flake8_naq.lifetimes.lowering.no_raise import cannot_raise
 from flake8_naq.lifetimes.lowering.releases import Releases
 from flake8_naq.lifetimes.lowering.resolved_call import ResolvedCall
 from flake8_naq.lifetimes.lowering.scope_state import Evaluator, ScopeState
-from flake8_naq.lifetimes.vocabulary import CLOSING_METHODS
+from flake8_naq.lifetimes.vocabulary import CLOSING_METHODS, HARMLESS_METHODS
 from flake8_naq.names import Function
 
 # Builtins that make a container of what they are given, and methods that hand it to others.
@@ -64,8 +64,6 @@ _MAKING_WORDS = frozenset(
 )
 # Functions that only look at what they are given, beside those that cannot raise.
 _LOOKING = frozenset(["iscoroutinefunction", "iscoroutine", "isawaitable", "isfunction"])
-# Attributes of a closed connection that may still be read, and methods that do no harm.
-_HARMLESS_METHODS = frozenset({"close", "drain", "connect", "jetstream", "jsm"})
 
 
 class Arguments:
@@ -113,7 +111,7 @@ class Arguments:
         function = call.node.func
         if call.receiver is not None and isinstance(function, ast.Attribute):
             expecting = self._state.around.expecting
-            live = call.awaited and not expecting and call.last not in _HARMLESS_METHODS
+            live = call.awaited and not expecting and call.last not in HARMLESS_METHODS
             self._builder.emit(Use(call.receiver, function.value, live))
 
     def _close_by_name(self, call: ResolvedCall) -> None:

@@ -15,6 +15,7 @@ from flake8_naq.lifetimes.cfg.graph import (
     Place,
     Wrap,
 )
+from flake8_naq.lifetimes.lowering.escapes import defer_closure
 from flake8_naq.lifetimes.lowering.scope_state import Evaluator, ScopeState
 from flake8_naq.lifetimes.vocabulary import CLOSING_METHODS
 from flake8_naq.names import dotted
@@ -122,6 +123,8 @@ class Bindings:
         root = path.partition(".")[0]
         self._builder.mention(root, target.lineno)
         self.bind_place(path, source, value, element=element)
+        if source in self._state.closures and not self._is_made_here(root):
+            defer_closure(self._state, self._state.closures[source], "kept")
         if source is not None and self._is_made_here(root):
             self._builder.emit(Wrap(root, path, target))
         elif source is not None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
-from flake8_naq.lifetimes.vocabulary import CLOSING_METHODS
+from flake8_naq.lifetimes.vocabulary import CLOSING_METHODS, HARMLESS_METHODS
 from flake8_naq.names import Scope, dotted
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ class Closure:
     Attributes:
         node: The function.
         names: Free names, with the places where they are loaded.
+        called: Free names whose methods it calls, with one place of each.
         closes: Free names (or dotted attributes) that it closes, with the closing call.
         escapes: Where it leaves the scope: the node that hands it on, and the place of the
             receiver it is handed to (None for an unknown one).
@@ -34,9 +35,18 @@ class Closure:
 
     node: Nested
     names: dict[str, list[ast.expr]] = field(default_factory=dict)
+    called: dict[str, ast.expr] = field(default_factory=dict)
     closes: dict[str, ast.Call] = field(default_factory=dict)
     escapes: list[tuple[ast.AST, str | None]] = field(default_factory=list)
     borrowed: bool = False
+
+    def note_call(self, call: ast.Call, closed: str | None, own: set[str]) -> None:
+        """Note a call in the function, what it closes, and the names that are the function's own."""
+        if closed is not None and closed.partition(".")[0] not in own:
+            self.closes[closed] = call
+        receiver = _live_receiver(call)
+        if receiver is not None and receiver.id not in own:
+            self.called.setdefault(receiver.id, receiver)
 
 
 def captured_by(node: Nested, context: Context, scope: Scope) -> Closure:
@@ -53,9 +63,7 @@ def captured_by(node: Nested, context: Context, scope: Scope) -> Closure:
             if child.id not in own:
                 closure.names.setdefault(child.id, []).append(child)
         elif isinstance(child, ast.Call):
-            closed = _closed_by(child, context, inner)
-            if closed is not None and closed.partition(".")[0] not in own:
-                closure.closes[closed] = child
+            closure.note_call(child, _closed_by(child, context, inner), own)
         stack.extend(ast.iter_child_nodes(child))
     return closure
 
@@ -79,6 +87,14 @@ def join_closures(closures: dict[str, Closure]) -> None:
 def _used_by(closures: list[Closure]) -> Iterator[tuple[str, list[ast.expr]]]:
     for closure in closures:
         yield from closure.names.items()
+
+
+def _live_receiver(call: ast.Call) -> ast.Name | None:
+    """The name whose method a call calls, when that needs an open connection."""
+    match call.func:
+        case ast.Attribute(value=ast.Name() as receiver, attr=method):
+            return receiver if method not in HARMLESS_METHODS else None
+    return None
 
 
 def _closed_by(call: ast.Call, context: Context, scope: Scope) -> str | None:

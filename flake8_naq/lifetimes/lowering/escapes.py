@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from typing import Literal, TypeAlias
 
-from flake8_naq.lifetimes.cfg.graph import Hand, Place, Use
+from flake8_naq.lifetimes.cfg.graph import Defer, Hand, Place, Use
+from flake8_naq.lifetimes.facts import Deferral
 from flake8_naq.lifetimes.lowering.closures import Closure
 from flake8_naq.lifetimes.lowering.scope_state import ScopeState
 from flake8_naq.lifetimes.vocabulary import CLOSING_METHODS
@@ -46,6 +47,12 @@ def pass_argument(
         state.builder.emit(Hand(place, argument, receiver, only_connection=only_connection))
     else:
         state.builder.emit(Use(place, argument))
+
+
+def defer_closure(state: ScopeState, closure: Closure, how: Deferral) -> None:
+    """Let the uses inside of a nested function run later, when somebody else calls it."""
+    for name, node in closure.called.items():
+        state.builder.emit(Defer(name, node, how))
 
 
 def _pass_closure(closure: Closure, node: ast.Call, receiver: Place | None, effect: Effect) -> None:

@@ -62,6 +62,7 @@ class Loops:
         head, body, done, after = BasicBlock(node.lineno), BasicBlock(), BasicBlock(), BasicBlock()
         builder.loop_ends.append(node.end_lineno or node.lineno)
         loops.append(node)
+        builder.graph.loop_heads[head] = node
         builder.go(head)
         builder.start(head)
         lower_head(body, done)

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from flake8_naq.lifetimes.cfg.graph import BasicBlock, Forget, Leave
 from flake8_naq.lifetimes.context import decorators_of
 from flake8_naq.lifetimes.lowering.acquisitions import arguments_of
+from flake8_naq.lifetimes.lowering.escapes import defer_closure
 from flake8_naq.lifetimes.lowering.exception_names import NOT_ERRORS, exception_names
 from flake8_naq.lifetimes.lowering.expressions import Expressions
 from flake8_naq.lifetimes.lowering.handlers import Handlers
@@ -165,6 +166,7 @@ class Statements:
             return
         if statement is not None and place in self._state.closures:
             self._state.closures[place].escapes.append((statement, None))
+            defer_closure(self._state, self._state.closures[place], "returned")
         else:
             self._builder.emit(Leave(place, "returned", element))
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ast
 
-from flake8_naq.lifetimes.cfg.graph import Place, Wrap
+from flake8_naq.lifetimes.cfg.graph import Defer, Place, Wrap
 from flake8_naq.lifetimes.lowering.acquisitions import Acquisitions, arguments_of
 from flake8_naq.lifetimes.lowering.awaited_tasks import AwaitedTasks
 from flake8_naq.lifetimes.lowering.bindings import Bindings
 from flake8_naq.lifetimes.lowering.no_raise import cannot_raise
 from flake8_naq.lifetimes.lowering.resolved_call import ResolvedCall
 from flake8_naq.lifetimes.lowering.scope_state import Evaluator, ScopeState
+from flake8_naq.lifetimes.vocabulary import CLOSING_METHODS
+from flake8_naq.names import dotted
 
 # Calls that return what the coroutine, task or future that they are given returns.
 _WRAPPERS = frozenset(
@@ -61,6 +63,8 @@ class Tasks:
         if not places:
             return None
         first = places[0]
+        if self._is_detached(call):
+            self._defer(node.args[:1])
         values = self._state.values
         if call.last in _RETURNING_TASK and not call.awaited and first in values.acquired:
             values.tasks.add(first)
@@ -68,6 +72,21 @@ class Tasks:
             self._state.closures[first].escapes.append((node, None))
             return None
         return first
+
+    def _is_detached(self, call: ResolvedCall) -> bool:
+        """Whether a call starts a task that nothing in the scope awaits."""
+        if call.awaited or call.last not in _STARTING_TASK:
+            return False
+        return not self._awaited.include(call.node, self._state.around.statement)
+
+    def _defer(self, coroutines: list[ast.expr]) -> None:
+        """Let the uses of these coroutines run when their task does: ``nc.publish(...)``."""
+        for coroutine in coroutines:
+            match coroutine:
+                case ast.Call(func=ast.Attribute(value=owner, attr=method)):
+                    path = dotted(owner)
+                    if path is not None and method not in CLOSING_METHODS:
+                        self._builder.emit(Defer(path, owner, "task"))
 
     def _gather(self, call: ResolvedCall) -> Place | None:
         node = call.node
@@ -95,7 +114,7 @@ class Tasks:
         outer = around.gathering, around.in_task, around.detached
         around.gathering = call.last == "gather"
         around.in_task = not call.awaited and call.last in _STARTING_TASK
-        around.detached = around.in_task and not self._awaited.include(call.node, around.statement)
+        around.detached = self._is_detached(call)
         places = [
             self._evaluator.value(argument, awaited=True) for argument in arguments_of(call.node)
         ]

@@ -70,8 +70,9 @@ class WithStatements:
             return
         self._state.mention(place, node.end_lineno or node.lineno)
         release = Release(_a_call(item.context_expr), node, "close", in_finally=True)
-        # `contextlib.closing` calls a close that is to be awaited, and does not await it.
-        idle = called == "closing"
+        # `closing` does not await the close that it calls; `aclosing` calls an `aclose`. Neither
+        # closes a client of nats-py.
+        idle = called in _CLOSING
         self._builder.emit(Manage(place, idle))
         self._builder.finally_run(
             lambda: self._items(node, rest),

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.linter.lifetimes.sites import assert_managed, assert_no_leak, assert_owned
+from tests.unit.linter.lifetimes.sites import (
+    assert_leak,
+    assert_managed,
+    assert_no_leak,
+    assert_owned,
+)
 
 CLEAN = {
     "closed in a swallowed try": """
@@ -33,6 +38,31 @@ def test_a_connection_closed_on_every_path_does_not_leak(code: str) -> None:
     assert_no_leak(code)
 
 
+LEAKING = {
+    "aclosing calls an aclose that a client does not have": (
+        "ends",
+        """
+        async def f(url):
+            async with contextlib.aclosing(await nats.connect(url)) as nc:
+                await nc.flush()
+        """,
+    ),
+    "closing does not await the close": (
+        "ends",
+        """
+        async def f(url):
+            with contextlib.closing(await nats.connect(url)) as nc:
+                await nc.flush()
+        """,
+    ),
+}
+
+
+@pytest.mark.parametrize(("how", "code"), LEAKING.values(), ids=LEAKING.keys())
+def test_a_path_that_leaves_it_open_is_a_leak(how: str, code: str) -> None:
+    assert_leak(how, code)
+
+
 MANAGED = {
     "async with await": """
         async def f(url):
@@ -43,11 +73,6 @@ MANAGED = {
         async def f(url):
             nc = await nats.connect(url)
             async with nc:
-                await nc.flush()
-        """,
-    "closing": """
-        async def f(url):
-            async with contextlib.aclosing(await nats.connect(url)) as nc:
                 await nc.flush()
         """,
     "a client": """

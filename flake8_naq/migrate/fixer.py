@@ -15,7 +15,7 @@ from flake8_naq.flake8_config import Flake8
 from flake8_naq.lifetimes import Site, analyse
 from flake8_naq.lifetimes.vocabulary import Vocabulary
 from flake8_naq.linter import findings_of
-from flake8_naq.migrate.join.connections import join_connections
+from flake8_naq.migrate.join.connections import Joins
 from flake8_naq.migrate.lines import Lines
 from flake8_naq.migrate.match.helpers import Helpers
 from flake8_naq.migrate.match.rule_files import RuleFile, built_in, helpers_of
@@ -117,7 +117,7 @@ def fix_text(text: str, filename: str, options: Options) -> Result:
     skip: dict[_Key, Message] = {}
     while True:
         try:
-            return _attempt(source, filename, options, skip)
+            return _Attempt(source, filename, options, skip).run()
         except _FailedError as failure:
             guilty = failure.suspects
             if len(guilty) > 1:
@@ -149,7 +149,9 @@ def _guilty(
         rest = suspects[len(half) :]
         for part, others in ((half, rest), (rest, half)):
             try:
-                _attempt(source, filename, options, {**skip, **dict.fromkeys(others, Message())})
+                _Attempt(
+                    source, filename, options, {**skip, **dict.fromkeys(others, Message())}
+                ).run()
             except _FailedError as failure:
                 suspects = [key for key in failure.suspects if key in part]
                 break
@@ -158,84 +160,124 @@ def _guilty(
     return suspects
 
 
-def _attempt(
-    original: Source, filename: str, options: Options, skip: dict[_Key, Message]
-) -> Result:
-    """One run to the end.
+@dataclass
+class _Attempt:
+    """One run over a module, to the end.
 
-    Raises:
-        _FailedError: The proof of the whole fails.
+    Attributes:
+        original: The module before the run.
+        filename: Its path.
+        options: What to do.
+        skip: Places to be left alone, and why.
+        source: The module as the turns have left it.
+        result: What became of it so far.
+        chosen: The rewrites that were made.
+        first: The findings before the run.
+        flaked: What pyflakes finds before the run.
+        standing: The lines before the run of the places that are left, by how they read; filled
+            in the first turn. Places that read alike keep their order.
     """
-    source = original
-    home = options.home(filename)
-    result = Result(original.text)
-    chosen: list[_Candidate] = []
-    before: list[Flake] = []
-    first: list[Finding] = []
-    standing: dict[_Look, list[int]] = {}
-    try:
-        while True:
-            turn = _plan(original, source, filename, options, skip, standing)
-            first = first or turn.findings
-            now = _disjoint(turn.candidates)
-            if not now:
-                result.reports += turn.refusals
-                break
-            before = before or flakes(original.tree, filename)
-            chosen += now
-            text = _apply(source, [candidate.rewrite for candidate in now])
-            needed = [item for candidate in now for item in candidate.rewrite.imports]
-            source = Source(mend_imports(original, text, home, before, needed))
-            for candidate in now:
-                look, line = candidate.key
-                standing[look].remove(line)
-                _report(result, candidate)
-        if chosen:
-            # The last turn found nothing to do: that a second run would not is proven with it.
-            dropped = [item for candidate in chosen for item in candidate.rewrite.dropped]
-            added = [item for candidate in chosen for item in candidate.rewrite.added]
-            fixed = [(candidate.site.qualname, candidate.key[1]) for candidate in chosen]
-            prove(original, source, home, before, dropped, added)
-            prove_findings(first, turn.findings, fixed)
-            rewrites = [candidate.rewrite for candidate in chosen]
-            prove_together(rewrites, source, options.settings)
-            if options.unsafe:
-                source = _join(result, original, source, filename, options, first, fixed)
-            result.text = source.text
-    except (ProofError, RefusedError, SourceError) as error:
+
+    original: Source
+    filename: str
+    options: Options
+    skip: dict[_Key, Message]
+    source: Source = field(init=False)
+    result: Result = field(init=False)
+    chosen: list[_Candidate] = field(default_factory=list)
+    first: list[Finding] = field(default_factory=list)
+    flaked: list[Flake] = field(default_factory=list)
+    standing: dict[_Look, list[int]] = field(default_factory=dict)
+
+    def run(self) -> Result:
+        """Rewrite until nothing is left to do, prove the whole, join connections.
+
+        Raises:
+            _FailedError: The proof of the whole fails.
+        """
+        self.source, self.result = self.original, Result(self.original.text)
+        try:
+            turn = self._plan()
+            while now := _disjoint(turn.candidates):
+                self._make(now)
+                turn = self._plan()
+            self.result.reports += turn.refusals
+            if self.chosen:
+                self._prove(turn.findings)
+                if self.options.unsafe:
+                    self._join()
+                self.result.text = self.source.text
+        except (ProofError, RefusedError, SourceError) as error:
+            raise _FailedError(error.message, self._suspects(error)) from error
+        return self.result
+
+    def _plan(self) -> _Turn:
+        turn = _plan(
+            self.original, self.source, self.filename, self.options, self.skip, self.standing
+        )
+        self.first = self.first or turn.findings
+        return turn
+
+    def _make(self, now: list[_Candidate]) -> None:
+        """Make the rewrites of one turn."""
+        self.flaked = self.flaked or flakes(self.original.tree, self.filename)
+        self.chosen += now
+        text = _apply(self.source, [candidate.rewrite for candidate in now])
+        needed = [item for candidate in now for item in candidate.rewrite.imports]
+        home = self.options.home(self.filename)
+        self.source = Source(mend_imports(self.original, text, home, self.flaked, needed))
+        for candidate in now:
+            look, line = candidate.key
+            self.standing[look].remove(line)
+            _report(self.result, candidate)
+
+    def _prove(self, findings: list[Finding]) -> None:
+        """Prove the whole. The last turn found nothing to do: neither would a second run.
+
+        Raises:
+            ProofError: Something would be lost, or is wrong that was right.
+        """
+        rewrites = [candidate.rewrite for candidate in self.chosen]
+        dropped = [item for rewrite in rewrites for item in rewrite.dropped]
+        added = [item for rewrite in rewrites for item in rewrite.added]
+        home = self.options.home(self.filename)
+        prove(self.original, self.source, home, self.flaked, dropped, added)
+        prove_findings(self.first, findings, self._fixed())
+        prove_together(rewrites, self.source, self.options.settings)
+
+    def _fixed(self) -> list[tuple[str, int]]:
+        return [(candidate.site.qualname, candidate.key[1]) for candidate in self.chosen]
+
+    def _suspects(self, error: ExplainedError) -> list[_Key]:
         qualname = getattr(error, "qualname", None)
-        suspects = [c for c in chosen if qualname is None or c.site.qualname == qualname]
-        raise _FailedError(error.message, [c.key for c in suspects or chosen]) from error
-    return result
+        mine = [c for c in self.chosen if qualname is None or c.site.qualname == qualname]
+        return [candidate.key for candidate in mine or self.chosen]
+
+    def _join(self) -> None:
+        """Join the connections of functions in which all were rewritten, and report it."""
+        manual: dict[str, list[Finding]] = {}
+        for finding in sorted(self.first, key=lambda finding: (finding.line, finding.column)):
+            if finding.rule in MANUAL:
+                manual.setdefault(finding.qualname, []).append(finding)
+        counts = Counter(qualname for qualname, _ in self._fixed())
+        whole = {name: count for name, count in counts.items() if count == len(manual[name])}
+        options, home = self.options, self.options.home(self.filename)
+        joins = Joins(self.original, self.source, home, options.settings, options.helpers)
+        joins.make(whole)
+        self.source = joins.source
+        for joined in joins.joined:
+            finding = manual[joined.qualname][joined.gone]
+            other = Line(manual[joined.qualname][joined.stays].line)
+            text = Message("it no longer has a connection of its own, but that of ", other)
+            self.result.reports.append(_report_of(finding, "unsafe", text))
+        for blocked in joins.blocked:
+            finding = manual[blocked.qualname][blocked.stays]
+            text = Message("it keeps a connection of its own: ", *blocked.reason.parts)
+            self.result.reports.append(_report_of(finding, "note", text))
 
 
-def _join(
-    result: Result,
-    original: Source,
-    source: Source,
-    filename: str,
-    options: Options,
-    first: list[Finding],
-    fixed: list[tuple[str, int]],
-) -> Source:
-    """Join the connections of functions in which all were rewritten, and say so."""
-    manual: dict[str, list[Finding]] = {}
-    for finding in sorted(first, key=lambda finding: (finding.line, finding.column)):
-        if finding.rule in MANUAL:
-            manual.setdefault(finding.qualname, []).append(finding)
-    counts = Counter(qualname for qualname, _ in fixed)
-    whole = {name: count for name, count in counts.items() if count == len(manual[name])}
-    joined = join_connections(
-        original, source, options.home(filename), options.settings, options.helpers, whole
-    )
-    for qualname, pairs in joined.pairs.items():
-        for gone, stays in pairs:
-            finding, other = manual[qualname][gone], manual[qualname][stays]
-            text = Message(
-                "it no longer has a connection of its own, but that of ", Line(other.line)
-            )
-            result.reports.append(Report(finding.line, finding.code, qualname, "unsafe", text))
-    return joined.source
+def _report_of(finding: Finding, kind: Kind, message: Message) -> Report:
+    return Report(finding.line, finding.code, finding.qualname, kind, message)
 
 
 @dataclass(slots=True)

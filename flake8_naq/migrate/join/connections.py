@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from flake8_naq.lifetimes import analyse
@@ -11,72 +12,98 @@ from flake8_naq.lifetimes.vocabulary import Vocabulary
 from flake8_naq.linter import findings_of
 from flake8_naq.migrate.join.pairs import JETSTREAM, KV_STORE, Block, Join, blocks, find_join
 from flake8_naq.migrate.match.helpers import Helpers
-from flake8_naq.migrate.message import Line, RefusedError
+from flake8_naq.migrate.message import Line, Message, RefusedError
 from flake8_naq.migrate.plan.module import Module
 from flake8_naq.migrate.plan.needed import Import
 from flake8_naq.migrate.source import Source, SourceError
 from flake8_naq.migrate.syntax import constants, last_line
-from flake8_naq.migrate.verify import ProofError, prove, prove_findings
+from flake8_naq.migrate.verify import JOIN_ADDS_NO, ProofError, prove, prove_findings
 from flake8_naq.migrate.write.edits import Edits, Shift
 from flake8_naq.migrate.write.imports import Home, flakes, mend_imports
 from flake8_naq.settings import Settings
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Joined:
-    """What became of a module.
+    """Two connections of one function that became one.
 
     Attributes:
-        source: The module, connections joined.
-        pairs: For each function the connections that were joined: the number of the one that goes
-            and of the one that stays, in source order.
+        qualname: The function.
+        gone: The number of the connection that goes, in source order.
+        stays: The number of the one that it shares from now on.
     """
 
-    source: Source
-    pairs: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+    qualname: str
+    gone: int
+    stays: int
 
 
-def join_connections(
-    original: Source,
-    source: Source,
-    home: Home,
-    settings: Settings,
-    helpers: Helpers,
-    counts: dict[str, int],
-) -> Joined:
-    """Join what one connection can serve, step by step, each proven by itself.
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """Two connections that one could serve, and that stay apart.
 
-    Args:
+    Attributes:
+        qualname: The function.
+        stays: The number of the connection that would have gone, in source order.
+        reason: Why not.
+    """
+
+    qualname: str
+    stays: int
+    reason: Message
+
+
+@dataclass
+class Joins:
+    """Joins what one connection can serve, step by step, each proven by itself.
+
+    Attributes:
         original: The module before the run: the blocks that it has already are left alone.
-        source: The module with the blocks that the run has made.
+        source: The module with the blocks that the run has made, joined as far as it has come.
         home: Where it is, and who imports from it.
         settings: The linter's settings.
         helpers: The functions that rules give a meaning.
-        counts: For each function, by its qualified name, how many blocks the run has made in it.
+        joined: The connections that were joined.
+        blocked: Those that could not be.
     """
-    result = Joined(source)
-    before = _by_function(_module(original, settings, helpers))
-    for qualname, number in counts.items():
-        if number < 2:
-            continue
-        old = Counter(_header(block) for block in before.get(qualname, []))
-        numbers = list(range(number))
+
+    original: Source
+    source: Source
+    home: Home
+    settings: Settings
+    helpers: Helpers
+    joined: list[Joined] = field(default_factory=list)
+    blocked: list[Blocked] = field(default_factory=list)
+
+    def make(self, counts: Mapping[str, int]) -> None:
+        """Join in every function in which the run has made several blocks.
+
+        Args:
+            counts: The number of those blocks by the function's qualified name.
+        """
+        before = _by_function(_module(self.original, self.settings, self.helpers))
+        for qualname, number in counts.items():
+            if number > 1:
+                old = Counter(_header(block) for block in before.get(qualname, []))
+                self._in_function(qualname, old, list(range(number)))
+
+    def _in_function(self, qualname: str, old: Counter[str], numbers: list[int]) -> None:
+        """Join until nothing is left to join, or a join is blocked."""
         while True:
-            module = _module(result.source, settings, helpers)
-            found = [
-                block for block in _by_function(module).get(qualname, []) if not old[_header(block)]
-            ]
+            module = _module(self.source, self.settings, self.helpers)
+            blocks_ = _by_function(module).get(qualname, [])
+            found = [block for block in blocks_ if not old[_header(block)]]
             join = find_join(module, found) if len(found) == len(numbers) else None
             if join is None:
-                break
+                return
+            gone = numbers[found.index(join.joined)]
             try:
-                result.source = _step(original, module, join, home, settings)
-            except (ProofError, RefusedError, SourceError):
-                break
-            gone = numbers.pop(found.index(join.joined))
-            stays = numbers[found.index(join.kept)]
-            result.pairs.setdefault(qualname, []).append((gone, stays))
-    return result
+                self.source = _step(self.original, module, join, self.home, self.settings)
+            except (ProofError, RefusedError, SourceError) as error:
+                self.blocked.append(Blocked(qualname, gone, error.message))
+                return
+            self.joined.append(Joined(qualname, gone, numbers[found.index(join.kept)]))
+            numbers.remove(gone)
 
 
 def _module(source: Source, settings: Settings, helpers: Helpers) -> Module:
@@ -117,6 +144,7 @@ def _step(original: Source, module: Module, join: Join, home: Home, settings: Se
         findings_of(module.analysis, home.filename, settings),
         findings_of(analyse(after.tree, settings), home.filename, settings),
         [],
+        JOIN_ADDS_NO,
     )
     return after
 

@@ -3,6 +3,7 @@
 import pytest
 
 from flake8_naq.migrate.fixer import Options, Result, fix_text
+from flake8_naq.migrate.verify import ProofError
 
 HELPED = """\
 from naq.connection import close_nats_connection, get_jetstream_context, get_nats_connection
@@ -274,3 +275,17 @@ def test_a_url_on_an_object_may_have_changed_after_a_call_that_sees_the_object(
     self.rotate()
 """
     assert joined(text) == one
+
+
+def test_a_join_that_is_blocked_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise ProofError("there would be a new finding of rule 14 in `work`")
+
+    monkeypatch.setattr("flake8_naq.migrate.join.connections.prove_findings", refuse)
+    result = fix(plain("await a.publish('x', b'')"))
+    (report,) = result.reports
+    assert (report.line, report.kind) == (6, "note")
+    assert str(report.message) == (
+        "it keeps a connection of its own: there would be a new finding of rule 14 in `work`"
+    )
+    assert result.text.count("async with") == 2

@@ -2,9 +2,11 @@
 
 import pytest
 
+from flake8_naq.findings import Finding
 from flake8_naq.linter import lint
 from flake8_naq.migrate.source import Source
-from flake8_naq.migrate.verify import ProofError, prove_findings
+from flake8_naq.migrate.verify import JOIN_ADDS_NO, REWRITE_ADDS_NO, ProofError, prove_findings
+from flake8_naq.rules import all_rules
 from flake8_naq.settings import Settings
 
 REBOUND = """\
@@ -36,3 +38,22 @@ def test_a_leak_that_is_mended_makes_no_room_for_another() -> None:
     assert [finding.rule for finding in after].count("11") == 1
     with pytest.raises(ProofError, match="new finding of rule 11 in `work`"):
         prove_findings(before, after, [("work", 5)])
+
+
+def finding(rule: str) -> Finding:
+    return Finding(5, 0, rule, 3, "", "work")
+
+
+@pytest.mark.parametrize("rule", sorted(REWRITE_ADDS_NO))
+def test_a_rule_that_is_named_blocks_a_rewrite(rule: str) -> None:
+    with pytest.raises(ProofError):
+        prove_findings([], [finding(rule)], [])
+
+
+@pytest.mark.parametrize("adds_no", [REWRITE_ADDS_NO, JOIN_ADDS_NO])
+def test_a_rule_for_something_else_blocks_nothing(adds_no: frozenset[str]) -> None:
+    prove_findings([], [finding("31")], [], adds_no)
+
+
+def test_the_rules_that_block_exist() -> None:
+    assert {rule.number for rule in all_rules()} > REWRITE_ADDS_NO > JOIN_ADDS_NO

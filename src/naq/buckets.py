@@ -65,19 +65,24 @@ async def ensure_buckets(
         await asyncio.gather(*(_ensure(js, name, settings) for name in names))
 
 
+def ttl_of(name: str, config: Config) -> float:
+    """Return the seconds for which a bucket keeps an entry; 0 is for ever."""
+    return {
+        JOB_RESULTS: config.result_ttl,
+        JOB_STATUS: config.result_ttl,
+        JOB_PROGRESS: config.result_ttl,
+        FAILED_JOBS: config.failed_ttl,
+        WORKER_STATUS: config.worker_ttl,
+        WORKER_DETAILS: config.worker_ttl,
+        LEADERS: config.leader_ttl,
+    }.get(name, 0)
+
+
 async def _ensure(js: JetStreamContext, name: str, config: Config) -> None:
     try:
         await js.key_value(name)
     except BucketNotFoundError:
-        ttl = {
-            JOB_RESULTS: config.result_ttl,
-            JOB_STATUS: config.result_ttl,
-            JOB_PROGRESS: config.result_ttl,
-            FAILED_JOBS: config.failed_ttl,
-            WORKER_STATUS: config.worker_ttl,
-            WORKER_DETAILS: config.worker_ttl,
-            LEADERS: config.leader_ttl,
-        }.get(name, 0)
+        ttl = ttl_of(name, config)
         try:
             # Direct gets are the quicker ones, and the only ones that take several keys.
             await js.create_key_value(

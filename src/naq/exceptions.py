@@ -142,6 +142,8 @@ def told(error: BaseException) -> str:
     """
     if isinstance(error, NaqError):
         return str(error)
+    if isinstance(error, nats.js.errors.BucketNotFoundError) and error.description:
+        return f"{error.description}: `naq setup` makes naq's own"
     if isinstance(error, nats.js.errors.APIError) and error.description:
         return f"the server refuses: {error.description}"
     if isinstance(error, nats.js.errors.InvalidKeyError):

@@ -9,6 +9,7 @@ import typer
 from naq.cli import jobs, run
 from naq.cli.dashboard import dashboard
 from naq.cli.set_aside import set_aside
+from naq.cli.setup import permissions, setup
 from naq.cli.waiting import waiting
 from naq.version import __version__
 
@@ -40,6 +41,8 @@ def _naq(
 app.command("worker")(run.worker)
 app.command("scheduler")(run.scheduler)
 app.command("server")(run.server)
+app.command("setup")(setup)
+app.command("permissions")(permissions)
 app.command("enqueue")(jobs.enqueue)
 app.add_typer(jobs.job, name="job")
 app.add_typer(jobs.queue, name="queue")

@@ -8,12 +8,18 @@ from contextlib import contextmanager
 from typing import Any, Self
 
 from nats.js import JetStreamContext
-from nats.js.errors import APIError, BucketNotFoundError, KeyNotFoundError
+from nats.js.errors import APIError, KeyNotFoundError
 from nats.js.kv import KeyValue
 
 from naq.config import Config
 from naq.connection.dial import where
-from naq.connection.leases import Lease, LeasedClient, connect, jetstream_explained
+from naq.connection.leases import (
+    Lease,
+    LeasedClient,
+    connect,
+    jetstream_explained,
+    missing_bucket_named,
+)
 from naq.connection.metrics import count_failure
 from naq.connection.nats_py.bucket import BucketView
 from naq.connection.shared import SharedConnection
@@ -62,11 +68,8 @@ async def bind_once(shared: SharedConnection, bucket: str) -> KeyValue:
 @contextmanager
 def _explained(bucket: str, config: Config) -> Iterator[None]:
     try:
-        with jetstream_explained(config):
+        with jetstream_explained(config), missing_bucket_named(bucket):
             yield
-    except BucketNotFoundError as error:
-        error.description = f"there is no bucket {bucket!r}"
-        raise
     except TimeoutError as error:
         raise NaqTimeoutError(
             f"JetStream on the {where(config)} did not answer within {config.connect_timeout:g} s"

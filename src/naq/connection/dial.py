@@ -82,6 +82,8 @@ async def _try(config: Config, server: str, options: dict[str, Any]) -> NaqClien
     async def note(error: Exception) -> None:
         if causes is not None:
             causes.append(error)
+        elif "permissions violation" in str(error).lower():
+            logger.warning("connection %r: %s", config.name, str(error).removeprefix("nats: "))
         elif isinstance(error, (OSError, nats.errors.StaleConnectionError)):
             # Said many times in an outage, by each attempt to come back.
             logger.debug("connection %r: %s", config.name, error)
@@ -150,6 +152,7 @@ def _options(config: Config) -> dict[str, Any]:
         if path is not None:
             options[option] = _readable(path, setting)
             _need_nkeys(setting)
+            _check_seed(path, setting)
     if config.tls:
         options["tls"] = _tls_context(config)
     return options
@@ -168,6 +171,28 @@ def _need_nkeys(setting: str) -> None:
         raise NaqAuthorizationError(
             f"{setting} needs the package nkeys: install naq with its extra `nkeys`"
         )
+
+
+def _check_seed(path: Path, setting: str) -> None:
+    """Refuse a file that nats-py would read into a traceback.
+
+    Raises:
+        NaqAuthorizationError: the file is not what the setting asks for.
+    """
+    text = path.read_text(encoding="utf-8", errors="replace")
+    if setting == "credentials":
+        wanted = ("-----BEGIN NATS USER JWT-----", "-----BEGIN USER NKEY SEED-----")
+        if not all(mark in text for mark in wanted):
+            raise NaqAuthorizationError(
+                f"{setting}: {path} is no credentials file: it holds no user JWT and nkey seed"
+            )
+        text = text.partition(wanted[1])[2].partition("\n")[2]
+    seed = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    nkeys: Any = importlib.import_module("nkeys")
+    try:
+        nkeys.from_seed(bytearray(seed.encode()))
+    except (nkeys.NkeysError, ValueError) as error:
+        raise NaqAuthorizationError(f"{setting}: {path} holds no valid nkey seed") from error
 
 
 def _tls_context(config: Config) -> ssl.SSLContext:

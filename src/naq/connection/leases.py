@@ -10,7 +10,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from nats.js import JetStreamContext
-from nats.js.errors import ServiceUnavailableError
+from nats.js.errors import BucketNotFoundError, ServiceUnavailableError
+from nats.js.kv import KeyValue
 
 from naq.config import Config
 from naq.connection.dial import where
@@ -147,6 +148,20 @@ def jetstream_explained(config: Config) -> Iterator[None]:
         raise NaqJetStreamError(said) from error
 
 
+@contextmanager
+def missing_bucket_named(bucket: str) -> Iterator[None]:
+    """Name the bucket in nats-py's error, which does not.
+
+    Raises:
+        nats.js.errors.BucketNotFoundError: there is no such bucket.
+    """
+    try:
+        yield
+    except BucketNotFoundError as error:
+        error.description = f"there is no bucket {bucket!r}"
+        raise
+
+
 class LeasedJetStream(JetStreamView):
     """One lease's view of the JetStream context of a shared client."""
 
@@ -155,6 +170,15 @@ class LeasedJetStream(JetStreamView):
     def __init__(self, shared: NaqJetStream, client: LeasedClient) -> None:
         super().__init__(shared, client)
         self._config = client.config
+
+    async def key_value(self, bucket: str) -> KeyValue:
+        """Bind a bucket.
+
+        Raises:
+            nats.js.errors.BucketNotFoundError: there is no such bucket.
+        """
+        with missing_bucket_named(bucket):
+            return await super().key_value(bucket)
 
     def explain_errors(self) -> AbstractContextManager[None]:
         """Return a context manager that names the server on which there is no JetStream."""

@@ -15,7 +15,9 @@ from nats.js.errors import APIError, NoStreamResponseError
 from naq.config import Config
 from naq.connection import nats_jetstream
 from naq.connection.dial import where
+from naq.connection.nats_py.client import PermissionDeniedError
 from naq.exceptions import (
+    NaqAuthorizationError,
     NaqConnectionError,
     NaqConnectionLostError,
     NaqJetStreamError,
@@ -69,6 +71,8 @@ async def with_retries(config: Config, task: str, action: Action[T]) -> T:
             async with nats_jetstream(config) as (conn, js):
                 has_begun = True
                 return await action(conn, js, min(wait, config.request_timeout))
+        except PermissionDeniedError as error:
+            raise NaqAuthorizationError(f"cannot {task}: {error}") from error
         except (*_PASSING, APIError) as error:
             has_begun = has_begun or isinstance(error, NaqConnectionLostError)
             if not has_begun or not _may_pass(error):

@@ -22,6 +22,7 @@ from naq.models.job import Enqueued, Job
 from naq.names import JOB_STREAM, job_subject
 from naq.pipeline import PublishPipeline
 from naq.queue.patience import ELECTIONS, with_retries
+from naq.setup import warn_if_less
 from naq.streams import DUPLICATE_WINDOW, ensure_stream, job_stream
 
 logger = logging.getLogger("naq.queue")
@@ -33,6 +34,9 @@ _MSG_ID: Final = Header.MSG_ID.value
 
 _STILL_QUEUED: Final = 10077
 """nats-server's code for "maximum messages per subject exceeded"."""
+
+_compared: set[Config] = set()
+"""The configurations whose stream of jobs was compared with the server's."""
 
 _HEADERS_TO_COME: Final = 128
 """Bytes: a job that is enqueued again, or updated in a bucket, has other headers."""
@@ -83,6 +87,9 @@ async def enqueue_job(job: Job, config: Config, *, again: bool = False) -> Enque
         attempts += 1
         check_size(conn, job)
         replicas = config.replicas
+        if replicas > 1 and config not in _compared:
+            _compared.add(config)
+            await warn_if_less(js, config, (JOB_STREAM,))
         if await publish_job(js, job, message_id, replicas=replicas, timeout=wait):
             return Enqueued.NEW
         found = await _stored_created_at(js, job)

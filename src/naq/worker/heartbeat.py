@@ -19,6 +19,7 @@ from naq.models.event import Event
 from naq.models.status import WORKER_STATUS
 from naq.names import kv_subject
 from naq.pipeline import PublishPipeline
+from naq.setup import warn_if_less
 from naq.streams import ensure_stream, event_stream, job_stream
 from naq.worker.guard import LoopGuard
 from naq.worker.in_hand import InHand
@@ -45,6 +46,7 @@ async def ensure_places(settings: WorkerSettings, js: JetStreamContext) -> None:
     if settings.events:
         await ensure_stream(js, event_stream(settings.config.replicas))
     await buckets.ensure_buckets(settings.config)
+    await warn_if_less(js, settings.config)
 
 
 async def results_may_expire(js: JetStreamContext) -> bool:

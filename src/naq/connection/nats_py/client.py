@@ -34,6 +34,24 @@ def _is_open(transport: asyncio.WriteTransport) -> bool:
     return socket is None or socket.fileno() != -1
 
 
+_DENIED: Final = re.compile(r'permissions violation for publish to "([^"]+)"', re.IGNORECASE)
+
+
+class PermissionDeniedError(nats.errors.AuthorizationError):
+    """The server does not permit this user to publish to a subject.
+
+    Args:
+        subject: the subject.
+    """
+
+    def __init__(self, subject: str) -> None:
+        super().__init__(subject)
+        self.subject = subject
+
+    def __str__(self) -> str:
+        return f"the server does not permit this user to publish to {self.subject}"
+
+
 def _expire(answer: asyncio.Future[Msg]) -> None:
     if not answer.done():
         answer.set_exception(nats.errors.TimeoutError())
@@ -113,6 +131,16 @@ class NaqClient(Client):
             self._pongs[0] = asyncio.get_running_loop().create_future()
         await super()._process_pong()
 
+    async def _process_err(self, err_msg: str) -> None:
+        # nats-py lets a request that is denied wait until its timeout.
+        denied = _DENIED.search(err_msg)
+        for token, subject in list(self._asked.items()) if denied and self._reply_prefix else ():
+            if denied and subject.casefold() == denied[1].casefold():
+                answer = self._resp_map[token]
+                if not answer.done():
+                    answer.set_exception(PermissionDeniedError(subject))
+        await super()._process_err(err_msg)
+
     async def _read_loop(self) -> None:
         await super()._read_loop()
         task = asyncio.current_task()
@@ -137,6 +165,7 @@ class NaqClient(Client):
         answer: asyncio.Future[Msg] = loop.create_future()
         token = next(_tokens)
         self._resp_map[token] = answer
+        self._asked[token] = subject
         timer = None if timeout is None else loop.call_later(timeout, _expire, answer)
         try:
             reply = self._reply_prefix + token
@@ -151,9 +180,11 @@ class NaqClient(Client):
             if timer is not None:
                 timer.cancel()
             self._resp_map.pop(token, None)
+            self._asked.pop(token, None)
 
     async def _init_request_sub(self) -> None:
         self._resp_map: dict[str, asyncio.Future[Msg]] = {}
+        self._asked: dict[str, str] = {}
         inbox, _ = await open_inbox(self, self._answered)
         self._reply_prefix = f"{inbox}."
 

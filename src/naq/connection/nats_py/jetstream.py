@@ -90,3 +90,31 @@ async def stream_end(js: JetStreamContext, stream: str) -> tuple[str, int]:
     """
     answer = await js._api_request(f"$JS.API.STREAM.INFO.{stream}", timeout=js._timeout)
     return answer["created"], answer["state"]["last_seq"]
+
+
+async def stream_settings(js: JetStreamContext, stream: str) -> dict[str, Any]:
+    """Return the configuration of a stream as the server writes it.
+
+    nats-py's ``StreamConfig`` drops what it does not know, and an update would reset that.
+
+    Args:
+        js: the JetStream context.
+        stream: the stream.
+
+    Raises:
+        nats.js.errors.NotFoundError: there is no such stream.
+    """
+    answer = await js._api_request(f"$JS.API.STREAM.INFO.{stream}", timeout=js._timeout)
+    settings: dict[str, Any] = answer["config"]
+    return settings
+
+
+async def update_stream(js: JetStreamContext, settings: dict[str, Any]) -> None:
+    """Change the configuration of a stream to one as :func:`stream_settings` returns it.
+
+    Raises:
+        nats.js.errors.APIError: the server refuses.
+    """
+    await js._api_request(
+        f"$JS.API.STREAM.UPDATE.{settings['name']}", orjson.dumps(settings), timeout=js._timeout
+    )

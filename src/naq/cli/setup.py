@@ -1,0 +1,49 @@
+"""``naq setup`` and ``naq permissions``."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from typing import Annotated
+
+import typer
+
+from naq.cli.output import AsJson, Url, as_json, command, config_of, say, table
+from naq.permissions import Role
+from naq.permissions import permissions as permissions_of
+from naq.setup import Outcome
+from naq.setup import setup as set_up
+
+
+@command
+async def setup(
+    check: Annotated[
+        bool, typer.Option("--check", help="Change nothing; exit 1 if something is to be done.")
+    ] = False,
+    url: Url = None,
+    json_: AsJson = False,
+) -> None:
+    """Make the streams and buckets, and raise those that are less than configured."""
+    differences = await set_up(config_of(url), check=check)
+    if json_:
+        as_json([dataclasses.asdict(each) for each in differences])
+    elif differences:
+        table(
+            ("stream or bucket", "setting", "exists", "configured", ""),
+            (
+                (each.place, each.setting, each.exists, each.configured, each.outcome.value)
+                for each in differences
+            ),
+        )
+    else:
+        say("all streams and buckets are as configured")
+    if any(each.outcome in (Outcome.MISSING, Outcome.LESS) for each in differences):
+        raise typer.Exit(1)
+
+
+def permissions(
+    role: Annotated[Role, typer.Argument(help="Who the permissions are for.")],
+) -> None:
+    """Print the permissions of a role, for the configuration of a nats-server."""
+    sys.stdout.write(json.dumps(permissions_of(role), indent=2) + "\n")

@@ -122,7 +122,8 @@ def _driver(codes: Sequence[str]) -> dict[str, Any]:
         "semanticVersion": __version__,
         "rules": [_descriptor(code) for code in codes],
     }
-    return driver | ({"informationUri": address.SITE} if address.SITE else {})
+    hosted = address.site()
+    return driver | ({"informationUri": hosted} if hosted else {})
 
 
 def _descriptor(code: str) -> dict[str, Any]:

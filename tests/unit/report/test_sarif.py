@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from email.message import Message
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -106,9 +107,12 @@ def test_links_need_the_address_of_the_site(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (project / "queue.py").write_text(BY_HAND, "utf-8")
-    monkeypatch.setattr(address, "SITE", None)
+    monkeypatch.setattr(address, "metadata", lambda name: Message())
     assert "http" not in json.dumps(run_of(capsys))
-    monkeypatch.setattr(address, "SITE", "https://naq.example/docs/")
+    hosted = Message()
+    hosted["Project-URL"] = "Source, https://naq.example/source"
+    hosted["Project-URL"] = "Documentation, https://naq.example/docs"
+    monkeypatch.setattr(address, "metadata", lambda name: hosted)
     run = run_of(capsys)
     driver = run["tool"]["driver"]
     assert driver["informationUri"] == "https://naq.example/docs/"

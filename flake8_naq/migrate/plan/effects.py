@@ -12,7 +12,7 @@ from flake8_naq.migrate.plan.closes import Close
 from flake8_naq.migrate.plan.lease_uses import calls_back
 from flake8_naq.migrate.plan.module import Module
 from flake8_naq.migrate.plan.needed import Target
-from flake8_naq.migrate.plan.regions import Region
+from flake8_naq.migrate.plan.region import Region
 from flake8_naq.migrate.syntax import all_arguments, last_line
 from flake8_naq.names import lookup_chain, own_nodes
 

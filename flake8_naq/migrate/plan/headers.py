@@ -15,7 +15,8 @@ from flake8_naq.migrate.plan.declared_manager import DeclaredManager
 from flake8_naq.migrate.plan.derivations import Step
 from flake8_naq.migrate.plan.module import Module
 from flake8_naq.migrate.plan.needed import Import, Target
-from flake8_naq.migrate.plan.regions import Region, find_region
+from flake8_naq.migrate.plan.region import Region
+from flake8_naq.migrate.plan.regions import find_region
 from flake8_naq.migrate.syntax import Mention, is_none, last_line
 from flake8_naq.names import Scope, own_nodes
 

@@ -13,7 +13,8 @@ from flake8_naq.migrate.plan.effects import Effects
 from flake8_naq.migrate.plan.headers import Headers
 from flake8_naq.migrate.plan.module import Module
 from flake8_naq.migrate.plan.needed import Target
-from flake8_naq.migrate.plan.regions import Region, find_region
+from flake8_naq.migrate.plan.region import Region
+from flake8_naq.migrate.plan.regions import find_region
 from flake8_naq.migrate.plan.rewrite import Rewrite
 from flake8_naq.migrate.syntax import constants, is_none, last_line
 

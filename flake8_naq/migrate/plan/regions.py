@@ -1,17 +1,24 @@
-"""The stretch of a function in which a connection is open, and how its closes are written there."""
+"""Finds the region of a connection: one recogniser for each shape."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import dataclass, field, replace
 
 from flake8_naq.lifetimes import Site
 from flake8_naq.migrate.message import Line, RefusedError
 from flake8_naq.migrate.plan.closes import Close, Closers
 from flake8_naq.migrate.plan.module import Module
-from flake8_naq.migrate.syntax import Mention, last_line
+from flake8_naq.migrate.plan.region import Region, Shape
+from flake8_naq.migrate.plan.variables import (
+    Bindings,
+    acquired_again,
+    bindings_of,
+    next_binding,
+    refuse_kept,
+)
+from flake8_naq.migrate.syntax import Mention
 from flake8_naq.names import Names, Scope, own_nodes
 
 _COLLECTING = (
@@ -39,56 +46,6 @@ _LEAVING = frozenset(
         "self.skipTest",
     ]
 )
-Shape = Literal["before-try", "inside-try", "straight", "never"]
-
-
-@dataclass
-class Region:
-    """Where a connection lives, from its acquisition to its close.
-
-    Attributes:
-        site: The acquisition.
-        scope: The function around it.
-        handle: The variable.
-        shape: How acquisition and close stand to each other.
-        acquire: The acquiring statement.
-        anchor: The statement that the region starts with: the acquiring one, or the ``try`` around
-            it when every other way out of that leaves the function.
-        made: ``nc = NATS()``, when the client is made before it connects.
-        guard: The ``try`` whose ``finally`` closes.
-        end: The last statement of the region, in the acquisition's block.
-        closes: The statements that close it, in source order.
-        others: Statements of the ``finally`` that do something else.
-        inits: ``nc = None`` before the acquisition.
-        mentions: Every mention of the variable in the function.
-        closing: Every close of a connection in the function, this one or another.
-    """
-
-    site: Site
-    scope: Scope
-    handle: str
-    shape: Shape
-    acquire: ast.stmt
-    anchor: ast.stmt
-    made: ast.stmt | None
-    guard: ast.Try | None
-    end: ast.stmt
-    closes: list[Close]
-    others: list[ast.stmt]
-    inits: list[ast.stmt]
-    mentions: list[Mention]
-    closing: list[Close]
-
-    @property
-    def unpacked(self) -> bool:
-        """Whether the connection is one of several values that the acquisition gives."""
-        return isinstance(self.acquire, ast.Assign) and isinstance(
-            self.acquire.targets[0], ast.Tuple
-        )
-
-    def siblings(self, module: Module) -> list[ast.stmt]:
-        """The block in which it starts and ends."""
-        return module.blocks.place(self.anchor).block
 
 
 def find_region(module: Module, site: Site) -> Region:
@@ -97,95 +54,156 @@ def find_region(module: Module, site: Site) -> Region:
     Raises:
         RefusedError: The connection is not used in a way that one block could hold.
     """
-    scope = module.analysis.names.scopes[site.scope]
-    if not isinstance(scope.node, ast.AsyncFunctionDef):
-        raise RefusedError("it is not opened in an `async def`")
-    _refuse_gathered(module, site)
-    handle = _bound_name(site)
-    closers = Closers(
-        module.analysis.names,
-        module.vocabulary,
-        scope,
-        module.handles(site),
-        frozenset(release.call for release in site.releases if release.method == "helper"),
-    )
-    named = module.mentions(scope, handle)
-    _refuse_kept(module, scope, handle, named)
-    found = list(_closes(closers, scope.node))
-    mine = [close for close in found if close.handle == handle]
-    if not mine:
-        mine = [close for close in found if close.handle is None]
-    anchor = _anchor(module, site, mine)
-    place = module.blocks.place(anchor)
-    inits, made = _bindings(module, site, handle, named, mine)
-    block, index = place.block, place.index
+    return _Finder(module, site).find()
 
-    def region(shape: Shape, guard: ast.Try | None, end: ast.stmt) -> Region:
-        others: list[ast.stmt] = []
-        if guard is not None:
-            closing = {id(close.statement) for close in found}
-            others = [stmt for stmt in guard.finalbody if id(stmt) not in closing]
+
+@dataclass
+class _Finder:
+    """Looks for the region of one connection.
+
+    Attributes:
+        module: The file.
+        site: The acquisition.
+        scope: The function around it.
+        handle: The variable.
+        named: Every mention of the variable in the function.
+        found: Every close of a connection in the function.
+        mine: Those of this connection.
+        anchor: The statement that the region starts with.
+        bindings: What else binds the variable.
+        after: The statements of the anchor's block that follow it.
+        rebound: The line on which the variable is next bound.
+    """
+
+    module: Module
+    site: Site
+    scope: Scope = field(init=False)
+    handle: str = field(init=False)
+    named: list[Mention] = field(init=False)
+    found: list[Close] = field(init=False)
+    mine: list[Close] = field(init=False)
+    anchor: ast.stmt = field(init=False)
+    bindings: Bindings = field(init=False)
+    after: list[ast.stmt] = field(init=False)
+    rebound: float = field(init=False)
+
+    def find(self) -> Region:
+        """The region, by the first shape that fits."""
+        self._look()
+        shapes = (self._inside_try, self._before_try, self._straight)
+        region = next(filter(None, (shape() for shape in shapes)), None)
+        return region or self._never()
+
+    def _look(self) -> None:
+        module, site = self.module, self.site
+        self.scope = module.analysis.names.scopes[site.scope]
+        if not isinstance(self.scope.node, ast.AsyncFunctionDef):
+            raise RefusedError("it is not opened in an `async def`")
+        _refuse_gathered(module, site)
+        self.handle = _bound_name(site)
+        closers = Closers(
+            module.analysis.names,
+            module.vocabulary,
+            self.scope,
+            module.handles(site),
+            frozenset(release.call for release in site.releases if release.method == "helper"),
+        )
+        self.named = module.mentions(self.scope, self.handle)
+        refuse_kept(module, self.scope, self.handle, self.named)
+        self.found = list(_closes(closers, self.scope.node))
+        self.mine = [close for close in self.found if close.handle == self.handle]
+        if not self.mine:
+            self.mine = [close for close in self.found if close.handle is None]
+        self.anchor = _anchor(module, site, self.mine)
+        self.bindings = bindings_of(module, site, self.handle, self.named, self.mine)
+        place = module.blocks.place(self.anchor)
+        self.after = place.block[place.index + 1 :]
+        self.rebound = next_binding(site, self.named)
+
+    def _closes_in(self, statements: list[ast.stmt]) -> bool:
+        return any(close.statement in statements for close in self.mine)
+
+    # -- the shapes
+
+    def _inside_try(self) -> Region | None:
+        """The ``try`` around the acquisition closes it."""
+        place = self.module.blocks.place(self.anchor)
+        guard = place.owner
+        if not isinstance(guard, ast.Try) or place.field != "body":
+            return None
+        if not self._closes_in(guard.finalbody):
+            return None
+        region = self._region("inside-try", guard, guard)
+        return _from_the_client(self.module, region)
+
+    def _before_try(self) -> Region | None:
+        """A ``try`` after the acquisition closes it."""
+        for statement in self.after:
+            if (
+                isinstance(statement, ast.Try)
+                and statement.lineno < self.rebound
+                and self._closes_in(statement.finalbody)
+            ):
+                return self._region("before-try", statement, statement)
+        return None
+
+    def _straight(self) -> Region | None:
+        """A statement of the same block closes it."""
+        closing = [close.statement for close in self.mine]
+        ends = [s for s in self.after if s in closing and s.lineno < self.rebound]
+        if not ends:
+            return None
+        block = self.module.blocks.place(self.anchor).block
+        return self._region(
+            "straight", None, _outermost(self.module, self.site, self.found, block, ends[-1])
+        )
+
+    def _never(self) -> Region:
+        """Nothing closes it."""
+        for statement in self.after:
+            if isinstance(statement, ast.TryStar) and self._closes_in(statement.finalbody):
+                raise RefusedError(
+                    "the `try` on ", Line(statement.lineno), " has `except*` clauses"
+                )
+        first = self.site.statement.lineno
+        if any(first < close.statement.lineno < self.rebound for close in self.mine):
+            raise RefusedError(
+                "it is closed in some branches only, or in another block than it is opened"
+            )
+        for release in self.site.releases:
+            line = Line(release.call.lineno)
+            if release.method == "helper":
+                called = ast.unparse(release.call.func)
+                raise RefusedError(f"`{called}`, which ", line, " calls, closes it")
+            raise RefusedError("the close on ", line, " is of a form that is not known")
+        return self._region("never", None, self.module.blocks.place(self.anchor).block[-1])
+
+    def _region(self, shape: Shape, guard: ast.Try | None, end: ast.stmt) -> Region:
+        closing = [close.statement for close in self.found]
+        finalbody = guard.finalbody if guard is not None else []
+        others = [statement for statement in finalbody if statement not in closing]
         last = end.end_lineno or end.lineno
-        first = guard.lineno if shape == "inside-try" and guard else site.statement.lineno
-        _refuse_rebound(module, site, first, last)
-        if shape == "inside-try":
-            _refuse_open_before(module, site, mine, inits, anchor)
-        inside = [close for close in mine if first <= close.statement.lineno <= last]
+        inside = shape == "inside-try" and guard is not None
+        first = guard.lineno if inside and guard else self.site.statement.lineno
+        _refuse_rebound(self.module, self.site, first, last)
+        if inside:
+            _refuse_open_before(self.module, self.site, self.mine, self.bindings.inits, self.anchor)
         return Region(
-            site,
-            scope,
-            handle,
+            self.site,
+            self.scope,
+            self.handle,
             shape,
-            site.statement,
-            anchor,
-            made,
+            self.site.statement,
+            self.anchor,
+            self.bindings.made,
             guard,
             end,
-            inside,
+            [close for close in self.mine if first <= close.statement.lineno <= last],
             others,
-            inits,
-            named,
-            found,
+            self.bindings.inits,
+            self.named,
+            self.found,
         )
-
-    statements = {id(close.statement) for close in mine}
-    if (
-        isinstance(place.owner, ast.Try)
-        and place.field == "body"
-        and any(id(statement) in statements for statement in place.owner.finalbody)
-    ):
-        return _from_the_client(module, region("inside-try", place.owner, place.owner))
-    rebound = _rebinding(site, named)
-    for statement in block[index + 1 :]:
-        if (
-            isinstance(statement, ast.Try)
-            and statement.lineno < rebound
-            and any(id(inner) in statements for inner in statement.finalbody)
-        ):
-            return region("before-try", statement, statement)
-    straight = [
-        statement
-        for statement in block[index + 1 :]
-        if id(statement) in statements and statement.lineno < rebound
-    ]
-    if straight:
-        return region("straight", None, _outermost(module, site, found, block, straight[-1]))
-    for statement in block[index + 1 :]:
-        if isinstance(statement, ast.TryStar) and any(
-            id(inner) in statements for inner in statement.finalbody
-        ):
-            raise RefusedError("the `try` on ", Line(statement.lineno), " has `except*` clauses")
-    if any(site.statement.lineno < close.statement.lineno < rebound for close in mine):
-        raise RefusedError(
-            "it is closed in some branches only, or in another block than it is opened"
-        )
-    for release in site.releases:
-        line = release.call.lineno
-        if release.method == "helper":
-            called = ast.unparse(release.call.func)
-            raise RefusedError(f"`{called}`, which ", Line(line), " calls, closes it")
-        raise RefusedError("the close on ", Line(line), " is of a form that is not known")
-    return region("never", None, block[-1])
 
 
 def _from_the_client(module: Module, region: Region) -> Region:
@@ -319,91 +337,9 @@ def _closes(closers: Closers, root: ast.AST) -> Iterator[Close]:
     )
 
 
-def _bindings(
-    module: Module, site: Site, handle: str, named: list[Mention], mine: list[Close]
-) -> tuple[list[ast.stmt], ast.stmt | None]:
-    """The ``nc = None`` and the ``nc = NATS()`` that belong to an acquisition.
-
-    Raises:
-        RefusedError: The variable is bound by anything else than connections.
-    """
-    acquiring = {
-        id(other.statement) for other in module.analysis.sites if other.scope is site.scope
-    }
-    inits: list[ast.stmt] = []
-    made: ast.stmt | None = None
-    constructed = isinstance(site.statement, ast.Expr)
-    acquired = [other.lineno for other in _acquired_again(module, site)]
-    closed = [last_line(close.statement) for close in mine]
-    for mention in named:
-        if isinstance(mention.node.ctx, ast.Load):
-            continue
-        statement = module.parents[mention.node]
-        if isinstance(statement, ast.Tuple):
-            statement = module.parents[statement]
-        if id(statement) in acquiring and not mention.captured:
-            continue
-        before = mention.line < site.statement.lineno
-        match statement:
-            case (
-                ast.Assign(targets=[_], value=ast.Constant(value=None))
-                | ast.AnnAssign(value=ast.Constant(value=None))
-            ) if not mention.captured:
-                if before:
-                    inits.append(statement)
-                if before or _is_after_close(mention.line, site, closed, acquired):
-                    continue
-            case (
-                ast.Assign(targets=[_], value=ast.Call(args=[], keywords=[]))
-                | ast.AnnAssign(value=ast.Call(args=[], keywords=[]))
-            ) if constructed and not mention.captured:
-                if before:
-                    made = statement
-                continue
-        raise RefusedError(f"`{handle}` is bound again on ", Line(mention.line))
-    for node in own_nodes(site.scope):
-        if handle in _bound_without_a_name(node):
-            line = getattr(node, "lineno", site.statement.lineno)
-            raise RefusedError(f"`{handle}` is bound again on ", Line(line))
-    if constructed and made is None:
-        raise RefusedError(f"`{handle}` is a client that was made elsewhere")
-    return inits, made
-
-
-def _is_after_close(line: int, site: Site, closed: list[int], acquired: list[int]) -> bool:
-    """Whether a line comes after the last close of a connection, by the order of lines.
-
-    Args:
-        line: The line.
-        site: The acquisition.
-        closed: The lines on which connections of this name are closed.
-        acquired: The lines on which the name is given another connection.
-    """
-    return any(site.statement.lineno < close < line for close in closed) and all(
-        any(line < other < close for other in acquired) for close in closed if close > line
-    )
-
-
-def _bound_without_a_name(node: ast.AST) -> Iterator[str | None]:
-    """The variables that a node binds and whose names are no nodes of their own."""
-    match node:
-        case (
-            ast.ExceptHandler(name=name)
-            | ast.MatchAs(name=name)
-            | ast.MatchStar(name=name)
-            | ast.MatchMapping(rest=name)
-            | ast.FunctionDef(name=name)
-            | ast.AsyncFunctionDef(name=name)
-            | ast.ClassDef(name=name)
-        ):
-            yield name
-        case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
-            yield from (alias.asname or alias.name.partition(".")[0] for alias in aliases)
-
-
 def _refuse_rebound(module: Module, site: Site, first: int, last: int) -> None:
     """Inside a region its variable means one connection: the block closes the one it opened."""
-    for other in _acquired_again(module, site):
+    for other in acquired_again(module, site):
         if first <= other.lineno <= last:
             raise RefusedError(f"`{site.handle}` is bound again on ", Line(other.lineno))
 
@@ -416,62 +352,11 @@ def _refuse_open_before(
     block = module.blocks.place(guard).block if isinstance(guard, ast.Try) else []
     first = guard.lineno if isinstance(guard, ast.Try) else anchor.lineno
     forgotten = [init for init in inits if init in block]
-    for other in _acquired_again(module, site):
+    for other in acquired_again(module, site):
         between = (*(close.statement for close in mine), *forgotten)
         if other.lineno < first and not any(
             other.lineno < statement.lineno < first for statement in between
         ):
             raise RefusedError(
                 f"`{site.handle}` holds another connection from ", Line(other.lineno)
-            )
-
-
-def _acquired_again(module: Module, site: Site) -> Iterator[ast.stmt]:
-    """Other statements of the function that give the variable a connection."""
-    for other in module.analysis.sites:
-        if (
-            other.scope is site.scope
-            and other.handle == site.handle
-            and other.statement is not site.statement
-        ):
-            yield other.statement
-
-
-def _rebinding(site: Site, named: list[Mention]) -> float:
-    """The line on which the variable is next bound, infinity when it is not."""
-    return min(
-        (
-            mention.line
-            for mention in named
-            if isinstance(mention.node.ctx, ast.Store)
-            and mention.line > (site.statement.end_lineno or site.statement.lineno)
-        ),
-        default=float("inf"),
-    )
-
-
-def _refuse_kept(module: Module, scope: Scope, handle: str, named: list[Mention]) -> None:
-    if handle in scope.declared:
-        raise RefusedError(f"`{handle}` is global or nonlocal")
-    for mention in named:
-        parent = module.parents[mention.node]
-        if isinstance(mention.node.ctx, ast.Del):
-            raise RefusedError(f"`{handle}` is deleted on ", Line(mention.line))
-        if isinstance(parent, (ast.Return, ast.Yield, ast.YieldFrom)):
-            raise RefusedError(f"`{handle}` leaves the function on ", Line(mention.line))
-        if isinstance(mention.node.ctx, ast.Load) and isinstance(
-            parent,
-            (ast.Assign, ast.AnnAssign, ast.NamedExpr, ast.Tuple, ast.List, ast.Set, ast.Dict),
-        ):
-            raise RefusedError(f"`{handle}` is kept under another name on ", Line(mention.line))
-        if (
-            isinstance(parent, ast.Call)
-            and isinstance(parent.func, ast.Attribute)
-            and parent.func.attr in ("append", "add", "put", "put_nowait", "setdefault", "insert")
-            and mention.node in parent.args
-        ):
-            raise RefusedError(
-                "connections are collected on ",
-                Line(mention.line),
-                ": open one connection outside the loop and use it for all",
             )

@@ -10,7 +10,7 @@ from flake8_naq.migrate.plan.block_header import BlockHeader
 from flake8_naq.migrate.plan.closes import Close
 from flake8_naq.migrate.plan.module import Module
 from flake8_naq.migrate.plan.needed import Import
-from flake8_naq.migrate.plan.regions import Region
+from flake8_naq.migrate.plan.region import Region
 
 
 @dataclass(slots=True)

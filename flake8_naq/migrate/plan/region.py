@@ -1,0 +1,64 @@
+"""The stretch of a function in which a connection is open."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import Literal
+
+from flake8_naq.lifetimes import Site
+from flake8_naq.migrate.plan.closes import Close
+from flake8_naq.migrate.plan.module import Module
+from flake8_naq.migrate.syntax import Mention
+from flake8_naq.names import Scope
+
+Shape = Literal["before-try", "inside-try", "straight", "never"]
+
+
+@dataclass
+class Region:
+    """Where a connection lives, from its acquisition to its close.
+
+    Attributes:
+        site: The acquisition.
+        scope: The function around it.
+        handle: The variable.
+        shape: How acquisition and close stand to each other.
+        acquire: The acquiring statement.
+        anchor: The statement that the region starts with: the acquiring one, or the ``try`` around
+            it when every other way out of that leaves the function.
+        made: ``nc = NATS()``, when the client is made before it connects.
+        guard: The ``try`` whose ``finally`` closes.
+        end: The last statement of the region, in the acquisition's block.
+        closes: The statements that close it, in source order.
+        others: Statements of the ``finally`` that do something else.
+        inits: ``nc = None`` before the acquisition.
+        mentions: Every mention of the variable in the function.
+        closing: Every close of a connection in the function, this one or another.
+    """
+
+    site: Site
+    scope: Scope
+    handle: str
+    shape: Shape
+    acquire: ast.stmt
+    anchor: ast.stmt
+    made: ast.stmt | None
+    guard: ast.Try | None
+    end: ast.stmt
+    closes: list[Close]
+    others: list[ast.stmt]
+    inits: list[ast.stmt]
+    mentions: list[Mention]
+    closing: list[Close]
+
+    @property
+    def unpacked(self) -> bool:
+        """Whether the connection is one of several values that the acquisition gives."""
+        return isinstance(self.acquire, ast.Assign) and isinstance(
+            self.acquire.targets[0], ast.Tuple
+        )
+
+    def siblings(self, module: Module) -> list[ast.stmt]:
+        """The block in which it starts and ends."""
+        return module.blocks.place(self.anchor).block

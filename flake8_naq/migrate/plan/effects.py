@@ -30,35 +30,14 @@ class Effects:
     def leaks(self, closes: list[Close]) -> list[Message]:
         """Paths that were left without a close and now have one."""
         region = self.region
-        found: list[Message] = []
         if region.shape == "never":
-            if self._listens() and not _waits(region.end):
-                raise RefusedError(
-                    f"its callbacks work for as long as `{region.handle}` is open: "
-                    "close it where the program ends"
-                )
-            found.append(
-                Message(
-                    f"`{region.handle}` was never closed; it now closes when the block ends, after ",
-                    Line(last_line(region.end)),
-                )
-            )
-            return found
+            return [self._never_closed()]
         closing = {close.statement for close in closes}
-        covered = region.guard
-        for node in self._own_statements():
-            if not isinstance(node, (ast.Return, ast.Break, ast.Continue)):
-                continue
-            if covered is not None and _inside(self.module, node, covered):
-                continue
-            if isinstance(node, (ast.Break, ast.Continue)) and self._loops_inside(node):
-                continue
-            place = self.module.blocks.place(node)
-            if any(before in closing for before in place.block[: place.index]):
-                continue
-            found.append(
-                Message(Line(node.lineno), f" left `{region.handle}` open; it is now closed there")
-            )
+        found = [
+            Message(Line(node.lineno), f" left `{region.handle}` open; it is now closed there")
+            for node in self._own_statements()
+            if self._leaves_open(node, closing)
+        ]
         if region.shape == "straight" and self._swallowed() and self._listens():
             found.append(
                 Message(
@@ -67,6 +46,30 @@ class Effects:
                 )
             )
         return found
+
+    def _never_closed(self) -> Message:
+        region = self.region
+        if self._listens() and not _waits(region.end):
+            raise RefusedError(
+                f"its callbacks work for as long as `{region.handle}` is open: "
+                "close it where the program ends"
+            )
+        return Message(
+            f"`{region.handle}` was never closed; it now closes when the block ends, after ",
+            Line(last_line(region.end)),
+        )
+
+    def _leaves_open(self, node: ast.stmt, closing: set[ast.stmt]) -> bool:
+        """Whether a statement leaves the region, and neither it nor a ``finally`` closes before."""
+        if not isinstance(node, (ast.Return, ast.Break, ast.Continue)):
+            return False
+        if isinstance(node, (ast.Break, ast.Continue)) and self._loops_inside(node):
+            return False
+        guard = self.region.guard
+        if guard is not None and _inside(self.module, node, guard):
+            return False
+        place = self.module.blocks.place(node)
+        return not any(before in closing for before in place.block[: place.index])
 
     def _own_statements(self) -> Iterator[ast.stmt]:
         region = self.region

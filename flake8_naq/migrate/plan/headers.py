@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 
 from flake8_naq.lifetimes.vocabulary import CLIENT_CLASSES
@@ -16,9 +14,9 @@ from flake8_naq.migrate.plan.derivations import Step
 from flake8_naq.migrate.plan.module import Module
 from flake8_naq.migrate.plan.needed import Import, Target
 from flake8_naq.migrate.plan.region import Region
-from flake8_naq.migrate.plan.regions import find_region
-from flake8_naq.migrate.syntax import Mention, is_none, last_line
-from flake8_naq.names import Scope, own_nodes
+from flake8_naq.migrate.plan.uses import uses_of
+from flake8_naq.migrate.syntax import Mention, last_line
+from flake8_naq.names import Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +48,7 @@ class Headers:
                 "the connecting call stands inside another call, which would be lost"
             )
         steps = self._steps()
-        uses = self._uses(removed)
+        uses = uses_of(module, region, removed)
         self._refuse_outside(uses[region.handle])
         drains = any(close.method == "drain" for close in removed)
         manager = DeclaredManager(module, region.site, region.scope, uses, steps, drains)
@@ -84,82 +82,9 @@ class Headers:
         last = end if region.shape == "straight" else end + 1
         return [Step(statement, False) for statement in block[index + 1 : last]]
 
-    def _uses(self, removed: list[Close]) -> dict[str, list[Mention]]:
-        """Mentions by variable, those of acquisition, closes and ``= None`` left out.
-
-        A variable that another region binds anew is that one's, there.
-        """
-        region = self.region
-        apart: set[ast.AST] = set()
-        names = {region.handle}
-        for node in own_nodes(region.scope.node):
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                names.add(node.id)
-            if isinstance(node, ast.Assign) and is_none(node.value) and len(node.targets) == 1:
-                apart.update(ast.walk(node))
-        target = region.acquire
-        apart.update(node for node in ast.walk(target) if isinstance(node, ast.Name))
-        for close in removed:
-            apart.update(ast.walk(close.statement))
-        for other in self._regions_of_the_same_name():
-            apart.update(self._bound_anew(other, names))
-        return {
-            name: [
-                mention
-                for mention in (self.module.mentions(region.scope, name))
-                if mention.node not in apart
-            ]
-            for name in names
-        }
-
-    def _regions_of_the_same_name(self) -> list[Region]:
-        """Other regions of the function, apart from this one, whose connection has the same name."""
-        region, module = self.region, self.module
-        found: list[Region] = []
-        for site in module.analysis.sites:
-            if site.scope is not region.site.scope or site.handle != region.handle:
-                continue
-            if site is region.site:
-                continue
-            with suppress(RefusedError):
-                other = find_region(module, site)
-                before = last_line(other.end) < region.acquire.lineno
-                after = last_line(region.end) < other.acquire.lineno
-                # Where a failed dial leaves the name unbound, the `finally` would see ours.
-                cleared = other.shape != "inside-try" or any(
-                    before or init.lineno > last_line(region.end) for init in other.inits
-                )
-                if (before or after) and cleared:
-                    found.append(other)
-        return found
-
-    def _bound_anew(self, other: Region, names: set[str]) -> Iterator[ast.AST]:
-        """The mentions of variables that a region itself binds before it uses them."""
-        guard = other.guard
-        blocks = [other.siblings(self.module), guard.body if guard is not None else []]
-        last = last_line(other.end)
-        if guard is not None and other.shape == "inside-try":
-            last = last_line(guard.body[-1])
-        closing = {node for close in other.closes for node in ast.walk(close.statement)}
-        for name in names:
-            inside = [
-                mention
-                for mention in self.module.mentions(other.scope, name)
-                if other.acquire.lineno <= mention.line <= last or mention.node in closing
-            ]
-            if not inside or not isinstance(inside[0].node.ctx, ast.Store):
-                continue
-            statement = self.module.parents[inside[0].node]
-            if any(statement in block for block in blocks):
-                yield from (mention.node for mention in inside)
-
     def _refuse_outside(self, uses: list[Mention]) -> None:
-        region = self.region
-        first, last = region.acquire.lineno, last_line(region.end)
-        if region.guard is not None and region.shape == "inside-try":
-            last = last_line(region.guard.body[-1])
         for mention in uses:
-            if not first <= mention.line <= last:
+            if not self.region.acquire.lineno <= mention.line <= self.region.last:
                 raise RefusedError(
                     f"`{mention.node.id}` is used on ",
                     Line(mention.line),

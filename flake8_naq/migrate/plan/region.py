@@ -9,7 +9,7 @@ from typing import Literal
 from flake8_naq.lifetimes import Site
 from flake8_naq.migrate.plan.closes import Close
 from flake8_naq.migrate.plan.module import Module
-from flake8_naq.migrate.syntax import Mention
+from flake8_naq.migrate.syntax import Mention, last_line
 from flake8_naq.names import Scope
 
 Shape = Literal["before-try", "inside-try", "straight", "never"]
@@ -58,6 +58,13 @@ class Region:
         return isinstance(self.acquire, ast.Assign) and isinstance(
             self.acquire.targets[0], ast.Tuple
         )
+
+    @property
+    def last(self) -> int:
+        """The last line on which the connection is open: of the body, without the close."""
+        if self.shape == "inside-try" and self.guard is not None:
+            return last_line(self.guard.body[-1])
+        return last_line(self.end)
 
     def siblings(self, module: Module) -> list[ast.stmt]:
         """The block in which it starts and ends."""

@@ -1,0 +1,93 @@
+"""Which closes of a region go, and which stay in their place."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+
+from flake8_naq.migrate.message import Line, RefusedError
+from flake8_naq.migrate.plan.closes import Close
+from flake8_naq.migrate.plan.module import Module
+from flake8_naq.migrate.plan.needed import Target
+from flake8_naq.migrate.plan.region import Region
+
+
+@dataclass(frozen=True, slots=True)
+class ClosePlan:
+    """Decides what becomes of the closes of one region.
+
+    Attributes:
+        module: The file.
+        region: The region.
+        target: Whose context manager it becomes.
+        keep_early: Whether closes before a `return` or a `raise` stay in their place.
+    """
+
+    module: Module
+    region: Region
+    target: Target
+    keep_early: bool
+
+    def split(self) -> tuple[list[Close], list[Close]]:
+        """The closes that go, and those that stay.
+
+        Raises:
+            RefusedError: One has to stay, and the block cannot hold it.
+        """
+        kept = [close for close in self.region.closes if self._stays(close)]
+        kept += self._moved_with(kept)
+        if self.target == "naq" and kept:
+            among_others = kept[0].method == "several"
+            reason = "stands among other calls" if among_others else "does not end its use"
+            raise RefusedError("the close on ", Line(kept[0].statement.lineno), f" {reason}")
+        return [close for close in self.region.closes if close not in kept], kept
+
+    def _moved_with(self, kept: list[Close]) -> list[Close]:
+        """The other closes of a ``finally`` that moves into the block as a whole."""
+        region, guard = self.region, self.region.guard
+        if region.shape != "inside-try" or guard is None or not guard.handlers:
+            return []
+        final = [close for close in region.closes if close.statement in guard.finalbody]
+        if not any(close in kept for close in final):
+            return []
+        if region.others or len(final) < len(guard.finalbody):
+            line = Line(final[0].statement.lineno)
+            raise RefusedError("the `finally` on ", line, " does more than to close")
+        return [close for close in final if close not in kept]
+
+    def _stays(self, close: Close) -> bool:
+        guard = self.region.guard
+        if close.method == "several":
+            return True
+        if self.target == "nats-py" and (close.method == "drain" or close.swallows):
+            return True
+        if guard is not None and close.statement in guard.finalbody:
+            return self._has_work_beside(close, guard.finalbody)
+        if guard is None and close.statement in self.region.siblings(self.module):
+            return self._has_work_after(close)
+        return self.keep_early or not self._leaves_at_once(close)
+
+    def _has_work_beside(self, close: Close, finalbody: list[ast.stmt]) -> bool:
+        """Whether a ``finally`` does other work on the side of a close where it would move past."""
+        index = finalbody.index(close.statement)
+        before, after = finalbody[:index], finalbody[index + 1 :]
+        passed = after if self.region.shape == "before-try" else before
+        return any(statement in self.region.others for statement in passed)
+
+    def _has_work_after(self, close: Close) -> bool:
+        """Whether something but further closes comes after a close.
+
+        Of several closes in a row, the order does not matter; what comes after does.
+        """
+        siblings = self.region.siblings(self.module)
+        tail = siblings[siblings.index(close.statement) : siblings.index(self.region.end) + 1]
+        closing = [close.statement for close in self.region.closing]
+        return any(statement not in closing for statement in tail)
+
+    def _leaves_at_once(self, close: Close) -> bool:
+        """Whether a close is followed by what leaves the block without further work."""
+        place = self.module.blocks.place(close.statement)
+        match place.block[place.index + 1 : place.index + 2]:
+            case [ast.Return(value=None | ast.Constant() | ast.Name()) | ast.Raise()]:
+                return True
+        return False

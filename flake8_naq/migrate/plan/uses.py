@@ -1,0 +1,82 @@
+"""The uses of a region's variables, without those that belong to other connections."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from contextlib import suppress
+
+from flake8_naq.lifetimes import Site
+from flake8_naq.migrate.message import RefusedError
+from flake8_naq.migrate.plan.closes import Close
+from flake8_naq.migrate.plan.module import Module
+from flake8_naq.migrate.plan.region import Region
+from flake8_naq.migrate.plan.regions import find_region
+from flake8_naq.migrate.syntax import Mention, is_none, last_line
+from flake8_naq.names import own_nodes
+
+
+def uses_of(module: Module, region: Region, removed: list[Close]) -> dict[str, list[Mention]]:
+    """Mentions by variable, those of acquisition, closes and ``= None`` left out.
+
+    A variable that another region binds anew belongs to that one, there.
+    """
+    apart: set[ast.AST] = set()
+    names = {region.handle}
+    for node in own_nodes(region.scope.node):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        if isinstance(node, ast.Assign) and is_none(node.value) and len(node.targets) == 1:
+            apart.update(ast.walk(node))
+    apart.update(node for node in ast.walk(region.acquire) if isinstance(node, ast.Name))
+    for close in removed:
+        apart.update(ast.walk(close.statement))
+    for other in _regions_of_the_same_name(module, region):
+        for name in names:
+            apart.update(_bound_anew(module, other, name))
+    return {
+        name: [m for m in module.mentions(region.scope, name) if m.node not in apart]
+        for name in names
+    }
+
+
+def _regions_of_the_same_name(module: Module, region: Region) -> Iterator[Region]:
+    """Other regions of the function, apart from this one, whose connection has the same name."""
+    for site in module.analysis.sites:
+        if _is_another(site, region):
+            with suppress(RefusedError):
+                other = find_region(module, site)
+                if _is_apart(other, region):
+                    yield other
+
+
+def _is_another(site: Site, region: Region) -> bool:
+    return (
+        site.scope is region.site.scope and site.handle == region.handle and site is not region.site
+    )
+
+
+def _is_apart(other: Region, region: Region) -> bool:
+    before = last_line(other.end) < region.acquire.lineno
+    after = last_line(region.end) < other.acquire.lineno
+    # Where a failed dial leaves the name unbound, the `finally` would see ours.
+    cleared = other.shape != "inside-try" or any(
+        before or init.lineno > last_line(region.end) for init in other.inits
+    )
+    return (before or after) and cleared
+
+
+def _bound_anew(module: Module, other: Region, name: str) -> Iterator[ast.AST]:
+    """The mentions of a variable that a region itself binds before it uses it."""
+    closing = {node for close in other.closes for node in ast.walk(close.statement)}
+    inside = [
+        mention
+        for mention in module.mentions(other.scope, name)
+        if other.acquire.lineno <= mention.line <= other.last or mention.node in closing
+    ]
+    if not inside or not isinstance(inside[0].node.ctx, ast.Store):
+        return
+    statement = module.parents[inside[0].node]
+    guarded = other.guard.body if other.guard is not None else []
+    if statement in other.siblings(module) or statement in guarded:
+        yield from (mention.node for mention in inside)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from flake8_naq.findings import Finding
 from flake8_naq.lifetimes import Failure, ModuleAnalysis, analyse
+from flake8_naq.names.project import reaches_nats
 from flake8_naq.rules import all_rules
 from flake8_naq.settings import Settings, mentions_nats
 from flake8_naq.tiers import tier_of
@@ -26,9 +27,11 @@ def lint(
         settings: What the project configured.
         lines: The source's lines; when given, a file that does not mention NATS costs nothing.
     """
-    if lines and not mentions_nats("".join(lines), settings):
-        return []
-    return findings_of(analyse(tree, settings), filename, settings)
+    if lines:
+        text = "".join(lines)
+        if not mentions_nats(text, settings) and not reaches_nats(text, filename, settings):
+            return []
+    return findings_of(analyse(tree, settings, filename), filename, settings)
 
 
 def findings_of(analysis: ModuleAnalysis, filename: str, settings: Settings) -> list[Finding]:

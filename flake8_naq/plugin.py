@@ -14,7 +14,7 @@ from flake8_naq import __version__
 from flake8_naq.baseline import Baseline, BaselineError
 from flake8_naq.findings import Finding
 from flake8_naq.flake8_config import baseline_path
-from flake8_naq.settings import OPTIONS, Settings, SettingsError, mentions_nats
+from flake8_naq.settings import OPTIONS, Settings, SettingsError, may_reach_nats, mentions_nats
 
 
 class Plugin:
@@ -68,10 +68,18 @@ class Plugin:
             yield finding.line, finding.column, text, type(self)
 
     def _findings(self) -> list[Finding]:
-        if not mentions_nats("".join(self._lines), self.settings):
+        text = "".join(self._lines)
+        if not mentions_nats(text, self.settings) and not self._reaches_nats(text):
             return []
         # Most files have nothing to do with NATS and cost next to nothing: the analysis is only
-        # imported for one that has.
+        # imported for one that may have.
         from flake8_naq.linter import lint
 
         return lint(self._tree, self._filename, self.settings)
+
+    def _reaches_nats(self, text: str) -> bool:
+        if not may_reach_nats(text):
+            return False
+        from flake8_naq.names.project import reaches_nats
+
+        return reaches_nats(text, self._filename, self.settings)

@@ -158,6 +158,15 @@ def mentions_nats(source: str, settings: Settings) -> bool:
     )
 
 
+def may_reach_nats(source: str) -> bool:
+    """Whether a source that does not mention NATS may reach it through an import.
+
+    What opens a connection is a coroutine, so something has to run it.
+    """
+    runs = "async" in source or "anyio" in source or "run_until_complete" in source
+    return runs and "import" in source
+
+
 def _check_names(option: str, names: Iterable[str]) -> None:
     for name in names:
         if not _DOTTED_NAME.match(name):

@@ -6,13 +6,13 @@ from flake8_naq.lifetimes.facts import (
     Derived,
     Escape,
     Failure,
-    Flavour,
     LateUse,
     Leak,
     ModuleAnalysis,
     Release,
     Site,
 )
+from flake8_naq.names.vocabulary import Flavour
 
 __all__ = [
     "Closing",

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal
 
-from flake8_naq.lifetimes.facts import HandleKind
+from flake8_naq.lifetimes.callees import Acquirer, Callees, Functions, ParameterFate
+from flake8_naq.lifetimes.candidates import Candidates
+from flake8_naq.lifetimes.dataflow.trace import Trace
+from flake8_naq.lifetimes.facts import Failure
 from flake8_naq.lifetimes.mentions import Mentions
-from flake8_naq.lifetimes.vocabulary import CLIENT_CLASSES, Vocabulary
-from flake8_naq.names import Function, Names, Scope, dotted
-
-# What stands at one position of what an acquiring function returns.
-Returned = Literal["connection", "jetstream", "kv", "subscription", "other"] | None
-
+from flake8_naq.names import Names, Scope, dotted
+from flake8_naq.names.vocabulary import CLIENT_CLASSES, Vocabulary
 
 # What an import may take a client's class from, or the class itself.
 _CLIENT_ORIGINS = frozenset(
@@ -24,53 +22,35 @@ _CLIENT_ORIGINS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Acquirer:
-    """A function of the module that returns a fresh connection.
-
-    Attributes:
-        returned: What it returns: one thing, or the parts of a tuple.
-        is_tuple: Whether it returns a tuple.
-        awaits_close: Whether the close of what it returns is to be awaited.
-    """
-
-    returned: tuple[Returned, ...]
-    is_tuple: bool
-    awaits_close: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ParameterFate:
-    """What a function of the module does with a connection that it is given.
-
-    Attributes:
-        closes: It closes it.
-        keeps: It puts it where it outlives the call, or hands it to somebody unknown.
-        derives: It returns a handle derived from it.
-    """
-
-    closes: bool = False
-    keeps: bool = False
-    derives: HandleKind | None = None
-
-
 @dataclass(eq=False, slots=True)
 class Context:
     """The module's names and functions.
 
     Attributes:
         names: What names stand for.
-        vocabulary: Which functions acquire, derive and close.
-        acquirers: The module's functions that return a fresh connection.
-        fate_of: What a function does with the parameter of this name.
+        vocabulary: Which functions acquire, derive and close, by name.
+        functions: What is known of the project's own functions, None to look at no other one.
+        callees: What the module's calls call.
+        candidates: The scopes that may open a connection.
         mentions: Which scopes mention a name.
+        failures: Scopes that could not be analysed.
+        traces: What became of the connections of each scope that was followed.
+        acquirers: How the module's functions hand out connections, as far as somebody asked.
+        managers: What its context managers yield, as far as somebody asked.
+        fates: What its functions do with a parameter, as far as somebody asked.
     """
 
     names: Names
     vocabulary: Vocabulary
-    acquirers: dict[Function, Acquirer] = field(default_factory=dict)
-    fate_of: Callable[[Function, str], ParameterFate] | None = None
+    functions: Functions | None = None
+    callees: Callees = field(init=False)
+    candidates: Candidates = field(init=False)
     mentions: Mentions = field(init=False)
+    failures: list[Failure] = field(default_factory=list)
+    traces: dict[Scope, list[Trace]] = field(default_factory=dict)
+    acquirers: dict[ast.AST, Acquirer | None] = field(default_factory=dict)
+    managers: dict[ast.AST, Acquirer | None] = field(default_factory=dict)
+    fates: dict[tuple[ast.AST, str], ParameterFate] = field(default_factory=dict)
     _clients: dict[Scope, set[str]] = field(default_factory=dict)
     _knows_clients: bool = field(init=False)
 
@@ -81,6 +61,8 @@ class Context:
         }
         imported.update(self.names.stars)
         self._knows_clients = not imported.isdisjoint(_CLIENT_ORIGINS)
+        self.callees = Callees(self.names, self.vocabulary, self.functions)
+        self.candidates = Candidates(self.names, self.vocabulary, self.callees)
 
     def is_fixture(self, node: ast.AST) -> bool:
         """Whether a function is a pytest fixture: nothing is raised at its `yield`."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from flake8_naq.names import Names, ScopeNode
+from flake8_naq.names.vocabulary import Flavour, HandleKind
 
-Flavour = Literal["naq", "nats-py"]
-HandleKind = Literal["jetstream", "kv", "subscription", "other"]
+# What stands at one position of what a function hands out.
+Returned: TypeAlias = Literal["connection", "jetstream", "kv", "subscription", "other"] | None
 ReleaseMethod = Literal["close", "drain", "helper"]
 EscapeKind = Literal["returned", "yielded", "stored", "container", "argument", "captured"]
 Deferral = Literal["task", "returned", "kept"]
@@ -111,6 +112,8 @@ class Site:
         handle: Name or dotted attribute the connection is bound to, None when it has none.
         url: The URL argument as written, None when there is none.
         flavour: ``naq`` for a helper, ``nats-py`` for the library itself.
+        returned: What the acquiring call returns, when that is a tuple with the connection in it.
+        configured: Whether an option names the opener: what it returns is not known further.
         awaits_close: Whether its close is to be awaited, as that of nats-py's client is.
         derived: Handles derived from it, in source order.
         releases: Calls that close it, or mean to, in source order.
@@ -136,6 +139,8 @@ class Site:
     handle: str | None
     url: ast.expr | None
     flavour: Flavour
+    returned: tuple[Returned, ...] = ()
+    configured: bool = False
     awaits_close: bool = False
     derived: list[Derived] = field(default_factory=list)
     releases: list[Release] = field(default_factory=list)

@@ -1,88 +1,81 @@
-"""What the functions of a module do with connections, followed one level."""
+"""How a function hands out the connection that it opens: returned or yielded, alone or in a tuple."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
 
-from flake8_naq.lifetimes.context import Acquirer, Context, ParameterFate, Returned
-from flake8_naq.lifetimes.dataflow.propagation import Propagation
+from flake8_naq.lifetimes.callees import Acquirer
 from flake8_naq.lifetimes.dataflow.trace import Trace
-from flake8_naq.lifetimes.facts import Site
-from flake8_naq.lifetimes.lowering import lower_scope
-from flake8_naq.names import Function, Scope, dotted, own_nodes
+from flake8_naq.lifetimes.facts import EscapeKind, Returned
+from flake8_naq.names import Scope, dotted, own_nodes
 
-
-class Fates:
-    """Works out, once for each, what becomes of a connection that a function is given."""
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._known: dict[tuple[Function, str], ParameterFate] = {}
-
-    def of(self, function: Function, parameter: str) -> ParameterFate:
-        """The fate of what goes to the parameter of this name."""
-        key = (function, parameter)
-        if key not in self._known:
-            # A function that calls itself, or others in turn, is not followed further.
-            self._known[key] = ParameterFate(keeps=True)
-            self._known[key] = self._work_out(function, parameter)
-        return self._known[key]
-
-    def _work_out(self, function: Function, parameter: str) -> ParameterFate:
-        scope = self._context.names.scopes[function]
-        one_level = Context(self._context.names, self._context.vocabulary)
-        lowered = lower_scope(one_level, scope)
-        stand_in = ast.Call(ast.Name(parameter, ast.Load()), [], [])
-        site = Site(function, scope.qualname, stand_in, function, parameter, None, "naq")
-        trace = Propagation(lowered.graph, site).from_entry(parameter)
-        kinds = {escape.kind for escape in trace.escapes.values()}
-        captured = any(
-            parameter in closure.names and closure.escapes for closure in lowered.closures.values()
-        )
-        closes = any(release.matches for release in trace.releases)
-        derives = None
-        if kinds == {"returned"} and len(trace.derived) == 1:
-            derives = next(iter(trace.derived)).kind
-        keeps = bool(kinds - {"container"}) or captured or trace.closer_handed_on
-        return ParameterFate(closes, keeps and not derives, derives)
+# Methods that keep what they are given: a context variable, a dictionary, a registry.
+_KEEPING_METHODS = frozenset(["set", "put", "add", "append", "setdefault", "update", "register"])
 
 
 def acquirer_of(traces: list[Trace], scope: Scope) -> Acquirer | None:
-    """How a function hands out the one connection that it opens, None when it keeps a hand on it."""
-    if len(traces) != 1 or scope.yields or not _only_returns(traces[0]):
+    """How a function hands out the connection that it opens, None when it keeps a hand on it.
+
+    One that opens a connection in several branches hands it out when each of them does, alike.
+    """
+    for trace in traces:
+        closed = trace.releases and not trace.escaped_at_end
+        if closed or _ways_out(trace) != {"returned"} or _is_kept(trace, scope):
+            return None
+    return _handed_out(traces, _values(scope, ast.Return))
+
+
+def manager_of(traces: list[Trace], scope: Scope) -> Acquirer | None:
+    """What a generator that is a context manager yields, None when that is no connection."""
+    if any(_ways_out(trace) != {"yielded"} for trace in traces):
         return None
-    trace = traces[0]
-    awaits_close = trace.site.awaits_close
-    holders = _Holders(trace)
-    returned = {escape.node for escape in trace.escapes.values() if escape.kind == "returned"}
-    for value in _return_values(scope):
-        if isinstance(value, ast.Tuple):
-            parts = tuple(holders.of(part) for part in value.elts)
-            if "connection" in parts:
-                return Acquirer(parts, True, awaits_close)
-        elif value in returned and holders.is_connection(value):
-            return Acquirer(("connection",), False, awaits_close)
-    return None
+    return _handed_out(traces, _values(scope, ast.Yield))
 
 
-def _only_returns(trace: Trace) -> bool:
-    """Whether the connection leaves its function by a `return` alone, and open."""
-    kinds = {escape.kind for escape in trace.escapes.values()}
-    return kinds - {"argument"} == {"returned"} and (not trace.releases or trace.escaped_at_end)
+def _ways_out(trace: Trace) -> set[EscapeKind]:
+    return {escape.kind for escape in trace.escapes.values()} - {"argument"}
 
 
-def _return_values(scope: Scope) -> Iterator[ast.expr]:
+def _is_kept(trace: Trace, scope: Scope) -> bool:
+    """Whether the connection goes to a method that keeps it, such as a context variable's `set`."""
+    handed = {escape.node for escape in trace.escapes.values() if escape.kind == "argument"}
+    return any(
+        isinstance(call.func, ast.Attribute)
+        and call.func.attr in _KEEPING_METHODS
+        and not handed.isdisjoint(call.args)
+        for call in scope.calls
+    )
+
+
+def _values(scope: Scope, leaving: type[ast.Return | ast.Yield]) -> Iterator[ast.expr]:
+    """What a function returns or yields, nothing left out but None."""
     for node in own_nodes(scope.node):
-        if isinstance(node, ast.Return) and node.value is not None:
+        if isinstance(node, leaving) and node.value is not None and not _is_nothing(node.value):
             yield node.value
 
 
+def _is_nothing(value: ast.expr) -> bool:
+    """Whether a value holds nothing: ``None``, or a tuple of it."""
+    parts = value.elts if isinstance(value, ast.Tuple) else [value]
+    return all(isinstance(part, ast.Constant) and part.value is None for part in parts)
+
+
+def _handed_out(traces: list[Trace], values: Iterator[ast.expr]) -> Acquirer | None:
+    """What all these values are, None when they differ or one may be something else."""
+    holders = [_Holders(trace) for trace in traces]
+    found: set[Acquirer | None] = set()
+    for value in values:
+        held = {acquirer for holder in holders if (acquirer := holder.held_by(value))}
+        found |= held or {None}
+    return found.pop() if len(found) == 1 else None
+
+
 class _Holders:
-    """Which expressions of a function hold its connection, or a handle of it."""
+    """Which expressions of a function hold one of its connections, or a handle of it."""
 
     def __init__(self, trace: Trace) -> None:
-        self._call = trace.site.call
+        self._site = trace.site
         self._names: dict[str, Returned] = {}
         if trace.site.handle is not None:
             self._names[trace.site.handle] = "connection"
@@ -93,18 +86,28 @@ class _Holders:
             derived.call: derived.kind for derived in trace.derived
         }
 
-    def of(self, node: ast.expr) -> Returned:
-        """What an expression holds."""
+    def held_by(self, value: ast.expr) -> Acquirer | None:
+        """What an expression holds of the connection, None when the connection is not in it."""
+        if isinstance(value, ast.Tuple):
+            parts = tuple(self._part(part) for part in value.elts)
+            return self._acquirer(parts, True) if "connection" in parts else None
+        if self._names.get(dotted(value) or "") == "connection":
+            return self._acquirer(("connection",), False)
+        if _is_the_call(_unwrapped(value), self._site.call):
+            whole: tuple[Returned, ...] = self._site.returned or ("connection",)
+            return self._acquirer(whole, bool(self._site.returned))
+        return None
+
+    def _part(self, node: ast.expr) -> Returned:
+        if _is_the_call(_unwrapped(node), self._site.call):
+            return "connection"
         return self._calls.get(_unwrapped(node)) or self._names.get(dotted(node) or "")
 
-    def is_connection(self, node: ast.expr) -> bool:
-        """Whether an expression holds the connection, by name or as the acquiring call itself."""
-        if self._names.get(dotted(node) or "") == "connection":
-            return True
-        return _gives_the_connection(_unwrapped(node), self._call)
+    def _acquirer(self, parts: tuple[Returned, ...], is_tuple: bool) -> Acquirer:
+        return Acquirer(parts, is_tuple, self._site.awaits_close)
 
 
-def _gives_the_connection(node: ast.expr, call: ast.Call) -> bool:
+def _is_the_call(node: ast.expr, call: ast.Call) -> bool:
     """Whether an expression is the acquiring call, perhaps inside `wait_for` and the like."""
     while node is not call:
         if not isinstance(node, ast.Call) or not node.args:

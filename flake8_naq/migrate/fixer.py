@@ -13,7 +13,6 @@ from pyflakes.messages import Message as Flake
 from flake8_naq.findings import Finding
 from flake8_naq.flake8_config import Flake8
 from flake8_naq.lifetimes import Site, analyse
-from flake8_naq.lifetimes.vocabulary import Vocabulary
 from flake8_naq.linter import findings_of
 from flake8_naq.migrate.join.connections import Joins
 from flake8_naq.migrate.lines import Lines
@@ -30,6 +29,7 @@ from flake8_naq.migrate.verify import MANUAL, ProofError, prove, prove_findings
 from flake8_naq.migrate.write.block import Writer
 from flake8_naq.migrate.write.edits import Edits
 from flake8_naq.migrate.write.imports import Home, flakes, mend_imports
+from flake8_naq.names.vocabulary import Vocabulary
 from flake8_naq.settings import Settings, mentions_nats
 
 URL_RULE = "21"

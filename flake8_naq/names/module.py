@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -41,6 +41,18 @@ class Elsewhere(Protocol):
 
     def known(self, origin: str, *, opening: bool) -> Known | None:
         """The function or class with this dotted name; `opening` asks for no others."""
+        ...
+
+    def aliases(self, origin: str, others: frozenset[str]) -> frozenset[str]:
+        """Every dotted name of what is imported; of `others` those that lead to the same."""
+        ...
+
+    def own_aliases(self, qualname: str, others: frozenset[str]) -> frozenset[str]:
+        """Every dotted name of a function of the file itself."""
+        ...
+
+    def opening_names(self, imports: Iterable[tuple[str, str]], called: set[str]) -> set[str]:
+        """Last names of what the file calls of others that may open a connection."""
         ...
 
 

@@ -6,17 +6,21 @@ cannot show to open a connection is never parsed.
 
 from __future__ import annotations
 
+import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 from flake8_naq.names.files import Disk, Files, inside, parent_of
 from flake8_naq.names.module import Known, Names
 from flake8_naq.names.search_path import search_path
 from flake8_naq.names.source import SourceFile, imports_of
 from flake8_naq.names.syntax import joined
+from flake8_naq.names.vocabulary import Vocabulary
+from flake8_naq.settings import Settings
 
 # Modules that are never the project's own, whatever its files are called.
 _LIBRARIES = frozenset(sys.stdlib_module_names) | {"nats"}
@@ -110,6 +114,31 @@ class Project:
             self._sources[path] = SourceFile(path, self._files)
         return self._sources[path]
 
+    def methods(self, located: Located) -> set[str]:
+        """The names of the methods of a class and of its bases; none for a function."""
+        found: set[str] = set()
+        waiting, seen = [located], set[Located]()
+        while waiting:
+            at = waiting.pop()
+            if at not in seen:
+                seen.add(at)
+                inside_it = f"{at.qualname}."
+                found |= {
+                    name.removeprefix(inside_it)
+                    for name in at.source.definitions
+                    if name.startswith(inside_it)
+                }
+                waiting += self._bases(at)
+        return found
+
+    def module_names(self, source: SourceFile) -> Iterator[str]:
+        """The dotted names under which a file can be imported."""
+        folder = parent_of(source.path)
+        path = source.path.removesuffix(".py").removesuffix(f"{os.sep}__init__")
+        for place in self._places("", "", folder):
+            if path.startswith(place + os.sep):
+                yield path[len(place) + 1 :].replace(os.sep, ".")
+
     # Looking up
 
     def _look_up(self, origin: str, folder: str, way: int) -> Located | None:
@@ -199,12 +228,17 @@ class Project:
         if top != at.qualname:
             yield Located(source, top)
             return
-        called = source.called_in(definition)
-        bases = _BASES.match(source.text, definition.start)
-        if bases:
-            called |= set(_DOTTED.findall(bases[1]))
-        for name in called:
+        yield from self._bases(at)
+        for name in source.called_in(definition):
             found = self._inside(source, name.split("."), 0)
+            if found is not None:
+                yield found
+
+    def _bases(self, at: Located) -> Iterator[Located]:
+        definition = at.source.definitions.get(at.qualname)
+        header = definition and _BASES.match(at.source.text, definition.start)
+        for name in _DOTTED.findall(header[1]) if header else ():
+            found = self._inside(at.source, name.split("."), 0)
             if found is not None:
                 yield found
 
@@ -244,24 +278,82 @@ class Surroundings:
             return None
         return self._project.known(located)
 
-    def reaches_nats(self, text: str) -> bool:
-        """Whether this file, which has this text, imports anything that may open a connection."""
-        imports, stars = imports_of(text)
-        origins = set(imports.values())
-        for name in set(_CALLED.findall(text)):
-            first, _, rest = name.partition(".")
-            if rest and first in imports:
-                origins.add(f"{imports[first]}.{rest}")
-            elif not rest and stars:
-                origins.update(joined(star, name) for star in stars)
-        return any(self._may_open(origin) for origin in origins)
-
-    def _may_open(self, origin: str) -> bool:
+    def aliases(self, origin: str, others: frozenset[str]) -> frozenset[str]:
+        """Every dotted name of what this file imports; of `others` those that lead to the same."""
         located = self.locate(origin)
-        return located is not None and bool(located.qualname) and self._project.may_open(located)
+        return frozenset() if located is None else self._aliases(located, others)
+
+    def own_aliases(self, qualname: str, others: frozenset[str]) -> frozenset[str]:
+        """Every dotted name of a function of this file."""
+        return self._aliases(Located(self._project.source(self.path), qualname), others)
+
+    def reaches_nats(self, text: str) -> bool:
+        """Whether this file, which has this text, calls anything that may open a connection."""
+        imports, stars = imports_of(text)
+        starred = (("*", star) for star in stars)
+        return bool(self.opening_names((*imports.items(), *starred), set(_CALLED.findall(text))))
+
+    def opening_names(self, imports: Iterable[tuple[str, str]], called: set[str]) -> set[str]:
+        """Last names of what this file calls of others that may open a connection.
+
+        Args:
+            imports: Local names and the dotted names that they were imported from; ``*`` for all
+                the names of a module.
+            called: The dotted names that the file calls.
+        """
+        found: set[str] = set()
+        origins: dict[str, str] = {}
+        for local, origin in imports:
+            if local == "*":
+                plain = (name for name in called if "." not in name)
+                origins.update((name, joined(origin, name)) for name in plain)
+            else:
+                origins[local] = origin
+        for local, origin in origins.items():
+            found |= self._names_that_open(local, origin)
+        for name in called:
+            first, _, rest = name.partition(".")
+            if rest and first in origins:
+                last = rest.rpartition(".")[2]
+                found |= self._names_that_open(last, f"{origins[first]}.{rest}")
+        return found
+
+    def _names_that_open(self, local: str, origin: str) -> set[str]:
+        """The last names under which a file may call what opens: of a class, its methods too."""
+        located = self.locate(origin)
+        if located is None or not located.qualname or not self._project.may_open(located):
+            return set()
+        return {local, *self._project.methods(located)}
+
+    def _aliases(self, located: Located, others: frozenset[str]) -> frozenset[str]:
+        found = {
+            f"{module}.{located.qualname}" if located.qualname else module
+            for module in self._project.module_names(located.source)
+        }
+        found.update(name for name in others if self.locate(name) == located)
+        return frozenset(found)
+
+
+def surroundings(path: str | None, settings: Settings) -> Surroundings | None:
+    """The project as a file sees it; None for a text that is no file."""
+    if path is None or path in ("-", "stdin"):
+        return None
+    return Surroundings(_project_on_disk(settings), str(Path(path).absolute()))
+
+
+def reaches_nats(text: str, path: str, settings: Settings) -> bool:
+    """Whether a file calls anything of its project that may open a connection.
+
+    Args:
+        text: The file's text.
+        path: Its path.
+        settings: Names of the project's own helpers.
+    """
+    around = surroundings(path, settings)
+    return around is not None and around.reaches_nats(text)
 
 
 @cache
-def project_on_disk(opening_names: frozenset[str]) -> Project:
+def _project_on_disk(settings: Settings) -> Project:
     """The projects on this machine: what was read once is kept as long as the process lives."""
-    return Project(Disk(), opening_names)
+    return Project(Disk(), frozenset(Vocabulary(settings).opening_names))

@@ -4,8 +4,8 @@ import ast
 from collections.abc import Iterator
 
 from flake8_naq.lifetimes import ModuleAnalysis
-from flake8_naq.lifetimes.vocabulary import NAQ_CONNECT, NAQ_MANAGERS
 from flake8_naq.names import dotted, own_nodes
+from flake8_naq.names.vocabulary import NAQ_CONNECT, NAQ_MANAGERS
 from flake8_naq.rules.rule import Example, Problem, Rule
 
 PARAMETER = "nats_url"

@@ -5,8 +5,8 @@ import difflib
 from collections.abc import Iterator
 
 from flake8_naq.lifetimes import ModuleAnalysis, Site
-from flake8_naq.lifetimes.vocabulary import NAQ_CONNECT, NAQ_MANAGERS
 from flake8_naq.names import Names, Scope, dotted
+from flake8_naq.names.vocabulary import NAQ_CONNECT, NAQ_MANAGERS
 from flake8_naq.nats_table import table
 from flake8_naq.rules.rule import Example, Problem, Rule
 

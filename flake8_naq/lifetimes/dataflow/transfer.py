@@ -29,7 +29,7 @@ from flake8_naq.lifetimes.dataflow.nullness import Nullness
 from flake8_naq.lifetimes.dataflow.state import STRENGTH, State, Status, Way
 from flake8_naq.lifetimes.dataflow.trace import Trace
 from flake8_naq.lifetimes.facts import Escape, EscapeKind, Leak, Release
-from flake8_naq.lifetimes.vocabulary import CONNECTION_ATTRIBUTES
+from flake8_naq.names.vocabulary import CONNECTION_ATTRIBUTES
 
 _WRAPPED = {CONNECTION: BOX, BOX: BOX, HANDLE: HANDLES, HANDLES: HANDLES}
 _UNWRAPPED = {BOX: CONNECTION, HANDLES: HANDLE}

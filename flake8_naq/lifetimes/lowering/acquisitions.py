@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from flake8_naq.lifetimes.callees import Acquirer, Callee
 from flake8_naq.lifetimes.cfg.graph import Acquire, Derive, Leave, Place, Use, Wrap
-from flake8_naq.lifetimes.context import Acquirer
-from flake8_naq.lifetimes.facts import Derived, Flavour, Site
+from flake8_naq.lifetimes.facts import Derived, Site
 from flake8_naq.lifetimes.lowering.bindings import Bindings
 from flake8_naq.lifetimes.lowering.scope_state import Evaluator, ScopeState
-from flake8_naq.names import Function, dotted
+from flake8_naq.names import dotted
+from flake8_naq.names.vocabulary import Flavour
 
 
 class Acquisitions:
@@ -46,27 +47,16 @@ class Acquisitions:
         self._values.coroutines[target.id] = value
         return True
 
-    def flavour(self, name: str | None, own: Function | None, awaited: bool) -> Flavour | None:
-        """Which kind of connection a call of this name (or own function) opens, if any."""
-        context = self._state.context
-        if own is not None:
-            if own not in context.acquirers:
-                return None
-            if not awaited and isinstance(own, ast.AsyncFunctionDef):
-                return None
-            return context.vocabulary.connects(own.name) or "nats-py"
-        if name is None or not (awaited or context.vocabulary.is_configured(name)):
-            return None
-        return context.vocabulary.connects(name)
-
-    def acquire(self, node: ast.Call, flavour: Flavour, own: Function | None) -> Place:
+    def acquire(self, node: ast.Call, flavour: Flavour, callee: Callee) -> Place:
         """Lower an acquiring call: the place that holds what it returns."""
         self._arguments(node)
         if not self._state.around.gathering:
             self._builder.may_raise(node)
         place = self._state.temporary(node)
         site = self._site(node, flavour)
-        acquirer = self._state.context.acquirers.get(own) if own is not None else None
+        acquirer = callee.acquirer
+        site.configured = callee.configured
+        site.returned = acquirer.returned if acquirer and acquirer.is_tuple else ()
         site.awaits_close = acquirer.awaits_close if acquirer else flavour == "nats-py"
         self._open(place, site)
         self._values.fresh.add(place)
@@ -107,9 +97,8 @@ class Acquisitions:
         return nothing
 
     def _flavour_of(self, call: ast.Call, *, awaited: bool) -> Flavour | None:
-        names, scope = self._state.context.names, self._state.scope
-        name = names.resolve(call.func, scope)
-        return self.flavour(name, names.own_function(call.func, scope), awaited)
+        callee = self._state.context.callees.of(call.func, self._state.scope)
+        return opened_by(callee, awaited)
 
     def _open(self, place: Place, site: Site) -> None:
         self._builder.emit(Acquire(place, site))
@@ -151,6 +140,14 @@ class Acquisitions:
             place = self._evaluator.value(argument)
             if place is not None and place not in self._state.closures:
                 self._builder.emit(Use(place, argument))
+
+
+def opened_by(callee: Callee, awaited: bool) -> Flavour | None:
+    """Which kind of connection a call opens, None for no connection."""
+    if awaited or callee.configured:
+        return callee.flavour
+    is_coroutine = callee.function is None or isinstance(callee.function.node, ast.AsyncFunctionDef)
+    return None if callee.acquirer is None or is_coroutine else callee.flavour
 
 
 def arguments_of(node: ast.Call) -> Iterator[ast.expr]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 
+from flake8_naq.lifetimes.callees import ParameterFate
 from flake8_naq.lifetimes.cfg.graph import Hand, Place, Use, Wrap
-from flake8_naq.lifetimes.context import ParameterFate
 from flake8_naq.lifetimes.lowering.acquisitions import arguments_of
 from flake8_naq.lifetimes.lowering.bindings import Bindings
 from flake8_naq.lifetimes.lowering.derivations import Derivations
@@ -14,8 +14,7 @@ from flake8_naq.lifetimes.lowering.no_raise import cannot_raise
 from flake8_naq.lifetimes.lowering.releases import Releases
 from flake8_naq.lifetimes.lowering.resolved_call import ResolvedCall
 from flake8_naq.lifetimes.lowering.scope_state import Evaluator, ScopeState
-from flake8_naq.lifetimes.vocabulary import CLOSING_METHODS, HARMLESS_METHODS
-from flake8_naq.names import Function
+from flake8_naq.names.vocabulary import CLOSING_METHODS, HARMLESS_METHODS
 
 # Builtins that make a container of what they are given, and methods that hand it to others.
 _CONTAINERS = frozenset(
@@ -147,7 +146,7 @@ class Arguments:
             return self._wrap(node, place, result)
         if place in self._state.values.fresh:
             return place  # a wrapper of somebody's around the acquiring call
-        fate = None if is_closing_method(argument) else self._fate(call.own, node, argument)
+        fate = None if is_closing_method(argument) else self._fate(call, argument)
         if fate.closes if fate is not None else _closes_by_name(call):
             self._releases.close(place, node)
             return result
@@ -183,7 +182,7 @@ class Arguments:
             return "keeps"
         if call.receiver is not None:
             # What an import gave is a module or an object; neither closes a handle.
-            return "keeps" if call.name is None else "takes over"
+            return "keeps" if call.callee.name is None else "takes over"
         if words & _MAKING_WORDS:
             return "takes over" if self._is_discarded(call.node) else "keeps"
         return "uses"
@@ -197,27 +196,9 @@ class Arguments:
             and statement.value.value is node
         )
 
-    def _fate(
-        self, own: Function | None, node: ast.Call, argument: ast.expr
-    ) -> ParameterFate | None:
-        if own is None or self._state.context.fate_of is None:
-            return None
-        parameter = parameter_for(own, node, argument)
-        return self._state.context.fate_of(own, parameter) if parameter is not None else None
-
-
-def parameter_for(function: Function, call: ast.Call, argument: ast.expr) -> str | None:
-    """The name of the parameter that an argument of a call goes to, None when it is not plain."""
-    for keyword in call.keywords:
-        if keyword.value is argument:
-            return keyword.arg
-    if any(isinstance(item, ast.Starred) for item in call.args) or argument not in call.args:
-        return None
-    positional = [*function.args.posonlyargs, *function.args.args]
-    if isinstance(call.func, ast.Attribute) and positional and positional[0].arg in ("self", "cls"):
-        positional = positional[1:]
-    index = call.args.index(argument)
-    return positional[index].arg if index < len(positional) else None
+    def _fate(self, call: ResolvedCall, argument: ast.expr) -> ParameterFate | None:
+        callees = self._state.context.callees
+        return callees.fate(call.callee, call.node, argument, self._state.scope)
 
 
 def _only_looks(call: ResolvedCall) -> bool:
@@ -228,5 +209,8 @@ def _closes_by_name(call: ResolvedCall) -> bool:
     """Whether a function of elsewhere closes its one argument by its name: ``close_bus(nc)``."""
     first = call.last.lstrip("_").partition("_")[0]
     return (
-        call.own is None and call.awaited and first in _CLOSING_WORDS and len(call.node.args) == 1
+        call.callee.function is None
+        and call.awaited
+        and first in _CLOSING_WORDS
+        and len(call.node.args) == 1
     )

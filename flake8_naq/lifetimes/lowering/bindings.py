@@ -17,8 +17,8 @@ from flake8_naq.lifetimes.cfg.graph import (
 )
 from flake8_naq.lifetimes.lowering.escapes import defer_closure
 from flake8_naq.lifetimes.lowering.scope_state import Evaluator, ScopeState
-from flake8_naq.lifetimes.vocabulary import CLOSING_METHODS
 from flake8_naq.names import dotted
+from flake8_naq.names.vocabulary import CLOSING_METHODS
 
 
 class Bindings:

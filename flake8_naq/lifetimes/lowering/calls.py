@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from flake8_naq.lifetimes.cfg.graph import Manage, Place, Use
-from flake8_naq.lifetimes.lowering.acquisitions import Acquisitions, arguments_of
+from flake8_naq.lifetimes.lowering.acquisitions import Acquisitions, arguments_of, opened_by
 from flake8_naq.lifetimes.lowering.arguments import Arguments
 from flake8_naq.lifetimes.lowering.bindings import Bindings
 from flake8_naq.lifetimes.lowering.derivations import Derivations
@@ -42,14 +42,12 @@ class Calls:
 
     def lower(self, node: ast.Call, *, awaited: bool) -> Place | None:
         """Lower a call: the place that holds its result."""
-        names, scope = self._state.context.names, self._state.scope
-        name = names.resolve(node.func, scope)
-        own = names.own_function(node.func, scope)
-        if flavour := self.acquisitions.flavour(name, own, awaited):
-            return self.acquisitions.acquire(node, flavour, own)
+        callee = self._state.context.callees.of(node.func, self._state.scope)
+        if flavour := opened_by(callee, awaited):
+            return self.acquisitions.acquire(node, flavour, callee)
         if self.acquisitions.is_client_connect(node, awaited):
             return self.acquisitions.connect_client(node)
-        call = ResolvedCall(node, name, own, last_name(node.func), awaited)
+        call = ResolvedCall(node, callee, last_name(node.func), awaited)
         if wraps_coroutine(call):
             return self._tasks.lower(call)
         call.receiver = self._receiver(node)

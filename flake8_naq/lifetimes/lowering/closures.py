@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
-from flake8_naq.lifetimes.vocabulary import CLOSING_METHODS, HARMLESS_METHODS
 from flake8_naq.names import Scope, dotted
+from flake8_naq.names.vocabulary import CLOSING_METHODS, HARMLESS_METHODS
 
 if TYPE_CHECKING:
     from flake8_naq.lifetimes.context import Context

@@ -5,12 +5,11 @@ from __future__ import annotations
 import ast
 
 from flake8_naq.lifetimes.cfg.graph import Derive, Place, Use
-from flake8_naq.lifetimes.facts import HandleKind
 from flake8_naq.lifetimes.lowering.acquisitions import arguments_of
 from flake8_naq.lifetimes.lowering.escapes import pass_argument
 from flake8_naq.lifetimes.lowering.resolved_call import ResolvedCall
 from flake8_naq.lifetimes.lowering.scope_state import Evaluator, ScopeState
-from flake8_naq.lifetimes.vocabulary import DERIVING_METHODS
+from flake8_naq.names.vocabulary import DERIVING_METHODS, HandleKind
 
 
 class Derivations:
@@ -60,7 +59,7 @@ class Derivations:
 
     def is_loan(self, call: ResolvedCall) -> bool:
         """Whether a call makes something of nats-py's own around its arguments."""
-        return call.name is not None and call.name.startswith("nats.") and bool(call.node.args)
+        return (call.callee.name or "").startswith("nats.") and bool(call.node.args)
 
     def lend(self, call: ResolvedCall) -> Place | None:
         """What nats-py makes around a connection (``add_service``, ``Msg``) never closes it."""
@@ -76,9 +75,7 @@ class Derivations:
         return result
 
     def _is_helper(self, call: ResolvedCall) -> bool:
-        known = call.name is not None and self._state.context.vocabulary.derives_jetstream(
-            call.name
-        )
+        known = call.callee.derives_jetstream
         return (known or call.last == "JetStreamContext") and any(
             True for _ in arguments_of(call.node)
         )

@@ -9,7 +9,7 @@ from flake8_naq.lifetimes.cfg.graph import Defer, Hand, Place, Use
 from flake8_naq.lifetimes.facts import Deferral
 from flake8_naq.lifetimes.lowering.closures import Closure
 from flake8_naq.lifetimes.lowering.scope_state import ScopeState
-from flake8_naq.lifetimes.vocabulary import CLOSING_METHODS
+from flake8_naq.names.vocabulary import CLOSING_METHODS
 
 # What a call may do with an argument: only look at it, use it while it runs, take over a
 # connection (but no handle), or keep whatever it gets.

@@ -16,8 +16,8 @@ from flake8_naq.lifetimes.lowering.calls import Calls
 from flake8_naq.lifetimes.lowering.closures import Nested, captured_by
 from flake8_naq.lifetimes.lowering.conditions import DEEPEST, Conditions
 from flake8_naq.lifetimes.lowering.scope_state import ScopeState
-from flake8_naq.lifetimes.vocabulary import CONNECTION_ATTRIBUTES
 from flake8_naq.names import dotted
+from flake8_naq.names.vocabulary import CONNECTION_ATTRIBUTES
 
 _Comprehension: TypeAlias = ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
 

@@ -5,15 +5,9 @@ from __future__ import annotations
 import ast
 
 from flake8_naq.lifetimes.cfg.graph import Place
-from flake8_naq.lifetimes.facts import (
-    Derived,
-    Flavour,
-    HandleKind,
-    Release,
-    ReleaseMethod,
-    Site,
-)
+from flake8_naq.lifetimes.facts import Derived, Release, ReleaseMethod, Site
 from flake8_naq.names import Scope
+from flake8_naq.names.vocabulary import Flavour, HandleKind
 
 _URL_KEYWORDS = ("servers", "url", "nats_url", "server")
 

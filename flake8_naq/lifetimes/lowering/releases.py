@@ -9,7 +9,7 @@ from flake8_naq.lifetimes.facts import Release, ReleaseMethod
 from flake8_naq.lifetimes.lowering.acquisitions import arguments_of
 from flake8_naq.lifetimes.lowering.resolved_call import ResolvedCall
 from flake8_naq.lifetimes.lowering.scope_state import Evaluator, ScopeState
-from flake8_naq.lifetimes.vocabulary import CLOSING_METHODS
+from flake8_naq.names.vocabulary import CLOSING_METHODS
 
 
 class Releases:
@@ -22,7 +22,7 @@ class Releases:
 
     def applies_to(self, call: ResolvedCall) -> bool:
         """Whether a call is a closing method, or a function known to close its argument."""
-        return _is_closing_call(call) or self._is_helper(call)
+        return _is_closing_call(call) or call.callee.closes
 
     def lower(self, call: ResolvedCall) -> None:
         """Lower a release."""
@@ -34,9 +34,6 @@ class Releases:
     def close(self, place: Place | None, node: ast.Call) -> None:
         """Let a call close what a place holds."""
         self._builder.emit(Close(place, self._release(node, "helper")))
-
-    def _is_helper(self, call: ResolvedCall) -> bool:
-        return call.name is not None and self._state.context.vocabulary.closes(call.name)
 
     def _close_receiver(self, call: ResolvedCall, receiver: Place) -> None:
         around = self._state.around

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
+from flake8_naq.lifetimes.callees import Callee
 from flake8_naq.lifetimes.cfg.graph import Place
-from flake8_naq.names import Function
 
 
 @dataclass(eq=False, slots=True)
@@ -15,16 +15,14 @@ class ResolvedCall:
 
     Attributes:
         node: The call.
-        name: The dotted name that the called function was imported as.
-        own: The function of this module that it calls.
+        callee: What it calls.
         last: The last name of the called function as written.
         awaited: Whether its coroutine, if it returns one, runs.
         receiver: The place that holds the object whose method it calls.
     """
 
     node: ast.Call
-    name: str | None
-    own: Function | None
+    callee: Callee
     last: str
     awaited: bool
     receiver: Place | None = None

@@ -11,8 +11,8 @@ from flake8_naq.lifetimes.lowering.bindings import Bindings
 from flake8_naq.lifetimes.lowering.no_raise import cannot_raise
 from flake8_naq.lifetimes.lowering.resolved_call import ResolvedCall
 from flake8_naq.lifetimes.lowering.scope_state import Evaluator, ScopeState
-from flake8_naq.lifetimes.vocabulary import CLOSING_METHODS
 from flake8_naq.names import dotted
+from flake8_naq.names.vocabulary import CLOSING_METHODS
 
 # Calls that return what the coroutine, task or future that they are given returns.
 _WRAPPERS = frozenset(

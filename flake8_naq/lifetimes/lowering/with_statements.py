@@ -6,6 +6,7 @@ import ast
 from collections.abc import Sequence
 from typing import TypeAlias
 
+from flake8_naq.lifetimes.callees import Callee
 from flake8_naq.lifetimes.cfg.graph import (
     Acquire,
     BasicBlock,
@@ -15,7 +16,7 @@ from flake8_naq.lifetimes.cfg.graph import (
     Place,
     Wrap,
 )
-from flake8_naq.lifetimes.facts import Derived, Release, Site
+from flake8_naq.lifetimes.facts import Derived, Release, Returned, Site
 from flake8_naq.lifetimes.lowering.acquisitions import arguments_of
 from flake8_naq.lifetimes.lowering.exception_names import (
     CANCELLATION,
@@ -27,6 +28,7 @@ from flake8_naq.lifetimes.lowering.expressions import Expressions
 from flake8_naq.lifetimes.lowering.handlers import LowerStatements
 from flake8_naq.lifetimes.lowering.scope_state import ScopeState
 from flake8_naq.names import dotted
+from flake8_naq.names.vocabulary import HandleKind
 
 With: TypeAlias = ast.With | ast.AsyncWith
 
@@ -120,9 +122,9 @@ class WithStatements:
 
     def _managed_call(self, call: ast.Call, target: ast.expr | None) -> Place | None:
         context, scope = self._state.context, self._state.scope
-        name = context.names.resolve(call.func, scope)
-        if name is not None and context.vocabulary.manages(name):
-            return self._leased(call, name.rpartition(".")[2], target)
+        callee = context.callees.of(call.func, scope)
+        if callee.manages or callee.yields or callee.configured:
+            return self._leased(call, callee, target)
         if _called_name(call) in _CLOSING and call.args:
             place = self._expressions.value(call.args[0])
             if place is not None and target is not None:
@@ -134,7 +136,7 @@ class WithStatements:
             return target.id
         return None
 
-    def _leased(self, call: ast.Call, manager: str, target: ast.expr | None) -> Place:
+    def _leased(self, call: ast.Call, callee: Callee, target: ast.expr | None) -> Place:
         """A context manager that opens and closes by itself."""
         for argument in arguments_of(call):
             self._expressions.discard(argument)
@@ -145,26 +147,33 @@ class WithStatements:
         site.managed = True
         self._builder.emit(Acquire(place, site))
         self._builder.graph.sites.append((site, self._builder.current))
-        if target is None:
-            return place
-        if manager == "nats_kv_store":
-            bucket = call.args[0] if call.args else None
-            derived = Derived("kv", None, call, statement, None, bucket)
-            self._bindings.bind(target, self._yielded_handle(place, derived, call), None)
-            return place
-        self._state.values.acquired[place] = site
-        if manager == "nats_jetstream":
-            derived = Derived("jetstream", None, call, statement, None, None)
-            handle = self._yielded_handle(place, derived, call)
-            pair = self._state.temporary(call)
-            self._builder.emit(Wrap(pair, place, call))
-            self._state.values.parts[pair] = [place, handle]
-            self._bindings.bind(target, pair, None)
-        else:
-            self._bindings.bind(target, place, None)
+        if target is not None:
+            self._bindings.bind(target, self._yielded(call, callee, place, site), None)
         return place
 
-    def _yielded_handle(self, place: Place, derived: Derived, call: ast.Call) -> Place:
+    def _yielded(self, call: ast.Call, callee: Callee, place: Place, site: Site) -> Place:
+        """The place of what the context manager yields."""
+        parts = _yielded_parts(callee)
+        if parts == ("kv",):
+            bucket = call.args[0] if call.args else None
+            return self._yielded_handle(place, "kv", call, bucket)
+        self._state.values.acquired[place] = site
+        if len(parts) == 1:
+            return place
+        pair = self._state.temporary(call)
+        self._builder.emit(Wrap(pair, place, call))
+        self._state.values.parts[pair] = [self._yielded_part(call, place, part) for part in parts]
+        return pair
+
+    def _yielded_part(self, call: ast.Call, place: Place, part: Returned) -> Place | None:
+        if part is None or part == "connection":
+            return place if part else None
+        return self._yielded_handle(place, part, call)
+
+    def _yielded_handle(
+        self, place: Place, kind: HandleKind, call: ast.Call, bucket: ast.expr | None = None
+    ) -> Place:
+        derived = Derived(kind, None, call, self._state.around.statement, None, bucket)
         handle = self._state.temporary(call)
         self._builder.emit(Derive(handle, place, derived, call))
         self._state.values.derivations[handle] = derived
@@ -183,6 +192,16 @@ class WithStatements:
         self._items(node, rest)
         if is_async:
             self._builder.may_raise(node, cancel=True)
+
+
+def _yielded_parts(callee: Callee) -> tuple[Returned, ...]:
+    """What a context manager yields: that of the project by its code, naq's by its name."""
+    if callee.yields is not None:
+        return callee.yields.returned
+    last = (callee.name or "").rpartition(".")[2]
+    if last == "nats_kv_store":
+        return ("kv",)
+    return ("connection", "jetstream") if last == "nats_jetstream" else ("connection",)
 
 
 def _called_name(expression: ast.expr) -> str:

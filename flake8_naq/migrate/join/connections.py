@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from flake8_naq.lifetimes import analyse
-from flake8_naq.lifetimes.vocabulary import Vocabulary
 from flake8_naq.linter import findings_of
 from flake8_naq.migrate.join.pairs import JETSTREAM, KV_STORE, Block, Join, blocks, find_join
 from flake8_naq.migrate.match.helpers import Helpers
@@ -20,6 +19,7 @@ from flake8_naq.migrate.syntax import constants, last_line
 from flake8_naq.migrate.verify import JOIN_ADDS_NO, ProofError, prove, prove_findings
 from flake8_naq.migrate.write.edits import Edits, Shift
 from flake8_naq.migrate.write.imports import Home, flakes, mend_imports
+from flake8_naq.names.vocabulary import Vocabulary
 from flake8_naq.settings import Settings
 
 

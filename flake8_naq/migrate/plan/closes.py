@@ -6,8 +6,8 @@ import ast
 from dataclasses import dataclass
 from typing import Literal
 
-from flake8_naq.lifetimes.vocabulary import Vocabulary
 from flake8_naq.names import Names, Scope
+from flake8_naq.names.vocabulary import Vocabulary
 
 Method = Literal["close", "drain", "helper", "pooled", "several"]
 

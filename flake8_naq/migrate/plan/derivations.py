@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
-from flake8_naq.lifetimes.vocabulary import Vocabulary
 from flake8_naq.migrate.source import Source
 from flake8_naq.migrate.syntax import bound_value
 from flake8_naq.names import Names, Scope
+from flake8_naq.names.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True, slots=True)

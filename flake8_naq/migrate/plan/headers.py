@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
-from flake8_naq.lifetimes.vocabulary import CLIENT_CLASSES
 from flake8_naq.migrate.message import Line, RefusedError
 from flake8_naq.migrate.plan.block_header import BlockHeader
 from flake8_naq.migrate.plan.closes import Close
@@ -17,6 +16,7 @@ from flake8_naq.migrate.plan.region import Region
 from flake8_naq.migrate.plan.uses import uses_of
 from flake8_naq.migrate.syntax import Mention, last_line
 from flake8_naq.names import Scope
+from flake8_naq.names.vocabulary import CLIENT_CLASSES
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from flake8_naq.lifetimes import ModuleAnalysis, Site
-from flake8_naq.lifetimes.vocabulary import Vocabulary
 from flake8_naq.migrate.match.helpers import Helper, Helpers
 from flake8_naq.migrate.source import Source
 from flake8_naq.migrate.syntax import Blocks, Mention, mentions, parents
 from flake8_naq.names import Scope
+from flake8_naq.names.vocabulary import Vocabulary
 
 
 @dataclass

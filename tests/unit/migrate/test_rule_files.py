@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from flake8_naq.errors import CommandError
-from flake8_naq.lifetimes import vocabulary
 from flake8_naq.migrate.match.ast_grep import executable
 from flake8_naq.migrate.match.helpers import Helpers
 from flake8_naq.migrate.match.rule_files import BUILT_IN, built_in, helpers_of, read_rules
+from flake8_naq.names import vocabulary
 from recorder.phases import Phase, all_phases
 
 PHASES = all_phases()

@@ -160,14 +160,15 @@ class Callees:
     def _origin(self, name: str | None, own: Known | None) -> Origin:
         """Where a name comes from, as far as the project's files show it."""
         elsewhere = self._names.elsewhere
-        aliases: frozenset[str] = frozenset()
-        if elsewhere is not None and name is not None:
-            aliases = elsewhere.aliases(name, self._vocabulary.dotted_options)
-        elif elsewhere is not None and own is not None and own.names is self._names:
+        options = self._vocabulary.dotted_options
+        if name is None:
+            if elsewhere is None or own is None or own.names is not self._names:
+                return Origin(False, frozenset())
             qualname = self._names.scopes[own.node].qualname
-            aliases = elsewhere.own_aliases(qualname, self._vocabulary.dotted_options)
-        if aliases or name is None:
-            return Origin(any(alias.startswith("naq.") for alias in aliases), aliases)
+            return Origin(False, elsewhere.own_aliases(qualname, options))
+        aliases = elsewhere.aliases(name, options) if elsewhere is not None else None
+        if elsewhere is not None and aliases:
+            return Origin(elsewhere.is_naqs(name), aliases)
         is_naq = name.startswith((".", "naq.")) or "." not in name
         return Origin(is_naq, frozenset([name]))
 

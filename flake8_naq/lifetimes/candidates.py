@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from flake8_naq.lifetimes.callees import Callees
-from flake8_naq.names import Names, Scope, dotted
+from flake8_naq.names import Names, Scope, defaults_of, dotted
 from flake8_naq.names.vocabulary import Vocabulary
 
 
@@ -62,14 +62,30 @@ class Candidates:
                 callers[_last_name(call.func)].append(scope)
         if self._names.elsewhere is not None:
             wanted |= self._names.elsewhere.opening_names(self._imports(), self._called())
+        aliases = self._aliases()
         waiting = list(wanted)
         while waiting:
-            for scope in callers.pop(waiting.pop(), ()):
-                name = getattr(scope.node, "name", None)
-                if name is not None and name not in wanted:
+            opener = waiting.pop()
+            calling = [getattr(scope.node, "name", "") for scope in callers.pop(opener, ())]
+            for name in (*calling, *aliases.pop(opener, ())):
+                if name and name not in wanted:
                     wanted.add(name)
                     waiting.append(name)
         return wanted
+
+    def _aliases(self) -> dict[str, list[str]]:
+        """Last names of functions, each with the names that the module gives it besides."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for name, value in self._names.module.bound.items():
+            if isinstance(value, (ast.Name, ast.Attribute)):
+                found[_last_name(value)].append(name)
+        for scope in self._names.scopes.values():
+            if isinstance(scope.node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+                # `def run(connect=open_bus)`
+                for parameter, default in defaults_of(scope.node.args):
+                    if isinstance(default, (ast.Name, ast.Attribute)):
+                        found[_last_name(default)].append(parameter.arg)
+        return found
 
     def _imports(self) -> Iterator[tuple[str, str]]:
         """Local names and the dotted names that they were imported from."""

@@ -51,6 +51,10 @@ class Elsewhere(Protocol):
         """Every dotted name of a function of the file itself."""
         ...
 
+    def is_naqs(self, origin: str) -> bool:
+        """Whether naq defines what is imported, or a copy of naq by another name."""
+        ...
+
     def opening_names(self, imports: Iterable[tuple[str, str]], called: set[str]) -> set[str]:
         """Last names of what the file calls of others that may open a connection."""
         ...

@@ -19,11 +19,12 @@ from flake8_naq.names.module import Known, Names
 from flake8_naq.names.search_path import search_path
 from flake8_naq.names.source import SourceFile, imports_of
 from flake8_naq.names.syntax import joined
-from flake8_naq.names.vocabulary import Vocabulary
+from flake8_naq.names.vocabulary import NAQ_CLOSE, NAQ_CONNECT, NAQ_JETSTREAM, Vocabulary
 from flake8_naq.settings import Settings
 
 # Modules that are never the project's own, whatever its files are called.
 _LIBRARIES = frozenset(sys.stdlib_module_names) | {"nats"}
+_HELPERS = NAQ_CONNECT | NAQ_JETSTREAM | NAQ_CLOSE
 # Re-exports that lead from one to the next; a longer way is a circle.
 _LONGEST_WAY = 40
 _CALLED = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)[ \t]*\(")
@@ -286,6 +287,20 @@ class Surroundings:
     def own_aliases(self, qualname: str, others: frozenset[str]) -> frozenset[str]:
         """Every dotted name of a function of this file."""
         return self._aliases(Located(self._project.source(self.path), qualname), others)
+
+    def is_naqs(self, origin: str) -> bool:
+        """Whether naq defines what this file imports: naq itself, or a copy of it by another name.
+
+        A copy of naq's `connection` module is one that defines all of naq's helpers.
+        """
+        located = self.locate(origin)
+        if located is None:
+            return False
+        names = self._project.module_names(located.source)
+        if any(name.startswith("naq.") for name in names):
+            return True
+        is_connection = located.source.path.endswith(f"{os.sep}connection.py")
+        return is_connection and located.source.definitions.keys() >= _HELPERS
 
     def reaches_nats(self, text: str) -> bool:
         """Whether this file, which has this text, calls anything that may open a connection."""

@@ -29,6 +29,7 @@ from flake8_naq.migrate.verify import MANUAL, ProofError, prove, prove_findings
 from flake8_naq.migrate.write.block import Writer
 from flake8_naq.migrate.write.edits import Edits
 from flake8_naq.migrate.write.imports import Home, flakes, mend_imports
+from flake8_naq.names.project import reaches_nats
 from flake8_naq.names.vocabulary import Vocabulary
 from flake8_naq.settings import Settings, mentions_nats
 
@@ -111,7 +112,9 @@ def fix_text(text: str, filename: str, options: Options) -> Result:
     Raises:
         SourceError: The text is not Python.
     """
-    if not mentions_nats(text, options.settings):
+    if not mentions_nats(text, options.settings) and not reaches_nats(
+        text, filename, options.settings
+    ):
         return Result(text)
     source = Source(text)
     skip: dict[_Key, Message] = {}
@@ -308,7 +311,7 @@ def _plan(
         standing: The lines before the run of the places that are left, by how they read; filled
             in the first turn. Places that read alike keep their order.
     """
-    analysis = analyse(source.tree, options.settings)
+    analysis = analyse(source.tree, options.settings, filename)
     turn = _Turn(findings_of(analysis, filename, options.settings))
     module = Module(source, analysis, Vocabulary(options.settings), options.helpers)
     lines = Lines(original.lines, source.lines)

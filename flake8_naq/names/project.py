@@ -20,7 +20,7 @@ from flake8_naq.names.search_path import search_path
 from flake8_naq.names.source import SourceFile, imports_of
 from flake8_naq.names.syntax import joined
 from flake8_naq.names.vocabulary import NAQ_CLOSE, NAQ_CONNECT, NAQ_JETSTREAM, Vocabulary
-from flake8_naq.settings import Settings
+from flake8_naq.settings import Settings, may_reach_nats
 
 # Modules that are never the project's own, whatever its files are called.
 _LIBRARIES = frozenset(sys.stdlib_module_names) | {"nats"}
@@ -364,6 +364,8 @@ def reaches_nats(text: str, path: str, settings: Settings) -> bool:
         path: Its path.
         settings: Names of the project's own helpers.
     """
+    if not may_reach_nats(text):
+        return False
     around = surroundings(path, settings)
     return around is not None and around.reaches_nats(text)
 

@@ -13,6 +13,7 @@ from flake8_naq.flake8_config import Flake8, baseline_path
 from flake8_naq.lifetimes import ModuleAnalysis, analyse
 from flake8_naq.linter import findings_of
 from flake8_naq.modules import Module, ReadError, read_module
+from flake8_naq.names.project import reaches_nats
 from flake8_naq.paths import explicit_files, python_files
 from flake8_naq.settings import mentions_nats
 
@@ -58,7 +59,7 @@ class Inspection:
         return len(self.read)
 
     def __iter__(self) -> Iterator[Inspected]:
-        """The modules that mention NATS."""
+        """The modules that mention NATS, or import what opens a connection."""
         explicit = explicit_files(self.paths)
         for file in self.progress(python_files(self.paths, self.flake8.options)):
             try:
@@ -74,14 +75,16 @@ class Inspection:
     def _inspect(self, file: str, explicit: set[str]) -> Inspected | None:
         settings = self.flake8.settings
         module = read_module(file, self.flake8.options.stdin_display_name)
-        mentioned = mentions_nats(module.text, settings)
+        concerned = mentions_nats(module.text, settings) or reaches_nats(
+            module.text, module.path, settings
+        )
         # A file that someone names should be Python, even if there is nothing to find in it.
-        if not mentioned and file not in explicit:
+        if not concerned and file not in explicit:
             return None
         tree = module.parse()
-        if not mentioned:
+        if not concerned:
             return None
-        analysis = analyse(tree, settings)
+        analysis = analyse(tree, settings, module.path)
         findings = findings_of(analysis, module.path, settings)
         reported = self.flake8.reported(module.path, module.lines, findings)
         return Inspected(module, analysis, findings, reported)

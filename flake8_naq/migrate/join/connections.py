@@ -81,7 +81,7 @@ class Joins:
         Args:
             counts: The number of those blocks by the function's qualified name.
         """
-        before = _by_function(_module(self.original, self.settings, self.helpers))
+        before = _by_function(_module(self.original, self.home, self.settings, self.helpers))
         for qualname, number in counts.items():
             if number > 1:
                 old = Counter(_header(block) for block in before.get(qualname, []))
@@ -90,7 +90,7 @@ class Joins:
     def _in_function(self, qualname: str, old: Counter[str], numbers: list[int]) -> None:
         """Join until nothing is left to join, or a join is blocked."""
         while True:
-            module = _module(self.source, self.settings, self.helpers)
+            module = _module(self.source, self.home, self.settings, self.helpers)
             blocks_ = _by_function(module).get(qualname, [])
             found = [block for block in blocks_ if not old[_header(block)]]
             join = find_join(module, found) if len(found) == len(numbers) else None
@@ -106,8 +106,9 @@ class Joins:
             numbers.remove(gone)
 
 
-def _module(source: Source, settings: Settings, helpers: Helpers) -> Module:
-    return Module(source, analyse(source.tree, settings), Vocabulary(settings), helpers)
+def _module(source: Source, home: Home, settings: Settings, helpers: Helpers) -> Module:
+    analysis = analyse(source.tree, settings, home.filename)
+    return Module(source, analysis, Vocabulary(settings), helpers)
 
 
 def _by_function(module: Module) -> dict[str, list[Block]]:
@@ -142,7 +143,7 @@ def _step(original: Source, module: Module, join: Join, home: Home, settings: Se
     prove(source, after, home, before, writer.dropped())
     prove_findings(
         findings_of(module.analysis, home.filename, settings),
-        findings_of(analyse(after.tree, settings), home.filename, settings),
+        findings_of(analyse(after.tree, settings, home.filename), home.filename, settings),
         [],
         JOIN_ADDS_NO,
     )

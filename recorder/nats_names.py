@@ -12,7 +12,7 @@ import inspect
 import json
 import pkgutil
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +24,13 @@ from nats.js.kv import KeyValue
 
 TABLE = Path(__file__).parent.parent / "flake8_naq" / "nats_table.json"
 
-_HANDLES: dict[str, tuple[type, ...]] = {
-    "connection": (Client,),
-    "jetstream": (JetStreamContext,),
-    "kv": (KeyValue,),
-    "subscription": (
-        Subscription,
-        JetStreamContext.PullSubscription,
-        JetStreamContext.PushSubscription,
-    ),
+_HANDLES: dict[str, type] = {
+    "connection": Client,
+    "jetstream": JetStreamContext,
+    "kv": KeyValue,
+    "subscription": Subscription,
+    "push_subscription": JetStreamContext.PushSubscription,
+    "pull_subscription": JetStreamContext.PullSubscription,
 }
 
 
@@ -42,17 +40,12 @@ def nats_names() -> dict[str, Any]:
     return {
         "version": importlib.metadata.version("nats-py"),
         "modules": {name: _public(importlib.import_module(name)) for name in sorted(modules)},
-        "handles": {
-            kind: sorted({name for handle in handles for name in _members(handle)})
-            for kind, handles in _HANDLES.items()
-        },
+        "handles": {kind: sorted(_members(handle)) for kind, handle in _HANDLES.items()},
         "keywords": {
-            "nats.connect": _keywords([Client.connect]),
-            **{
-                f"kv.{name}": _keywords([method])
-                for name, method in inspect.getmembers(KeyValue, inspect.isfunction)
-                if not name.startswith("_")
-            },
+            f"{kind}.{name}": keywords
+            for kind, handle in _HANDLES.items()
+            for name, method in inspect.getmembers(handle, inspect.isfunction)
+            if not name.startswith("_") and (keywords := _keywords(method)) is not None
         },
     }
 
@@ -72,13 +65,11 @@ def _members(handle: type) -> set[str]:
     return {name for name in {*dir(handle), *attributes} if name.isidentifier() and name[0] != "_"}
 
 
-def _keywords(functions: Iterable[Callable[..., Any]]) -> list[str]:
-    return sorted(
-        name
-        for function in functions
-        for name, parameter in inspect.signature(function).parameters.items()
-        if name != "self" and parameter.kind is not inspect.Parameter.VAR_KEYWORD
-    )
+def _keywords(function: Callable[..., Any]) -> list[str] | None:
+    """The parameters of a method, None for one that takes any keyword."""
+    parameters = inspect.signature(function).parameters
+    kinds = {parameter.kind for parameter in parameters.values()}
+    return None if inspect.Parameter.VAR_KEYWORD in kinds else sorted({*parameters} - {"self"})
 
 
 def main() -> None:

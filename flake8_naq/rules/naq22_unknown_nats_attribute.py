@@ -1,53 +1,25 @@
 """Rule 22: a name that nats-py does not have."""
 
 import ast
-import difflib
 from collections.abc import Iterator
 
-from flake8_naq.lifetimes import ModuleAnalysis, Site
+from flake8_naq.lifetimes import Derived, ModuleAnalysis, Site
 from flake8_naq.names import Names, Scope, dotted
-from flake8_naq.names.vocabulary import NAQ_CONNECT, NAQ_MANAGERS
+from flake8_naq.names.vocabulary import CLIENT_CLASSES, NAQ_CONNECT, NAQ_MANAGERS
 from flake8_naq.nats_table import table
+from flake8_naq.rules.guards import Guards
+from flake8_naq.rules.nats_advice import (
+    BUCKET_NOT_FOUND,
+    KEY_NOT_FOUND,
+    MISSING_KEY_OR_BUCKET,
+    right_keyword,
+    right_method,
+    right_name,
+)
 from flake8_naq.rules.rule import Example, Problem, Rule
 
-# What migration documents and other clients call things, and what nats-py calls them.
-_RIGHT_NAMES = {
-    "nats.errors.KeyValueNotFound": "nats.js.errors.KeyNotFoundError",
-    "nats.errors.KeyNotFound": "nats.js.errors.KeyNotFoundError",
-    "nats.errors.BucketNotFound": "nats.js.errors.BucketNotFoundError",
-    "nats.errors.StreamNotFound": "nats.js.errors.NotFoundError",
-    "nats.errors.StreamNotFoundError": "nats.js.errors.NotFoundError",
-    "nats.errors.ConsumerNotFound": "nats.js.errors.NotFoundError",
-    "nats.errors.ConnectionClosed": "nats.errors.ConnectionClosedError",
-    "nats.js.errors.ConsumerNotFoundError": "nats.js.errors.NotFoundError",
-    "nats.js.errors.StreamNotFoundError": "nats.js.errors.NotFoundError",
-    "nats.js.errors.KeyValueNotFoundError": "nats.js.errors.KeyNotFoundError",
-    "nats.js.api.KeyValue": "nats.js.kv.KeyValue",
-}
-_RIGHT_METHODS = {
-    ("kv", "entries"): "`keys()` and `get()`, or `watchall()`",
-    ("kv", "list"): "`keys()`",
-    ("kv", "list_keys"): "`keys()`",
-    ("kv", "items"): "`keys()` and `get()`, or `watchall()`",
-    ("subscription", "next"): "`next_msg()`",
-    ("subscription", "next_message"): "`next_msg()`",
-    ("jetstream", "create_stream"): "`add_stream()`",
-    ("jetstream", "create_consumer"): "`add_consumer()`",
-    ("jetstream", "create_kv"): "`create_key_value()`",
-    ("connection", "jet_stream"): "`jetstream()`",
-    ("connection", "unsubscribe"): "`unsubscribe()` of the subscription",
-}
-_RIGHT_KEYWORDS = {
-    ("nats.connect", "connection_timeout"): "`connect_timeout`",
-    ("nats.connect", "timeout"): "`connect_timeout`",
-    ("nats.connect", "url"): "`servers`",
-    ("nats.connect", "max_reconnects"): "`max_reconnect_attempts`",
-    ("kv.put", "ttl"): "the bucket's `ttl`, set by `create_key_value`",
-    ("kv.create", "ttl"): "`msg_ttl`",
-    ("kv.delete", "purge"): "`purge()`",
-}
-
 _GIVE_A_CLIENT = NAQ_CONNECT | NAQ_MANAGERS
+_BINDING = frozenset({"key_value", "create_key_value", "nats_kv_store"})
 
 
 def check(analysis: ModuleAnalysis) -> Iterator[Problem]:
@@ -61,122 +33,194 @@ def check(analysis: ModuleAnalysis) -> Iterator[Problem]:
     }
     if not local:
         return
-    yield from _imported(names)
+    guards = Guards(names)
+    yield from _imported(names, guards)
     for scope in names.scopes.values():
-        yield from _attributes(names, scope, local)
-    yield from _methods(analysis)
+        yield from _attributes(names, scope, local, guards)
+        yield from _connects(names, scope, local, guards)
+    yield from _methods(analysis, guards)
 
 
-def _imported(names: Names) -> Iterator[Problem]:
+def _imported(names: Names, guards: Guards) -> Iterator[Problem]:
     for node in names.imports_from:
         module = node.module or ""
-        if node.level or module.partition(".")[0] != "nats" or _is_guarded(node, names):
+        if node.level or module.partition(".")[0] != "nats" or guards.stands_in_try(node):
             continue
         for alias in node.names:
-            if problem := _unknown(module, alias.name):
-                yield Problem(node, problem)
+            if _is_unknown(module, alias.name):
+                yield Problem(node, _message(module, alias.name, right_name(module, alias.name)))
 
 
-def _is_guarded(node: ast.ImportFrom, names: Names) -> bool:
-    """Whether an import stands in the body of a `try`."""
-    return any(
-        block.body[0].lineno <= node.lineno <= (block.body[-1].end_lineno or 0)
-        for block in names.tries
-    )
-
-
-def _attributes(names: Names, scope: Scope, local: set[str]) -> Iterator[Problem]:
+def _attributes(names: Names, scope: Scope, local: set[str], guards: Guards) -> Iterator[Problem]:
     for node in scope.attributes:
         root = dotted(node)
         if root is None or root.partition(".")[0] not in local:
             continue
         origin = names.resolve(node.value, scope)
-        if origin is None or origin.partition(".")[0] != "nats":
+        if origin is None or not _is_unknown(origin, node.attr):
             continue
-        if problem := _unknown(origin, node.attr):
-            yield Problem(node, problem, scope.qualname)
+        if guards.asked_for(node.attr, scope) or guards.stands_in_try(node, "AttributeError"):
+            continue
+        right = _right_error(origin, node, names) or right_name(origin, node.attr)
+        yield Problem(node, _message(origin, node.attr, right), scope.qualname)
+
+
+def _connects(names: Names, scope: Scope, local: set[str], guards: Guards) -> Iterator[Problem]:
     for call in scope.calls:
         called = (dotted(call.func) or "").rpartition(".")[2]
         if called not in local and called != "connect":
             continue
         if names.resolve(call.func, scope) == "nats.connect":
-            yield from _keywords(call, "nats.connect", scope)
+            yield from _keywords(call, "connection.connect", scope, guards)
 
 
-def _unknown(module: str, name: str) -> str | None:
-    """Why a module of nats-py does not give a name, None when it does or nobody knows."""
+def _is_unknown(module: str, name: str) -> bool:
+    """Whether a module of nats-py is known not to give a name."""
     modules: dict[str, list[str]] = table()["modules"]
     if module not in modules or name in modules[module] or name.startswith("_") or name == "*":
-        return None
-    if f"{module}.{name}" in modules:
-        return None
+        return False
     # Other distributions add modules of their own to the package.
-    if module == "nats" and not name[:1].isupper():
-        return None
-    wrong = f"{module}.{name}"
-    right = _RIGHT_NAMES.get(wrong)
+    return f"{module}.{name}" not in modules and (module != "nats" or name[:1].isupper())
+
+
+def _message(module: str, name: str, right: str | None) -> str:
     if right is None:
-        elsewhere = [found for found, known in modules.items() if name in known]
-        close = difflib.get_close_matches(name, modules[module], 1, 0.7)
-        if elsewhere:
-            right = f"{max(elsewhere, key=len)}.{name}"
-        elif close:
-            right = f"{module}.{close[0]}"
-    cure = f": use `{right}`" if right else f" (as of {table()['version']})"
-    return f"nats-py has no `{wrong}`{cure}"
+        return f"nats-py has no `{module}.{name}` (as of {table()['version']})"
+    return f"nats-py has no `{module}.{name}`: use {right if '`' in right else f'`{right}`'}"
 
 
-def _methods(analysis: ModuleAnalysis) -> Iterator[Problem]:
+def _right_error(module: str, node: ast.Attribute, names: Names) -> str | None:
+    """The error that an `except` clause means by a name for two, judged by what its `try` does."""
+    if f"{module}.{node.attr}" not in MISSING_KEY_OR_BUCKET:
+        return None
+    for block in names.tries:
+        if any(_is_within(node, handler.type) for handler in block.handlers):
+            called = _called_in(block)
+            if called.isdisjoint(_BINDING):
+                return None
+            if "get" not in called:
+                return BUCKET_NOT_FOUND
+            return f"`{KEY_NOT_FOUND}` for a key, `{BUCKET_NOT_FOUND}` for a bucket"
+    return None
+
+
+def _is_within(node: ast.AST, expression: ast.expr | None) -> bool:
+    return expression is not None and any(child is node for child in ast.walk(expression))
+
+
+def _called_in(block: ast.Try | ast.TryStar) -> set[str]:
+    """The last names of the functions that the body of a `try` calls."""
+    return {
+        node.func.attr if isinstance(node.func, ast.Attribute) else (dotted(node.func) or "")
+        for statement in block.body
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Call)
+    }
+
+
+def _methods(analysis: ModuleAnalysis, guards: Guards) -> Iterator[Problem]:
     """Methods of connections and handles that nats-py's do not have."""
     names = analysis.names
     users: dict[ast.expr, Site] = {}
     for site in analysis.sites:
-        # The other library of that first name has handles of its own, and so may a project's opener.
-        function = site.call.func
-        opener = names.resolve(function, names.scopes[site.scope]) or dotted(function) or ""
-        ours = site.awaits_close or opener.rpartition(".")[2] in _GIVE_A_CLIENT
-        if ours and opener != "nats.client.connect":
-            users.update(dict.fromkeys(site.uses, site))
+        scope = names.scopes[site.scope]
+        if _is_of_nats_py(site, names, scope):
+            users.update(dict.fromkeys(_used(site), site))
+        if _is_client_connect(site, names, scope):
+            yield from _keywords(site.call, "connection.connect", scope, guards)
     for scope in {names.scopes[site.scope] for site in users.values()}:
         for call in scope.calls:
             function = call.func
             if isinstance(function, ast.Attribute) and function.value in users:
-                yield from _method(call, function, users[function.value], scope)
+                yield from _method(call, function, users[function.value], scope, guards)
 
 
-def _method(call: ast.Call, function: ast.Attribute, site: Site, scope: Scope) -> Iterator[Problem]:
-    place = dotted(function.value)
-    kind = "connection" if place == site.handle else "other"
+def _is_of_nats_py(site: Site, names: Names, scope: Scope) -> bool:
+    """Whether a connection is nats-py's client, not that of another library or opener."""
+    opener = names.resolve(site.call.func, scope) or dotted(site.call.func) or ""
+    ours = site.awaits_close or opener.rpartition(".")[2] in _GIVE_A_CLIENT
+    return ours and opener != "nats.client.connect"
+
+
+def _used(site: Site) -> Iterator[ast.expr]:
+    """The expressions that stand for a connection or a handle whose method is called."""
+    yield from site.uses
     for derived in site.derived:
-        if derived.name == place:
-            kind = derived.kind
+        if isinstance(derived.call.func, ast.Attribute):
+            yield derived.call.func.value
+
+
+def _is_client_connect(site: Site, names: Names, scope: Scope) -> bool:
+    """Whether a connection is opened by the ``connect`` of a client: ``await nc.connect()``."""
+    match site.call.func:
+        case ast.Attribute(value=ast.Call(func=made), attr="connect"):
+            return names.resolve(made, scope) in CLIENT_CLASSES
+        case ast.Attribute(value=client, attr="connect"):
+            return site.awaits_close and dotted(client) == site.handle
+    return False
+
+
+def _method(
+    call: ast.Call, function: ast.Attribute, site: Site, scope: Scope, guards: Guards
+) -> Iterator[Problem]:
+    place = dotted(function.value)
+    kinds = _kinds_at(place, site)
+    known = table()["handles"]
     name = function.attr
-    known = table()["handles"].get(kind)
-    if known is None or name.startswith("_"):
+    if not kinds <= known.keys() or name.startswith("_"):
         return
-    if name in known:
-        yield from _keywords(call, f"{kind}.{name}", scope)
+    having = [kind for kind in kinds if name in known[kind]]
+    if len(having) == len(kinds) == 1:
+        yield from _keywords(call, f"{having[0]}.{name}", scope, guards)
+    if having or guards.asked_for(name, scope):
         return
-    right = _RIGHT_METHODS.get((kind, name))
-    if right is None:
-        close = difflib.get_close_matches(name, known, 1, 0.8)
-        right = f"`{close[0]}`" if close else None
+    if guards.stands_in_try(function, "AttributeError"):
+        return
+    right = right_method(min(kinds), name)
     cure = f": use {right}" if right else ""
     yield Problem(function, f"nats-py has no `{place}.{name}()`{cure}", scope.qualname, site)
 
 
-def _keywords(call: ast.Call, function: str, scope: Scope) -> Iterator[Problem]:
+def _kinds_at(place: str | None, site: Site) -> set[str]:
+    """The kinds of what a place holds: a name may be bound more than once."""
+    kinds = {_kind(derived, site) for derived in site.derived if derived.name == place}
+    if kinds and place is not None:
+        return kinds
+    return {"connection" if place == site.handle else "other"}
+
+
+def _kind(derived: Derived, site: Site) -> str:
+    """The kind of a handle; the subscriptions of JetStream have methods of their own."""
+    if derived.kind != "subscription":
+        return derived.kind
+    match derived.call.func:
+        case ast.Attribute(attr="pull_subscribe" | "pull_subscribe_bind"):
+            return "pull_subscription"
+        case ast.Attribute(value=receiver) if dotted(receiver) is not None:
+            return _KIND_BY_PARENT.get(_parent_kind(dotted(receiver), site), "other")
+        case ast.Attribute(value=ast.Call(func=ast.Attribute(attr="jetstream"))):
+            return "push_subscription"
+    return "other"
+
+
+_KIND_BY_PARENT = {"connection": "subscription", "jetstream": "push_subscription"}
+
+
+def _parent_kind(place: str | None, site: Site) -> str:
+    if place == site.handle:
+        return "connection"
+    return next((one.kind for one in site.derived if one.name == place), "other")
+
+
+def _keywords(call: ast.Call, function: str, scope: Scope, guards: Guards) -> Iterator[Problem]:
     known = table()["keywords"].get(function)
-    if known is None:
+    if known is None or guards.stands_in_try(call, "TypeError"):
         return
     for keyword in call.keywords:
         if keyword.arg is None or keyword.arg in known:
             continue
-        right = _RIGHT_KEYWORDS.get((function, keyword.arg))
-        if right is None:
-            close = difflib.get_close_matches(keyword.arg, known, 1, 0.75)
-            right = f"`{close[0]}`" if close else None
-        cure = f": use {right}" if right else ""
+        right = right_keyword(function, keyword.arg)
+        cure = f": {right}" if right else ""
         message = f"`{ast.unparse(call.func)}()` of nats-py takes no `{keyword.arg}`{cure}"
         yield Problem(keyword.value, message, scope.qualname)
 
@@ -188,8 +232,9 @@ RULE = Rule(
     summary="A name, method or keyword that nats-py does not have.",
     why="""\
 An `except nats.errors.KeyValueNotFound` looks right, and raises `AttributeError` on the day when the
-key is missing. The table of names is made from an installed nats-py, so it holds what there is.
-Imports inside a `try` are left alone, since they may be meant for several versions.
+key is missing. The table of names is made from an installed nats-py. A name is left alone where the
+code is ready for several versions: an import inside a `try`, a `hasattr`, an `except AttributeError`
+(for keywords: `except TypeError`).
 """,
     bad=(
         Example(
@@ -234,6 +279,41 @@ async def entries(url):
             {5: "22", 7: "22", 8: "22"},
             left_alone=True,
         ),
+        Example(
+            "the missing bucket of a block that binds and puts",
+            """\
+import nats.errors
+from naq.connection import nats_kv_store
+
+
+async def keep(key, value, config):
+    try:
+        async with nats_kv_store("job_results", config) as kv:
+            await kv.put(key, value)
+    except nats.errors.KeyValueNotFound:
+        print("no bucket")
+    except nats.errors.APIError:
+        raise
+""",
+            {9: "22", 11: "22"},
+            left_alone=True,
+        ),
+        Example(
+            "keywords of other clients, and a `fetch` that only pull subscriptions have",
+            """\
+from nats.aio.client import Client
+
+
+async def listen(url, loop, handler):
+    async with Client() as nc:
+        await nc.connect(url, loop=loop)
+        sub = await nc.subscribe("events", callback=handler)
+        await nc.publish("events", b"", header={})
+        await sub.fetch(1)
+""",
+            {6: "22", 7: "22", 8: "22", 9: "22"},
+            left_alone=True,
+        ),
     ),
     good=(
         Example(
@@ -260,6 +340,34 @@ except ImportError:
     from nats.js.errors import APIError
 
 RETRIED = (APIError,)
+""",
+        ),
+        Example(
+            "code that is ready for several versions",
+            """\
+import nats
+
+
+async def send(url):
+    async with await nats.connect(url) as nc:
+        if hasattr(nc, "send"):
+            await nc.send("events", b"")
+        try:
+            await nc.emit("events", b"")
+        except AttributeError:
+            await nc.publish("events", b"")
+""",
+        ),
+        Example(
+            "a `fetch` of a pull subscription",
+            """\
+import nats
+
+
+async def take(url):
+    async with await nats.connect(url) as nc:
+        sub = await nc.jetstream().pull_subscribe("jobs", "worker")
+        return await sub.fetch(10, timeout=1)
 """,
         ),
         Example(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -71,9 +72,15 @@ def run(arguments: argparse.Namespace) -> int:
         old = Baseline(path.absolute(), {}) if first else Baseline.load(path)
         inspection = Inspection(Flake8.configured(arguments), arguments.paths or ["."], progress)
         changes = _changes(old, inspection)
-        if inspection.unreadable:
-            return 2
         shown = _shown(path)
+        if inspection.unreadable:
+            unread = counted(inspection.unreadable, "file")
+            print(
+                f"naq-migrate: {shown} is left as it is: {unread} cannot be read; "
+                "mend or exclude (--extend-exclude)",
+                file=sys.stderr,
+            )
+            return 2
         if arguments.check:
             return _check(shown, changes)
         add = arguments.add or first

@@ -196,12 +196,18 @@ def test_a_code_base_without_the_option_gets_the_file_and_the_line_to_add(
     assert "`naq-baseline = naq-baseline.json`" in advice
 
 
-def test_a_file_that_cannot_be_read_leaves_the_baseline_alone(project: Path) -> None:
+def test_a_file_that_cannot_be_read_leaves_the_baseline_alone(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     before = (project / "naq-baseline.json").read_bytes()
     (project / "shop" / "broken.py").write_text("import nats\nx = (\n", "utf-8")
     (project / "shop" / "orders.py").write_text(CLEAN, "utf-8")
     assert main(["baseline"]) == 2
     assert (project / "naq-baseline.json").read_bytes() == before
+    _, line = capsys.readouterr().err.splitlines()
+    assert line.startswith("naq-migrate: naq-baseline.json is left as it is: 1 file cannot be read")
+    assert main(["baseline", "--extend-exclude", "broken.py"]) == 0
+    assert entries(project) == []
 
 
 TWO_RULES = BY_HAND.replace("    try:\n        await", "    await").replace(

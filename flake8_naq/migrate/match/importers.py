@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from flake8_naq.migrate.documents import read_bytes
 from flake8_naq.migrate.source import SourceError
 
 ALL = "*"
+# A module's path as it is given, and its real path.
+_Module: TypeAlias = tuple[str, Path]
 _FROM = re.compile(
     rb"^[ \t]*from[ \t]+(\.*)([\w.]*)[ \t]+import[ \t]+(\([^)]*\)|(?:[^\n\\]|\\\r?\n)*)",
     re.MULTILINE,
@@ -29,24 +32,30 @@ def imported_elsewhere(
         paths: All files of the run.
         modules: Those of them that are to be fixed.
     """
-    by_name: dict[str, list[tuple[str, Path]]] = {}
+    by_name: dict[str, list[_Module]] = {}
     for module in modules:
         by_name.setdefault(Path(module).stem, []).append((module, Path(module).resolve()))
     found: dict[str, set[str]] = {}
     for path in paths if by_name else ():
-        try:
-            content = read_bytes(path)
-        except SourceError:
-            continue
-        for dots, dotted, names in _FROM.findall(content):
-            parts = dotted.decode("ascii", "replace").split(".")
-            for module, real in by_name.get(parts[-1], ()):
-                if module != path and _means(path, len(dots), parts, real):
-                    words = _NAME.findall(_COMMENT.sub(b"", names))
-                    found.setdefault(module, set()).update(
-                        word.decode("utf-8", "replace") for word in words
-                    )
+        for module, names in _imported_in(path, by_name):
+            found.setdefault(module, set()).update(names)
     return {module: frozenset(names) for module, names in found.items()}
+
+
+def _imported_in(
+    path: str, by_name: Mapping[str, Sequence[_Module]]
+) -> Iterator[tuple[str, list[str]]]:
+    """The names that one file imports from each of some modules."""
+    try:
+        content = read_bytes(path)
+    except SourceError:
+        return
+    for dots, dotted, names in _FROM.findall(content):
+        parts = dotted.decode("ascii", "replace").split(".")
+        words = _NAME.findall(_COMMENT.sub(b"", names))
+        for module, real in by_name.get(parts[-1], ()):
+            if module != path and _means(path, len(dots), parts, real):
+                yield module, [word.decode("utf-8", "replace") for word in words]
 
 
 def _means(path: str, level: int, parts: Sequence[str], module: Path) -> bool:

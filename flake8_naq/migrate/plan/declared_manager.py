@@ -110,19 +110,25 @@ class DeclaredManager:
         # A second binding of the name, or a use before it, and the name is not ours to give.
         if not all(isinstance(use.node.ctx, ast.Load) for use in js_uses):
             return None
-        bucket = self._derivations.bound_bucket(self.steps, steps[0], js)
-        if bucket is not None and not others and BUCKET in self._helper.becomes:
-            kv, name = bucket
-            binding = within(kv)
-            if all(use.node in binding for use in js_uses):
-                return self._of_bucket(name, [steps[0].statement, kv], {self._handle, js})
-        if "jetstream" not in self._helper.becomes:
-            return None
+        header = None if others else self._of_bound_bucket(steps[0], js, js_uses)
+        if header is not None or "jetstream" not in self._helper.becomes:
+            return header
         shared = all(map(self._sharing.connection, others))
         shared = shared and all(map(self._sharing.jetstream, js_uses))
         return self._written(
             "jetstream", f"({self._handle}, {js})", [steps[0].statement], shared=shared
         )
+
+    def _of_bound_bucket(self, step: Step, js: str, js_uses: list[Mention]) -> BlockHeader | None:
+        """The manager of the one bucket that JetStream is used for."""
+        found = self._derivations.bound_bucket(self.steps, step, js)
+        if found is None or BUCKET not in self._helper.becomes:
+            return None
+        kv, name = found
+        binding = within(kv)
+        if not all(use.node in binding for use in js_uses):
+            return None
+        return self._of_bucket(name, [step.statement, kv], {self._handle, js})
 
     def _of_inline_bucket(self) -> BlockHeader | None:
         inline = self._derivations.inline_bucket(self.steps, self._handle)

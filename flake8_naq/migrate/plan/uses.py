@@ -21,16 +21,12 @@ def uses_of(module: Module, region: Region, removed: list[Close]) -> dict[str, l
 
     A variable that another region binds anew belongs to that one, there.
     """
-    apart: set[ast.AST] = set()
-    names = {region.handle}
-    for node in own_nodes(region.scope.node):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            names.add(node.id)
-        if isinstance(node, ast.Assign) and is_none(node.value) and len(node.targets) == 1:
-            apart.update(ast.walk(node))
-    apart.update(node for node in ast.walk(region.acquire) if isinstance(node, ast.Name))
-    for close in removed:
-        apart.update(ast.walk(close.statement))
+    names = {region.handle} | {
+        node.id
+        for node in own_nodes(region.scope.node)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
+    apart = _of_the_frame(region, removed)
     for other in _regions_of_the_same_name(module, region):
         for name in names:
             apart.update(_bound_anew(module, other, name))
@@ -38,6 +34,18 @@ def uses_of(module: Module, region: Region, removed: list[Close]) -> dict[str, l
         name: [m for m in module.mentions(region.scope, name) if m.node not in apart]
         for name in names
     }
+
+
+def _of_the_frame(region: Region, removed: list[Close]) -> set[ast.AST]:
+    """The nodes of the acquisition, of closes and of ``= None``."""
+    apart = {node for node in ast.walk(region.acquire) if isinstance(node, ast.Name)}
+    found: set[ast.AST] = {*apart}
+    for close in removed:
+        found.update(ast.walk(close.statement))
+    for node in own_nodes(region.scope.node):
+        if isinstance(node, ast.Assign) and is_none(node.value) and len(node.targets) == 1:
+            found.update(ast.walk(node))
+    return found
 
 
 def _regions_of_the_same_name(module: Module, region: Region) -> Iterator[Region]:

@@ -38,19 +38,14 @@ def bindings_of(
     Raises:
         RefusedError: The variable is bound by anything else than connections.
     """
-    acquiring = {
-        id(other.statement) for other in module.analysis.sites if other.scope is site.scope
-    }
+    acquiring = [o.statement for o in module.analysis.sites if o.scope is site.scope]
     found = Bindings()
     for mention in named:
         if isinstance(mention.node.ctx, ast.Load):
             continue
-        statement = module.parents[mention.node]
-        if isinstance(statement, ast.Tuple):
-            statement = module.parents[statement]
-        if mention.captured or not (
-            id(statement) in acquiring or _belongs(module, site, statement, mine, found)
-        ):
+        statement = _binding(module, mention)
+        acquires = statement in acquiring
+        if mention.captured or not (acquires or _belongs(module, site, statement, mine, found)):
             raise RefusedError(f"`{handle}` is bound again on ", Line(mention.line))
     for node in own_nodes(site.scope):
         if handle in _bound_without_a_name(node):
@@ -59,6 +54,12 @@ def bindings_of(
     if isinstance(site.statement, ast.Expr) and found.made is None:
         raise RefusedError(f"`{handle}` is a client that was made elsewhere")
     return found
+
+
+def _binding(module: Module, mention: Mention) -> ast.AST:
+    """The statement that binds a variable, alone or in a tuple."""
+    statement = module.parents[mention.node]
+    return module.parents[statement] if isinstance(statement, ast.Tuple) else statement
 
 
 def _belongs(

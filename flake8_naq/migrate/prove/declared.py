@@ -77,33 +77,21 @@ def lease(helpers: Helpers, name: str, call: ast.Call) -> Lease | None:
 
 def _read(helper: Helper, gives: Gives, template: ast.Call, call: ast.Call) -> Lease | None:
     """A call read against the manager's template; None where it does not fit."""
-    places = {name: index for index, name in enumerate(helper.signature.parameters)}
-    given: Given = []
-    bucket = None
-    exclusive = not helper.own_connection
-    for wanted, value in _pairs(template, call):
-        if wanted is None:
-            word = value.arg if isinstance(value, ast.keyword) else None
-            if word is None or ast.unparse(value) != helper.own_connection:
-                return None
-            exclusive = True
-        elif isinstance(wanted, ast.Constant):
-            if ast.dump(wanted) != ast.dump(_value(value)):
-                return None
-        elif isinstance(wanted, ast.Name) and wanted.id == BUCKET and BUCKET not in places:
-            bucket = _value(value)
-        elif isinstance(wanted, ast.Name):
-            given.append((places[wanted.id], _value(value)))
-    needed = [
-        index
-        for index, parameter in enumerate(helper.signature.parameters.values())
-        if parameter.default is inspect.Parameter.empty
-    ]
-    if not {index for index, _ in given}.issuperset(needed) or (gives == BUCKET) != (
-        bucket is not None
+    pairs = list(_pairs(template, call))
+    extra = [value for wanted, value in pairs if wanted is None]
+    fixed = [(wanted, value) for wanted, value in pairs if isinstance(wanted, ast.Constant)]
+    if any(ast.unparse(value) != helper.own_connection for value in extra) or any(
+        ast.dump(wanted) != ast.dump(_value(value)) for wanted, value in fixed
     ):
         return None
-    return Lease(helper, gives, given, bucket, exclusive)
+    named = {wanted.id: _value(v) for wanted, v in pairs if isinstance(wanted, ast.Name)}
+    bucket = named.pop(BUCKET, None) if gives == BUCKET else None
+    parameters = helper.signature.parameters
+    needed = {name for name, p in parameters.items() if p.default is inspect.Parameter.empty}
+    if not needed <= named.keys() or (gives == BUCKET and bucket is None):
+        return None
+    given = [(index, named[name]) for index, name in enumerate(parameters) if name in named]
+    return Lease(helper, gives, given, bucket, not helper.own_connection or bool(extra))
 
 
 def _value(argument: ast.expr | ast.keyword) -> ast.expr:

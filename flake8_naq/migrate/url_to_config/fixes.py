@@ -50,20 +50,30 @@ def fix_constructors(
             held[outcome.path] = outcome
         else:
             yield outcome
-    found = [
-        constructor
-        for path, outcome in held.items()
-        if PARAMETER in outcome.text
-        for constructor in constructors(path, Names(Source(outcome.text).tree))
-    ]
+    found = list(_defined(held))
     if found:
-        contents = {path: outcome.text.encode() for path, outcome in held.items()}
-        contents |= _contents(path for path in paths if path not in held)
-        names = _names(found, contents.values())
-        held |= _callers({p: c for p, c in contents.items() if p not in held}, names)
+        names = _hold_callers(held, found, paths)
         for constructor in found:
             _Fix(constructor, held, names, options).make()
     yield from held.values()
+
+
+def _defined(held: Mapping[str, Outcome]) -> Iterator[Constructor]:
+    """The classes that take a URL."""
+    for path, outcome in held.items():
+        if PARAMETER in outcome.text:
+            yield from constructors(path, Names(Source(outcome.text).tree))
+
+
+def _hold_callers(
+    held: dict[str, Outcome], found: Iterable[Constructor], paths: Iterable[str]
+) -> frozenset[str]:
+    """Hold the files that may call a class, too; the names that the classes may have."""
+    contents = {path: outcome.text.encode() for path, outcome in held.items()}
+    others = _contents(path for path in paths if path not in held)
+    names = _names(found, [*contents.values(), *others.values()])
+    held |= _callers(others, names)
+    return names
 
 
 def _may_call(outcome: Outcome) -> bool:

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from naq.models import JOB_STATUS, WORKER_STATUS, Exponential, Fixed, Job, Linear, Schedule
     from naq.progress import get_progress, report_progress, watch_progress
     from naq.queue.control import cancel_job, get_job
-    from naq.queue.core import Queue, queue_sizes
+    from naq.queue.core import Queue
+    from naq.queue.sizes import queue_sizes
     from naq.results import Results
     from naq.scheduling.scheduler import Scheduler
     from naq.scheduling.store import (
@@ -61,7 +62,8 @@ _HOMES = {
     "naq.models": "JOB_STATUS WORKER_STATUS Exponential Fixed Job Linear Schedule",
     "naq.progress": "get_progress report_progress watch_progress",
     "naq.queue.control": "cancel_job get_job",
-    "naq.queue.core": "Queue queue_sizes",
+    "naq.queue.core": "Queue",
+    "naq.queue.sizes": "queue_sizes",
     "naq.scheduling.store": (
         "cancel_scheduled_job list_schedules modify_scheduled_job pause_scheduled_job "
         "prune_schedules resume_scheduled_job"

@@ -14,6 +14,7 @@ JOB_STREAM: Final = "naq_jobs"
 JOB_SUBJECTS: Final = "naq.jobs"
 CANCEL_SUBJECTS: Final = "naq.cancel"
 DEFAULT_QUEUE: Final = "default"
+CONSUMER_PREFIX: Final = "naq_"
 
 LONGEST_KEY: Final = 500
 LONGEST_TOKEN: Final = 250
@@ -83,7 +84,7 @@ def queue_of(subject: str) -> str:
 
 def consumer_name(queue: str) -> str:
     """Return the name of the durable consumer that a queue's workers share."""
-    return f"naq_{token(queue)}"
+    return CONSUMER_PREFIX + token(queue)
 
 
 def cancel_subject(job_id: str) -> str:

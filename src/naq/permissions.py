@@ -60,6 +60,7 @@ _Subjects = tuple[set[str], set[str]]
 
 def _enqueuer() -> _Subjects:
     jobs = {f"{JOB_SUBJECTS}.>", *_read(JOB_STREAM), f"{_API}.STREAM.MSG.DELETE.{JOB_STREAM}"}
+    jobs |= {f"{_API}.CONSUMER.LIST.{JOB_STREAM}", f"{_API}.CONSUMER.INFO.{JOB_STREAM}.>"}
     own = (buckets.WAITING_JOBS, buckets.SCHEDULED_JOBS, buckets.JOB_RESULTS, buckets.JOB_STATUS)
     publish = jobs | _use(own) | _use((buckets.JOB_PROGRESS,), write=False)
     publish |= {f"$KV.{buckets.FAILED_JOBS}.>", "events.>", f"{CANCEL_SUBJECTS}.*"}
@@ -89,7 +90,6 @@ def _dashboard() -> _Subjects:
     publish, subscribe = _enqueuer()
     publish |= {
         f"{_API}.STREAM.PURGE.{JOB_STREAM}",
-        f"{_API}.CONSUMER.INFO.{JOB_STREAM}.>",
         *_read(EVENT_STREAM),
         *_consume(EVENT_STREAM),
     }

@@ -22,6 +22,7 @@ from naq.failed import FailedJobs as _FailedJobs
 from naq.names import DEFAULT_QUEUE
 from naq.queue import control as _control
 from naq.queue import core as _core
+from naq.queue import sizes as _sizes
 from naq.results import Results as _Results
 from naq.scheduling import store as _store
 from naq.scheduling.scheduler import Scheduler as _Scheduler
@@ -296,7 +297,7 @@ enqueue_in = _plain(api.enqueue_in)
 schedule = _plain(api.schedule)
 purge_queue = _plain(api.purge_queue)
 fetch_job_result = _plain(api.fetch_job_result)
-queue_sizes = _plain(_core.queue_sizes)
+queue_sizes = _plain(_sizes.queue_sizes)
 get_job = _plain(_control.get_job)
 cancel_job = _plain(_control.cancel_job)
 list_schedules = _plain(_store.list_schedules)

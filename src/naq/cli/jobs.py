@@ -36,7 +36,8 @@ from naq.models.job import JOB_STATUS, Enqueued, Job
 from naq.models.schedule import Schedule
 from naq.names import DEFAULT_QUEUE
 from naq.queue import control
-from naq.queue.core import Queue, queue_sizes
+from naq.queue.core import Queue
+from naq.queue.sizes import queue_sizes
 from naq.results import Results
 from naq.scheduling import store
 from naq.streams import DUPLICATE_WINDOW
@@ -262,7 +263,10 @@ async def queue_purge(
 @command
 async def schedule_list(url: Url = None, json_: AsJson = False) -> None:
     """List the scheduled jobs, the next due first."""
-    listed = await store.list_schedules(config_of(url))
+    listed = await store.list_schedules(
+        config_of(url),
+        unreadable=lambda job_id, error: warn(f"schedule {job_id!r} cannot be read: {error}"),
+    )
     if json_:
         as_json([_schedule_as_json(each) for each in listed])
         return
@@ -271,7 +275,7 @@ async def schedule_list(url: Url = None, json_: AsJson = False) -> None:
         (
             (
                 each.job_id,
-                Job.deserialize(each.payload).function_name if each.payload else "",
+                store.function_of(each),
                 each.queue,
                 _rule(each),
                 ago(each.run_at) if each.run_at else "",
@@ -291,9 +295,9 @@ def _rule(schedule: Schedule) -> str:
 
 def _schedule_as_json(schedule: Schedule) -> dict[str, Any]:
     document = dataclasses.asdict(schedule)
-    payload = document.pop("payload")
+    del document["payload"]
     document["run_at"] = schedule.run_at.isoformat() if schedule.run_at else None
-    document["function"] = Job.deserialize(payload).function_name if payload else None
+    document["function"] = store.function_of(schedule) or None
     return document
 
 
@@ -359,6 +363,19 @@ async def schedule_cancel(job_id: JobId, url: Url = None, json_: AsJson = False)
     if not await store.cancel_scheduled_job(job_id, config_of(url)):
         raise NaqError(f"there is no scheduled job {job_id!r}")
     as_json({"job_id": job_id, "cancelled": True}) if json_ else say("cancelled")
+
+
+@schedule.command("prune")
+@command
+async def schedule_prune(
+    keep: Annotated[list[str] | None, typer.Option("--keep", help="Id of a job to keep.")] = None,
+    owner: Annotated[str, typer.Option(help="The owner that the schedules were stored with.")] = "",
+    url: Url = None,
+    json_: AsJson = False,
+) -> None:
+    """Remove the recurring schedules of an owner, save for those to keep."""
+    removed = await store.prune_schedules(keep or (), owner=owner, config=config_of(url))
+    as_json({"pruned": removed}) if json_ else say(f"{counted(len(removed), 'schedule')} removed")
 
 
 @failed.command("list")

@@ -11,6 +11,7 @@ import asyncio
 import functools
 import json
 import logging
+import re
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from datetime import UTC, datetime
@@ -33,6 +34,9 @@ UNLIMITED: Final = 100_000
 
 REFUSED: Final = 1
 NO_SERVER: Final = 3
+
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""Characters that move the cursor, colour, hide or turn around what follows; tab and line feed stay."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -81,13 +85,32 @@ def command(function: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, Non
 
 def fail(message: str, code: int = REFUSED) -> NoReturn:
     """Say what went wrong on standard error, and end with an exit code."""
-    errors.print(f"[red]naq:[/red] {escape(message)}", soft_wrap=True, highlight=False)
+    errors.print(f"[red]naq:[/red] {escape(visible(message))}", soft_wrap=True, highlight=False)
     raise typer.Exit(code)
 
 
 def warn(message: str) -> None:
     """Say on standard error what is worth knowing, and no failure."""
-    errors.print(f"[yellow]naq:[/yellow] {escape(message)}", soft_wrap=True, highlight=False)
+    errors.print(
+        f"[yellow]naq:[/yellow] {escape(visible(message))}", soft_wrap=True, highlight=False
+    )
+
+
+def visible(text: str) -> str:
+    """Return a text whose control characters a terminal shows and does not obey."""
+    return _CONTROL.sub(lambda match: _escape(match[0]), text)
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
+class _LineFormatter(logging.Formatter):
+    """Writes each record on a line of its own, whatever its message holds."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the base's name
+        record.message = visible(record.message).replace("\n", "\\n")
+        return super().formatMessage(record)
 
 
 class _JsonFormatter(logging.Formatter):
@@ -112,22 +135,23 @@ def log(*, verbose: bool, json_: bool) -> None:
         handler.setFormatter(_JsonFormatter())
     elif errors.is_terminal:
         handler = RichHandler(console=errors, show_path=False, markup=False)
-        handler.setFormatter(logging.Formatter("%(message)s"))
+        handler.setFormatter(_LineFormatter("%(message)s"))
     else:
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        handler.setFormatter(_LineFormatter("%(asctime)s %(levelname)s %(message)s"))
     logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, handlers=[handler])
     logging.getLogger("asyncio").setLevel(logging.INFO)
 
 
 def as_json(value: Any) -> None:
     """Print a value as JSON on one line."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
+    document = json.dumps(value, ensure_ascii=False, default=str)
+    sys.stdout.write(_CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", document) + "\n")
     sys.stdout.flush()
 
 
 def say(message: str) -> None:
     """Print a line."""
-    console.print(escape(message), soft_wrap=True, highlight=False)
+    console.print(escape(visible(message)), soft_wrap=True, highlight=False)
 
 
 def table(
@@ -138,7 +162,7 @@ def table(
     for column in columns:
         lines.add_column(column, overflow="fold")
     for row in rows:
-        lines.add_row(*(escape("" if cell is None else str(cell)) for cell in row))
+        lines.add_row(*(escape("" if cell is None else visible(str(cell))) for cell in row))
     if lines.row_count:
         # What another program reads keeps each row on a line, however long.
         out = console if console.is_terminal else Console(width=UNLIMITED)

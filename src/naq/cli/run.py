@@ -38,7 +38,8 @@ from naq.events import EventManager
 from naq.exceptions import NaqConnectionError
 from naq.models.event import Event
 from naq.names import DEFAULT_QUEUE
-from naq.queue.core import has_had_a_worker, queue_sizes
+from naq.queue.core import has_had_a_worker
+from naq.queue.sizes import queue_sizes
 from naq.scheduling.scheduler import Scheduler
 from naq.serializers import CLOUDPICKLE
 from naq.server import NatsServer, ServerNotFoundError, ServerStartError, run_nats_server

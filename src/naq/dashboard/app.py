@@ -25,8 +25,8 @@ from naq.events import EventManager
 from naq.exceptions import JobError, NaqError, ScheduleError
 from naq.failed import FailedJobs
 from naq.models.failed import FailedJob
-from naq.models.job import Job
-from naq.queue.core import Queue, queue_sizes
+from naq.queue.core import Queue
+from naq.queue.sizes import queue_sizes
 from naq.scheduling import store
 from naq.set_aside import SetAside
 from naq.worker.status import WorkerStatusManager
@@ -61,8 +61,16 @@ class TokenGuard:
         answer: ASGIApp = self._app
         if self._is(request.query_params.get("token")):
             # Out of the address bar, and of what is shared with it, at once.
-            redirect = RedirectResponse(request.url.path)
-            redirect.set_cookie(_COOKIE, self._token, httponly=True, samesite="strict")
+            # One slash: `//host` would lead to another site.
+            redirect = RedirectResponse("/" + request.url.path.lstrip("/\\"))
+            redirect.set_cookie(
+                _COOKIE,
+                self._token,
+                path=scope.get("root_path") or "/",
+                secure=request.url.scheme == "https",
+                httponly=True,
+                samesite="strict",
+            )
             answer = redirect
         elif not (
             self._is(request.cookies.get(_COOKIE))
@@ -220,7 +228,7 @@ class _Dashboard:
             "schedules": [
                 {
                     "job_id": each.job_id,
-                    "function": Job.deserialize(each.payload).function_name if each.payload else "",
+                    "function": store.function_of(each),
                     "queue": each.queue,
                     "cron": each.cron,
                     "interval": each.interval,

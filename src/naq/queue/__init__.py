@@ -1,5 +1,6 @@
 """Queues, and what goes into them."""
 
-from naq.queue.core import Queue, queue_sizes
+from naq.queue.core import Queue
+from naq.queue.sizes import queue_sizes
 
 __all__ = ["Queue", "queue_sizes"]

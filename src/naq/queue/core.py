@@ -16,9 +16,10 @@ from naq.connection.nats_py.jetstream import purge_subject
 from naq.exceptions import ScheduleError
 from naq.models.job import Job, check_queue_name
 from naq.models.schedule import MissedRuns
-from naq.names import DEFAULT_QUEUE, JOB_STREAM, consumer_name, queue_of, queue_subject
+from naq.names import DEFAULT_QUEUE, JOB_STREAM, consumer_name, queue_subject
 from naq.queue.call import make_job
 from naq.queue.publish import enqueue_job, publish_jobs
+from naq.queue.sizes import queue_sizes
 from naq.queue.waiting import list_waiting, park
 from naq.scheduling.clock import time_of_server
 from naq.scheduling.store import schedule_for, span, store_schedule
@@ -271,24 +272,3 @@ async def has_had_a_worker(queue: str, config: Config | str | None = None) -> bo
         except NotFoundError:
             return False
     return True
-
-
-async def queue_sizes(config: Config | str | None = None) -> dict[str, int]:
-    """Return how many jobs are in each queue that is not empty, by its name.
-
-    Args:
-        config: a configuration, a URL, or None for the process's configuration.
-
-    Raises:
-        NaqConnectionError: there is no connection to be had.
-    """
-    sizes: dict[str, int] = {}
-    async with nats_jetstream(config) as (_, js):
-        try:
-            info = await js.stream_info(JOB_STREAM, subjects_filter=">")
-        except NotFoundError:
-            return sizes
-    for subject in info.state.subjects or {}:
-        name = queue_of(subject)
-        sizes[name] = sizes.get(name, 0) + 1
-    return dict(sorted(sizes.items()))

@@ -137,6 +137,14 @@ async def _put(kv: KeyValue, schedule: Schedule) -> None:
             return
 
 
+def function_of(schedule: Schedule) -> str:
+    """Return the name of the function that a schedule runs; "" if it cannot be read."""
+    try:
+        return Job.deserialize(schedule.payload).function_name
+    except SerializationError:
+        return ""
+
+
 def _log_unreadable(job_id: str, error: SerializationError) -> None:
     logger.error("the schedule of job %s cannot be read: %s", job_id, error)
 

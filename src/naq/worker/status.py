@@ -115,15 +115,20 @@ class WorkerStatusManager:
             told = await entries(await js.key_value(buckets.WORKER_DETAILS))
         workers = []
         for worker_id in sorted(stored):
+            try:
+                status = _status(stored[worker_id].value)
+            except ValueError as error:  # one bad entry does not hide the others
+                logger.error("the status of worker %s cannot be read: %s", worker_id, error)
+                continue
             last_seen = stored_at(stored[worker_id])
             details = told[worker_id].value if worker_id in told else None
             workers.append(
                 WorkerInfo(
                     worker_id,
-                    _status(stored[worker_id].value),
+                    status,
                     last_seen=last_seen,
                     stale=(now - last_seen).total_seconds() > patience,
-                    details=json.loads(details or b"{}"),
+                    details=_details(details),
                 )
             )
         return workers
@@ -138,3 +143,12 @@ class WorkerStatusManager:
 
 def _status(value: bytes | None) -> WORKER_STATUS:
     return WORKER_STATUS((value or b"").decode())
+
+
+def _details(value: bytes | None) -> dict[str, Any]:
+    """Return a worker's details; none where they cannot be read."""
+    try:
+        details = json.loads(value or b"{}")
+    except ValueError:
+        return {}
+    return details if isinstance(details, dict) else {}

@@ -118,3 +118,21 @@ async def update_stream(js: JetStreamContext, settings: dict[str, Any]) -> None:
     await js._api_request(
         f"$JS.API.STREAM.UPDATE.{settings['name']}", orjson.dumps(settings), timeout=js._timeout
     )
+
+
+async def subjects_page(js: JetStreamContext, stream: str, offset: int) -> list[str]:
+    """Return the subjects that have messages in a stream: the page from an offset on.
+
+    nats-py reads the first page only, which holds 100,000.
+
+    Args:
+        js: the JetStream context.
+        stream: the stream.
+        offset: how many subjects come before the page.
+
+    Raises:
+        nats.js.errors.NotFoundError: there is no such stream.
+    """
+    request = orjson.dumps({"subjects_filter": ">", "offset": offset})
+    answer = await js._api_request(f"$JS.API.STREAM.INFO.{stream}", request, timeout=js._timeout)
+    return list(answer["state"].get("subjects") or ())

@@ -1,0 +1,161 @@
+"""Lists and counts: one bad entry hides no other, foreign text stays text, many cost no more."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.testclient import TestClient
+from typer.testing import CliRunner
+
+import naq
+import naq.sync
+from naq.buckets import FAILED_JOBS, SCHEDULED_JOBS, WORKER_DETAILS, WORKER_STATUS, ensure_buckets
+from naq.cli.main import app
+from naq.connection import close_all_connections, nats_kv_store
+from naq.dashboard.app import create_app
+from naq.models import Schedule
+from naq.server import NatsServer
+from naq.streams import ensure_consumer
+from naq.worker import Worker
+
+EVIL = "\x1b[2J\x9b31m\x07red\u202e"
+
+
+@pytest.fixture
+async def url(nats_server: NatsServer) -> AsyncIterator[str]:
+    await ensure_buckets(nats_server.url)
+    yield nats_server.url
+    await close_all_connections()
+
+
+async def put(url: str, bucket: str, **values: bytes) -> None:
+    async with nats_kv_store(bucket, url) as kv:
+        for key, value in values.items():
+            await kv.put(key, value)
+
+
+def run(*words: str) -> SimpleNamespace:
+    result = CliRunner().invoke(app, words)
+    return SimpleNamespace(code=result.exit_code, out=result.stdout, err=result.stderr)
+
+
+@pytest.fixture
+async def spoilt(url: str) -> str:
+    """A server whose buckets hold a good entry each, and bad ones."""
+    await naq.enqueue_in(60, math.sqrt, 4, job_id="good", config=url)
+    unreadable_job = Schedule(job_id="half", cron="0 3 * * *", payload=b"nonsense").serialize()
+    await put(url, SCHEDULED_JOBS, bad=b"\xff", half=unreadable_job)
+    await put(url, WORKER_STATUS, good=b"idle", bad=b"\xff", odd=b"dancing")
+    await put(url, WORKER_DETAILS, good=b"[1]")
+    await naq.enqueue(math.sqrt, -1, job_id="broken", config=url)
+    await Worker(config=url, burst=True, worker_id="w").run()
+    await put(url, FAILED_JOBS, bad=b"\xff")
+    return url
+
+
+async def test_the_overview_shows_the_good_beside_the_bad(spoilt: str) -> None:
+    with TestClient(create_app(spoilt)) as client:
+        answer = client.get("/api/overview")
+        assert answer.status_code == 200
+        shown: dict[str, Any] = answer.json()
+    assert {each["job_id"] for each in shown["schedules"]} == {"good", "half"}
+    assert {each["worker_id"] for each in shown["workers"]} >= {"good"}
+    assert [each["job_id"] for each in shown["failed"]] == ["broken"]
+
+
+def test_the_command_line_lists_the_good_and_names_the_bad(spoilt: str) -> None:
+    listed = run("schedule", "list", "--url", spoilt)
+    assert listed.code == 0
+    assert "good" in listed.out
+    assert "half" in listed.out
+    assert "schedule 'bad' cannot be read" in listed.err
+    assert "broken" in run("failed", "list", "--url", spoilt).out
+    assert "good" in run("workers", "--url", spoilt).out
+
+
+# Foreign text
+
+
+def test_control_characters_do_not_reach_the_terminal(url: str) -> None:
+    naq.sync.enqueue("math:sqrt", EVIL, queue=f"q{EVIL}", config=url)
+    naq.sync.run(Worker(f"q{EVIL}", config=url, burst=True).run())
+    for words in (["failed", "list"], ["queue", "list"], ["failed", "list", "--json"]):
+        shown = run(*words, "--url", url)
+        assert not set(shown.out + shown.err) & set("\x1b\x9b\x07\u202e"), words
+    naq.sync.close()
+
+
+def test_an_error_names_what_is_evil_harmlessly(url: str) -> None:
+    shown = run("job", "status", f"job{EVIL}", "--url", url)
+    assert shown.code == 1
+    assert not set(shown.err) & set("\x1b\x9b\x07\u202e")
+
+
+# The dashboard's doors
+
+
+@pytest.mark.parametrize("path", ["//example.org/", "///example.org"])
+async def test_the_redirect_after_the_token_stays_here(url: str, path: str) -> None:
+    client = TestClient(create_app(url, token="t"), follow_redirects=False)
+    answer = client.get(f"http://testserver{path}?token=t")
+    assert answer.status_code == 307
+    where = answer.headers["location"]
+    assert not where.startswith("//")
+
+
+@pytest.mark.parametrize(("scheme", "secure"), [("http", False), ("https", True)])
+async def test_the_cookie_is_secure_where_the_connection_is(
+    url: str, scheme: str, secure: bool
+) -> None:
+    client = TestClient(
+        create_app(url, token="t"), base_url=f"{scheme}://testserver", follow_redirects=False
+    )
+    assert ("Secure" in client.get("/?token=t").headers["set-cookie"]) == secure
+
+
+async def test_the_dashboard_works_under_a_path(url: str) -> None:
+    site = Starlette(routes=[Mount("/queues", create_app(url, token="t"))])
+    with TestClient(site) as client:
+        page = client.get("/queues/?token=t")
+        assert page.status_code == 200
+        assert page.url.path == "/queues/"
+        assert '"/api' not in page.text
+        assert client.get("/queues/api/overview").status_code == 200
+
+
+# Many
+
+
+async def test_sizes_are_counted_with_and_without_workers(url: str) -> None:
+    for queue, count in [("served", 3), ("new", 2)]:
+        await naq.enqueue_many(
+            [naq.Job(math.sqrt, (n,), queue=queue) for n in range(count)], config=url
+        )
+    async with naq.nats_jetstream(url) as (_, js):
+        await ensure_consumer(js, "served", 30)
+        assert await naq.queue_sizes(url) == {"new": 2, "served": 3}
+        await ensure_consumer(js, "new", 30)
+        assert await naq.queue_sizes(url) == {"new": 2, "served": 3}
+
+
+async def test_the_size_of_a_large_served_queue_takes_no_longer(url: str) -> None:
+    async with naq.nats_jetstream(url) as (_, js):
+        await naq.enqueue(math.sqrt, 4, config=url)
+        await ensure_consumer(js, "default", 30)
+    times = []
+    for _ in range(2):
+        began = time.perf_counter()
+        await naq.queue_sizes(url)
+        times.append(time.perf_counter() - began)
+        job = naq.Job("math:sqrt", (4,), serializer="json")
+        copies = (job.under_id(f"j{n}", time.time()) for n in range(20_000))
+        await naq.enqueue_many(copies, config=url)
+    assert await naq.queue_sizes(url) == {"default": 20_001}
+    assert times[1] < max(10 * times[0], 0.2)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from flake8_naq.report.github import annotation
 from flake8_naq.report.summary import counted
 
 if TYPE_CHECKING:
@@ -188,23 +189,11 @@ class _GitHub(Output):
             title = f"{report.code} {kind}"
             where = f"`{report.qualname}`" if report.qualname else "the module"
             text = f"{where}: {report.message}" if report.message.parts else where
-            properties = (
-                f"file={_property(outcome.path)},line={report.line},title={_property(title)}"
-            )
-            print(f"::{self._levels[report.kind]} {properties}::{_data(text)}")
+            level = self._levels[report.kind]
+            print(annotation(level, text, file=outcome.path, line=report.line, title=title))
 
     def error(self, path: str, text: str) -> None:
-        print(f"::error file={_property(path)}::{_data(text)}")
+        print(annotation("error", text, file=path))
 
     def finish(self, tally: Tally) -> None:
         self._text.finish(tally)
-
-
-def _data(text: str) -> str:
-    """A text as GitHub wants it behind the second ``::`` of a workflow command."""
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    """A text as GitHub wants it among the properties of a workflow command."""
-    return _data(text).replace(":", "%3A").replace(",", "%2C")

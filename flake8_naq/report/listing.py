@@ -1,7 +1,6 @@
 """The findings that flake8 reports, one a line: for GitHub's log and for programs.
 
-``github`` is GitHub's workflow command, which the log of a run turns into an annotation beside the line:
-https://docs.github.com/actions/reference/workflow-commands-for-github-actions
+``github`` is GitHub's workflow command, an annotation beside the line.
 
 ``json-lines`` is one object a line::
 
@@ -21,6 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from flake8_naq.baseline import Baseline
 from flake8_naq.findings import Finding
 from flake8_naq.report.codes import Level, level_of, name_of
+from flake8_naq.report.github import annotation
 from flake8_naq.report.inspection import Inspection
 
 _COMMANDS: dict[Level, str] = {"error": "error", "warning": "warning", "note": "notice"}
@@ -37,14 +37,14 @@ def lines(inspection: Inspection, baseline: Baseline | None, format_name: str) -
 def github(path: str, column: int, finding: Finding) -> str:
     """The workflow command that annotates a finding's line."""
     code = finding.code
-    properties = {
-        "file": path,
-        "line": str(finding.line),
-        "col": str(column),
-        "title": f"{code} {name_of(code)}",
-    }
-    given = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
-    return f"::{_COMMANDS[level_of(code)]} {given}::{_data(finding.message)}"
+    return annotation(
+        _COMMANDS[level_of(code)],
+        finding.message,
+        file=path,
+        line=finding.line,
+        col=column,
+        title=f"{code} {name_of(code)}",
+    )
 
 
 def json_line(path: str, column: int, finding: Finding) -> str:
@@ -90,11 +90,3 @@ def _reported(
 def _column(text: Sequence[str], finding: Finding) -> int:
     line = text[finding.line - 1] if finding.line <= len(text) else ""
     return len(line.encode()[: finding.column].decode(errors="replace")) + 1
-
-
-def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")

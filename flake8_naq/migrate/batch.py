@@ -19,6 +19,7 @@ from flake8_naq.migrate.processes import map_in_processes
 from flake8_naq.migrate.source import Source, SourceError
 from flake8_naq.migrate.url_to_config.fixes import fix_constructors
 from flake8_naq.modules import NESTED
+from flake8_naq.names.project import reaches_nats
 from flake8_naq.paths import STDIN
 
 # Starting a process costs more than a few files do.
@@ -36,8 +37,8 @@ def candidates(
         options: What to do.
     """
     sought = needles(options.settings, options.helpers)
-    found: list[str] = []
     for_ast_grep: list[str] = []
+    others: list[str] = []
     failures: list[Outcome] = []
     for path in paths:
         try:
@@ -47,12 +48,24 @@ def candidates(
         except SourceError as error:
             failures.append(Outcome(path, error=str(error)))
             continue
-        if not suspicious(content, sought):
-            continue
-        (found if unreadable_for_ast_grep(content) else for_ast_grep).append(path)
+        fits = suspicious(content, sought) and not unreadable_for_ast_grep(content)
+        (for_ast_grep if fits else others).append(path)
     matched = matching(for_ast_grep, rules_for(options.rules, options.settings))
-    wanted = {*found, *matched}
-    return [path for path in (*found, *for_ast_grep) if path in wanted], failures
+    # What ast-grep cannot see: odd encodings, and helpers that stand in other files.
+    unmatched = [path for path in for_ast_grep if path not in matched]
+    wanted = {*matched, *(path for path in (*others, *unmatched) if _may_concern(path, options))}
+    return [path for path in (*others, *for_ast_grep) if path in wanted], failures
+
+
+def _may_concern(path: str, options: Options) -> bool:
+    """Whether the linter would look into a file in which ast-grep finds nothing."""
+    try:
+        content = read_bytes(path)
+        if unreadable_for_ast_grep(content):
+            return suspicious(content, needles(options.settings, options.helpers))
+        return reaches_nats(document(path, content).text, path, options.settings)
+    except (SourceError, RecursionError):
+        return False
 
 
 def fix_file(path: str, options: Options) -> Outcome:

@@ -15,6 +15,7 @@ from flake8_naq.settings import Settings
 # The rules of sites: 01 to 05, and 21.
 SITES = frozenset({"01", "02", "03", "04", "05", "21"})
 
+BUS = "import nats\n\n\nasync def open_bus(url):\n    return await nats.connect(url)\n"
 # An import, with the opener and the closer that it gives.
 IMPORTS = [
     ("import nats", "nats.connect(url)", "nc.close()"),
@@ -45,6 +46,8 @@ IMPORTS = [
         "close_nats_connection()",
     ),
     ("import nats\ndial = nats.connect", "dial(url)", "nc.close()"),
+    ("from bus import open_bus", "open_bus(url)", "nc.close()"),
+    ("import bus", "bus.open_bus(url)", "nc.drain()"),
     ("import importlib\nnats = importlib.import_module('nats')", "nats.connect(url)", "nc.close()"),
 ]
 BODIES = [
@@ -96,6 +99,7 @@ def modules(draw: st.DrawFn) -> str:
 def test_no_site_is_lost_between_the_linter_and_the_summary(
     tmp_path: Path, unsafe: bool, texts: list[str]
 ) -> None:
+    (tmp_path / "bus.py").write_text(BUS)
     paths = []
     for number, text in enumerate(texts):
         path = tmp_path / f"m{number}.py"

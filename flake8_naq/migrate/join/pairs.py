@@ -167,16 +167,26 @@ class _Pair:
         """The join of the two, None when it cannot be proven to serve."""
         kept, joined = self.kept, self.joined
         nested = kept.holds(joined.node.lineno)
-        if (kept.kind == CONNECT) != (joined.kind == CONNECT) or not self._same_config():
-            return None
-        if not nested and not self._follows():
-            return None
-        if kept.kind == CONNECT and not (self._shareable(kept) and self._shareable(joined)):
+        if not self._serves_both(nested=nested):
             return None
         if kept.kind == joined.kind and _dumps([kept.bucket]) == _dumps([joined.bucket]):
             # A block that does not name its connection takes the other's name.
             conn = joined.target[0] if kept.target[0] is None else None
             return self._finish(Join(kept, joined, nested, conn), kept.target)
+        return self._of_jetstream(nested=nested)
+
+    def _serves_both(self, *, nested: bool) -> bool:
+        """Whether one connection can be the other's."""
+        kept, joined = self.kept, self.joined
+        if (kept.kind == CONNECT) != (joined.kind == CONNECT) or not self._same_config():
+            return False
+        if not nested and not self._follows():
+            return False
+        return kept.kind != CONNECT or (self._shareable(kept) and self._shareable(joined))
+
+    def _of_jetstream(self, *, nested: bool) -> Join | None:
+        """The join in which the block that stays gives JetStream to both."""
+        kept, joined = self.kept, self.joined
         conn = kept.target[0] or joined.target[0] or self._free("conn", "nc")
         js = kept.target[1] or joined.target[1] or self._free("js", "jetstream")
         if conn is None or js is None:

@@ -78,11 +78,7 @@ def lease(helpers: Helpers, name: str, call: ast.Call) -> Lease | None:
 def _read(helper: Helper, gives: Gives, template: ast.Call, call: ast.Call) -> Lease | None:
     """A call read against the manager's template; None where it does not fit."""
     pairs = list(_pairs(template, call))
-    extra = [value for wanted, value in pairs if wanted is None]
-    fixed = [(wanted, value) for wanted, value in pairs if isinstance(wanted, ast.Constant)]
-    if any(ast.unparse(value) != helper.own_connection for value in extra) or any(
-        ast.dump(wanted) != ast.dump(_value(value)) for wanted, value in fixed
-    ):
+    if not all(_fits(helper, wanted, value) for wanted, value in pairs):
         return None
     named = {wanted.id: _value(v) for wanted, v in pairs if isinstance(wanted, ast.Name)}
     bucket = named.pop(BUCKET, None) if gives == BUCKET else None
@@ -91,7 +87,15 @@ def _read(helper: Helper, gives: Gives, template: ast.Call, call: ast.Call) -> L
     if not needed <= named.keys() or (gives == BUCKET and bucket is None):
         return None
     given = [(index, named[name]) for index, name in enumerate(parameters) if name in named]
-    return Lease(helper, gives, given, bucket, not helper.own_connection or bool(extra))
+    own = any(wanted is None for wanted, _ in pairs)
+    return Lease(helper, gives, given, bucket, own or not helper.own_connection)
+
+
+def _fits(helper: Helper, wanted: ast.expr | None, value: ast.expr | ast.keyword) -> bool:
+    """Whether an argument is what the template has in its place, or asks for a connection of its own."""
+    if wanted is None:
+        return ast.unparse(value) == helper.own_connection
+    return not isinstance(wanted, ast.Constant) or ast.dump(wanted) == ast.dump(_value(value))
 
 
 def _value(argument: ast.expr | ast.keyword) -> ast.expr:

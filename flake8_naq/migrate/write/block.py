@@ -71,37 +71,13 @@ class Writer:
     def _inside_try(self) -> None:
         region, guard = self.region, self.region.guard
         assert guard is not None
-        body = guard.body
-        index = body.index(region.acquire)
-        rest = body[index + 1 :]
-        outer = self.source.indentation(guard.lineno)
+        rest = guard.body[guard.body.index(region.acquire) + 1 :]
         after = last_line(region.acquire) + 1
         whole = self._finally_goes()
         if not guard.handlers and (whole or self.kept):
-            # The `async with` takes the place of the `try`; what stood before it moves out.
-            left = Shift(self.base, self.unit, right=False)
-            self.edits.shift(guard.lineno + 1, region.acquire.lineno - 1, left)
-            self._comment_lines(guard.lineno, guard.lineno, outer)
-            self._write_header(outer, Shift(self.base, self.unit, right=False))
-            if whole:
-                self._drop_finally(self.base)
-            else:
-                self.edits.insert(after, [f"{self.base}try:"])
-                right = Shift(outer, self.unit, right=True)
-                self.edits.shift(after, last_line(guard), right)
-                self._drop_closes()
+            self._in_place_of_try(guard, after, whole=whole)
         else:
-            self._write_header(self.base)
-            right = Shift(self.base, self.unit, right=True)
-            end = last_line(body[-1])
-            if rest:
-                self.edits.shift(after, end, right)
-            if whole:
-                self._drop_finally(self.base + self.unit, end + 1)
-            elif self.kept:
-                self._move_finally(after, end, right)
-            else:
-                self._drop_closes()
+            self._within_try(guard, after, bool(rest), whole=whole)
         self._take_derivations()
         if not self._remaining(rest):
             at = last_line(rest[-1]) + 1 if rest else after
@@ -110,6 +86,34 @@ class Writer:
                 raise RefusedError("nothing is done with the connection")
             self.edits.insert(at, [f"{inner}pass"])
         self._close_gap(after)
+
+    def _in_place_of_try(self, guard: ast.Try, after: int, *, whole: bool) -> None:
+        """The ``async with`` takes the place of the ``try``; what stood before it moves out."""
+        outer = self.source.indentation(guard.lineno)
+        left = Shift(self.base, self.unit, right=False)
+        self.edits.shift(guard.lineno + 1, self.region.acquire.lineno - 1, left)
+        self._comment_lines(guard.lineno, guard.lineno, outer)
+        self._write_header(outer, left)
+        if whole:
+            self._drop_finally(self.base)
+            return
+        self.edits.insert(after, [f"{self.base}try:"])
+        self.edits.shift(after, last_line(guard), Shift(outer, self.unit, right=True))
+        self._drop_closes()
+
+    def _within_try(self, guard: ast.Try, after: int, has_rest: bool, *, whole: bool) -> None:
+        """The ``async with`` stands in the ``try``, around the rest of its body."""
+        self._write_header(self.base)
+        right = Shift(self.base, self.unit, right=True)
+        end = last_line(guard.body[-1])
+        if has_rest:
+            self.edits.shift(after, end, right)
+        if whole:
+            self._drop_finally(self.base + self.unit, end + 1)
+        elif self.kept:
+            self._move_finally(after, end, right)
+        else:
+            self._drop_closes()
 
     def _move_finally(self, first: int, last: int, right: Shift) -> None:
         """Put the ``finally`` around the body of the block: it has to run before the block closes."""

@@ -17,7 +17,11 @@ from naq.buckets import ensure_buckets, in_bucket, watching
 from naq.config import Config, as_config
 from naq.connection import nats_kv_store
 from naq.exceptions import JobError, SerializationError
+from naq.models.job import JOB_STATUS
+from naq.queue.control import get_job
 from naq.worker.context import current_job
+
+_ENDS = (JOB_STATUS.COMPLETED, JOB_STATUS.FAILED, JOB_STATUS.CANCELLED)
 
 _LOOK_AGAIN = 2.0
 """Seconds after which a watch asks instead of listening: it takes 15 s to survive a restart."""
@@ -97,15 +101,14 @@ async def get_progress(job_id: str, config: Config | str | None = None) -> Progr
 async def watch_progress(
     job_id: str, config: Config | str | None = None
 ) -> AsyncGenerator[Progress]:
-    """Yield how far a job has come, now and at each change, until it is done.
-
-    A job that never says 1 is watched for ever: break off when its result is there.
+    """Yield how far a job has come, now and at each change, until it says 1 or has ended.
 
     Args:
         job_id: the job's id.
         config: a configuration, a URL, or None for the process's configuration.
 
     Raises:
+        JobError: nothing is known of the job.
         NaqConnectionError: there is no connection to be had.
     """
     settings = as_config(config)
@@ -124,6 +127,15 @@ async def watch_progress(
                         now = Progress.deserialize(entry.value)
             except TimeoutError:
                 now = await get_progress(job_id, settings)
+                if now in (None, seen) and await _has_ended(job_id, settings, known=seen):
+                    return
             if now is not None and now != seen:
                 seen = now
                 yield now
+
+
+async def _has_ended(job_id: str, config: Config, known: Progress | None) -> bool:
+    info = await get_job(job_id, config)
+    if info is None and known is None:
+        raise JobError(f"nothing is known of a job {job_id!r}")
+    return info is None or info.status in _ENDS

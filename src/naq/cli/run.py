@@ -21,6 +21,7 @@ import typer
 
 from naq.buckets import WORKER_DETAILS, WORKER_STATUS, ensure_buckets
 from naq.cli.output import (
+    REFUSED,
     AsJson,
     Url,
     ago,
@@ -45,7 +46,7 @@ from naq.serializers import CLOUDPICKLE
 from naq.server import NatsServer, ServerNotFoundError, ServerStartError, run_nats_server
 from naq.streams import ACK_WAIT
 from naq.worker.core import MAX_CRASHES, Worker
-from naq.worker.status import WorkerStatusManager
+from naq.worker.status import WorkerInfo, WorkerStatusManager
 
 MAX_SPAN = 100 * 365 * 86400.0
 """Seconds: what lies further back than that is before the first event anyway."""
@@ -271,11 +272,12 @@ async def workers(
     url: Url = None,
     json_: AsJson = False,
 ) -> None:
-    """List the workers."""
+    """List the workers; the exit code is 1 if all of them are stale."""
     await ensure_buckets(config_of(url), (WORKER_STATUS, WORKER_DETAILS))
     listed = await WorkerStatusManager(config_of(url)).list_workers(stale_after=stale_after)
     if json_:
         as_json([dataclasses.asdict(each) for each in listed])
+        _fail_unless_alive(listed)
         return
     table(
         ("worker", "status", "queues", "concurrency", "host", "last seen"),
@@ -292,6 +294,12 @@ async def workers(
         ),
         empty="there are no workers",
     )
+    _fail_unless_alive(listed)
+
+
+def _fail_unless_alive(listed: list[WorkerInfo]) -> None:
+    if listed and all(each.stale for each in listed):
+        raise typer.Exit(REFUSED)
 
 
 events = typer.Typer(no_args_is_help=True, help="Events: watch, history, stats.")

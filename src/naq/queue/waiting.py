@@ -191,7 +191,8 @@ async def _end(conn: Client, js: JetStreamContext, job: Job, reason: str) -> Non
     failure = JobFailure.of(error, attempts=0, failed_at=time.time())
     if not cancels:
         await js.publish(
-            kv_subject(buckets.FAILED_JOBS, job.job_id), FailedJob(job, failure).serialize()
+            kv_subject(buckets.FAILED_JOBS, job.job_id),
+            FailedJob(job, failure).serialize(conn.max_payload),
         )
     await js.publish(
         kv_subject(buckets.JOB_RESULTS, job.job_id),

@@ -185,7 +185,8 @@ class Worker:
             with self._signals():
                 while not stop.is_set():
                     try:
-                        async with nats_jetstream(self.config) as (conn, js):
+                        # Its own connection: a job may close those that are shared.
+                        async with nats_jetstream(self.config, exclusive=True) as (conn, js):
                             session = Session(
                                 settings, self._counters, self._stop, executor, conn, js
                             )

@@ -61,6 +61,7 @@ class Dependents:
         self._to_search: deque[str] = deque()
         self._at_once = asyncio.Semaphore(AT_ONCE)
         self._is_told = False
+        self._watch: asyncio.Task[None] | None = None
         self.known = asyncio.Event()
 
     async def ended(self, job_id: str, *, succeeded: bool) -> None:
@@ -70,20 +71,36 @@ class Dependents:
 
     async def follow(self) -> None:
         """Follow the bucket, until cancelled."""
-        kv = await self._js.key_value(buckets.WAITING_JOBS)
         sweep = asyncio.create_task(self._sweep())
         try:
-            async with watching(kv) as watcher:
-                async for entry in watcher:
-                    if entry is None:  # all that waited before is known
-                        self.known.set()
-                        continue
-                    self._forget(entry.key)
-                    if entry.operation is None and entry.value:
-                        with suppress(SerializationError):
-                            self._learn(Job.deserialize(entry.value))
+            while True:
+                self._watch = asyncio.create_task(self._watch_bucket())
+                await asyncio.wait([self._watch])
+                if not self._watch.cancelled():
+                    self._watch.result()  # which raises: a watch has no end
         finally:
             sweep.cancel()
+            if self._watch is not None:
+                self._watch.cancel()
+
+    def start_over(self) -> None:
+        """Forget everything and watch the bucket from its beginning: it was made anew."""
+        if self._watch is not None:
+            self._jobs.clear()
+            self._children.clear()
+            self._watch.cancel()
+
+    async def _watch_bucket(self) -> None:
+        kv = await self._js.key_value(buckets.WAITING_JOBS)
+        async with watching(kv) as watcher:
+            async for entry in watcher:
+                if entry is None:  # all that waited before is known
+                    self.known.set()
+                    continue
+                self._forget(entry.key)
+                if entry.operation is None and entry.value:
+                    with suppress(SerializationError):
+                        self._learn(Job.deserialize(entry.value))
 
     async def _sweep(self) -> None:
         while True:

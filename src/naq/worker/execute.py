@@ -131,9 +131,9 @@ class Executor:
 def _run_in_thread(context: contextvars.Context, pid: int, call: Callable[[], Any]) -> Any:
     try:
         return context.run(call)
-    except StopIteration as error:
-        # No future takes one, so that whoever awaits the future would wait for ever.
-        raise RuntimeError("the function raised StopIteration") from error
+    except (StopIteration, GeneratorExit) as error:
+        # No future takes the one, and the other ends whoever awaits the future.
+        raise RuntimeError(f"the function raised {type(error).__name__}") from error
     finally:
         if os.getpid() != pid:
             # The job forked and this is the child: it must not go on as a second worker.

@@ -19,11 +19,11 @@ from naq.models.event import Event
 from naq.models.status import WORKER_STATUS
 from naq.names import kv_subject
 from naq.pipeline import PublishPipeline
-from naq.setup import warn_if_less
-from naq.streams import ensure_stream, event_stream, job_stream
+from naq.worker.dependents import Dependents
 from naq.worker.guard import LoopGuard
 from naq.worker.in_hand import InHand
 from naq.worker.intake import Intake
+from naq.worker.places import Places
 from naq.worker.runners import Runners
 from naq.worker.settings import Counters, WorkerSettings
 from naq.worker.settle import Settler, look_away
@@ -40,25 +40,6 @@ STATUS_PERIOD: Final = 5.0
 FLUSH_TIMEOUT: Final = 5
 
 
-async def ensure_places(settings: WorkerSettings, js: JetStreamContext) -> None:
-    """Make the streams and buckets that a worker needs, where they do not exist."""
-    await ensure_stream(js, job_stream(settings.config.replicas))
-    if settings.events:
-        await ensure_stream(js, event_stream(settings.config.replicas))
-    await buckets.ensure_buckets(settings.config)
-    await warn_if_less(js, settings.config)
-
-
-async def results_may_expire(js: JetStreamContext) -> bool:
-    """Whether the bucket of results takes a time to live with each result.
-
-    A server older than 2.11 knows nothing of it; a newer one refuses a message with a time to live
-    where the bucket, made by another, does not allow it.
-    """
-    info = await js.stream_info(f"KV_{buckets.JOB_RESULTS}")
-    return bool(info.config.allow_msg_ttl)
-
-
 class Heartbeat:
     """Looks after what a worker holds, several times a second.
 
@@ -72,6 +53,8 @@ class Heartbeat:
         intake: takes jobs in.
         runners: run them.
         settler: settles them.
+        dependents: know the jobs that wait for others.
+        places: the streams and buckets.
     """
 
     def __init__(
@@ -85,6 +68,8 @@ class Heartbeat:
         intake: Intake,
         runners: Runners,
         settler: Settler,
+        dependents: Dependents,
+        places: Places,
     ) -> None:
         self._settings = settings
         self._counters = counters
@@ -95,6 +80,8 @@ class Heartbeat:
         self._intake = intake
         self._runners = runners
         self._settler = settler
+        self._dependents = dependents
+        self._places = places
         self._reconnects = conn.stats["reconnects"]
         self._details = settings.describe()
         self._status: WORKER_STATUS | None = None
@@ -151,8 +138,8 @@ class Heartbeat:
         self._runners.leave_overdue_jobs()
         await self._record_starts()
         await self._put_progress()
-        if self._intake.lost_a_consumer:
-            await self._make_places_anew()
+        if self._intake.lost_a_consumer or self._is_status_due():
+            await self._mend_places()
         await self._intake.look_after(reconnected=reconnected)
         if reconnected:
             self._settler.go_on()
@@ -179,11 +166,12 @@ class Heartbeat:
                     await self._settler.record_start(delivery)
                 self._settler.event("job.started", delivery)
 
-    async def _make_places_anew(self) -> None:
-        await ensure_places(self._settings, self._js)
-        self._settler.results_may_expire = await results_may_expire(self._js)
-        await self._put_details()
-        await self._put_status()
+    async def _mend_places(self) -> None:
+        if await self._places.mend():
+            self._settler.results_may_expire = await self._places.results_may_expire()
+            self._dependents.start_over()
+            await self._put_details()
+            await self._put_status()
 
     def _current(self) -> WORKER_STATUS:
         return WORKER_STATUS.BUSY if self._in_hand.running else WORKER_STATUS.IDLE

@@ -28,9 +28,9 @@ class InHand:
         self.suspicion = asyncio.Event()
         self.open = asyncio.Event()  # jobs may start beside others
         self.open.set()
+        self.closing = False  # no job may start any more
         self.running: dict[Delivery, asyncio.Task[None]] = {}
         self.mean_duration = PREFETCH_TIME
-        self._released_last = asyncio.Event()
         self._ended_last = asyncio.Event()
 
     @property
@@ -71,11 +71,3 @@ class InHand:
     def release(self, delivery: Delivery) -> None:
         """Forget a job that is acknowledged or given back."""
         self.deliveries.pop(delivery.sequence, None)
-        if not self.deliveries:
-            self._released_last.set()
-
-    async def wait_until_empty(self) -> None:
-        """Wait until every job is released."""
-        while self.deliveries:
-            self._released_last.clear()
-            await self._released_last.wait()

@@ -125,6 +125,9 @@ class Runners:
         ready, may_start = self._in_hand.ready, self._in_hand.open
         while True:
             delivery = await ready.get()
+            if self._in_hand.closing:
+                ready.put_nowait(delivery)
+                return
             if may_start.is_set():
                 await self._run_noted(delivery, task)
                 await self._ask()
@@ -151,9 +154,10 @@ class Runners:
                 in_hand.suspicion.clear()
                 await in_hand.suspicion.wait()
                 continue
-            # A stopping worker may have given it back meanwhile.
-            suspect = in_hand.suspects.popleft() if in_hand.suspects else None
-            if suspect is not None and await self._may_run(suspect):
+            if in_hand.closing:
+                return
+            suspect = in_hand.suspects.popleft()
+            if await self._may_run(suspect):
                 await self._run_noted(suspect, task)
 
     async def _may_run(self, suspect: Delivery) -> bool:

@@ -14,10 +14,11 @@ from naq.pipeline import PublishPipeline
 from naq.worker.dependents import Dependents
 from naq.worker.execute import Executor
 from naq.worker.guard import LoopGuard
-from naq.worker.heartbeat import Heartbeat, ensure_places, results_may_expire
+from naq.worker.heartbeat import Heartbeat
 from naq.worker.in_hand import InHand
 from naq.worker.intake import Intake
 from naq.worker.parents import fetch_parent_results
+from naq.worker.places import Places
 from naq.worker.runners import Runners
 from naq.worker.settings import Counters, WorkerSettings
 from naq.worker.settle import Settler
@@ -61,7 +62,8 @@ class Session:
             nats.errors.Error: the connection is gone for good.
         """
         settings, conn, js = self._settings, self._conn, self._js
-        await ensure_places(settings, js)
+        places = Places(settings, js)
+        await places.ensure()
         async with AsyncExitStack() as stack:
             pipeline = await stack.enter_async_context(PublishPipeline(conn))
             dependents = Dependents(conn, js)
@@ -73,7 +75,7 @@ class Session:
                 in_hand.release,
                 dependents.ended,
                 events=settings.events,
-                results_may_expire=await results_may_expire(js),
+                results_may_expire=await places.results_may_expire(),
             )
             unreadable = Unreadable(pipeline, settings.worker_id)
             intake = Intake(settings, conn, js, in_hand, settler, unreadable)
@@ -87,7 +89,17 @@ class Session:
                 functools.partial(fetch_parent_results, conn, js),
             )
             heartbeat = Heartbeat(
-                settings, self._counters, conn, js, pipeline, in_hand, intake, runners, settler
+                settings,
+                self._counters,
+                conn,
+                js,
+                pipeline,
+                in_hand,
+                intake,
+                runners,
+                settler,
+                dependents,
+                places,
             )
             stopping = Stopping(settings, self._request, in_hand, intake, runners, settler)
             guard = stack.enter_context(

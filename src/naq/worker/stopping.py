@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Final
 
 from naq.words import counted
 from naq.worker.heartbeat import FLUSH_TIMEOUT, TICK
@@ -17,6 +17,9 @@ from naq.worker.settings import WorkerSettings
 from naq.worker.settle import Settler
 
 logger = logging.getLogger("naq.worker")
+
+_PAUSE: Final = 0.02
+"""Seconds between two looks at the jobs that a stopping worker still holds."""
 
 
 @dataclass(slots=True)
@@ -77,7 +80,23 @@ class Stopping:
                 return
 
     async def wind_down(self) -> None:
-        """Give back what has not unbegun, and what does not end in time."""
+        """Give back what has not begun, and what does not end in time."""
+        in_hand = self._in_hand
+        in_hand.closing = True
+        await self._give_back_unbegun()
+        await self._let_jobs_end()
+        if in_hand.running:
+            logger.info("giving back %s", counted(len(in_hand.running), "job"))
+        await self._runners.break_off()
+        if self._settler.returned:
+            logger.info("gave back %s", counted(self._settler.returned, "job"))
+        deadline = time.monotonic() + FLUSH_TIMEOUT
+        while in_hand.deliveries and time.monotonic() < deadline:
+            await self._give_back_unbegun()
+            await asyncio.sleep(_PAUSE)
+
+    async def _give_back_unbegun(self) -> None:
+        """Give back what waits; the look-up of results may bring more of it a moment later."""
         in_hand = self._in_hand
         unbegun = [in_hand.ready.get_nowait() for _ in range(in_hand.ready.qsize())]
         while in_hand.suspects:
@@ -85,15 +104,6 @@ class Stopping:
         await asyncio.gather(*map(self._settler.give_back_unharmed, unbegun))
         while in_hand.doubtful:  # nothing is known of their earlier attempts yet
             await self._settler.give_back(in_hand.doubtful.popleft())
-        await self._let_jobs_end()
-        if in_hand.running:
-            logger.info("giving back %s", counted(len(in_hand.running), "job"))
-        await self._runners.break_off()
-        if self._settler.returned:
-            logger.info("gave back %s", counted(self._settler.returned, "job"))
-        with suppress(TimeoutError):
-            async with asyncio.timeout(FLUSH_TIMEOUT):
-                await in_hand.wait_until_empty()
 
     async def _let_jobs_end(self) -> None:
         running, patience = self._in_hand.running, self._settings.shutdown_timeout
@@ -106,5 +116,6 @@ class Stopping:
         hurried = asyncio.ensure_future(self._request.hurried.wait())
         deadline = time.monotonic() + patience
         while running and time.monotonic() < deadline and not hurried.done():
-            await asyncio.wait([hurried], timeout=0.02)
+            await asyncio.wait([hurried], timeout=_PAUSE)
+            await self._give_back_unbegun()
         hurried.cancel()

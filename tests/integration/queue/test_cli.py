@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -18,8 +19,12 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from naq.buckets import ensure_buckets
 from naq.cli.main import app
+from naq.connection import close_all_connections
+from naq.models import WORKER_STATUS
 from naq.server import NatsServer, run_nats_server
+from naq.worker.status import WorkerStatusManager
 
 NAQ = Path(sysconfig.get_path("scripts")) / "naq"
 
@@ -151,6 +156,19 @@ def test_workers_are_listed_while_they_live(cli: Cli) -> None:
             worker.send_signal(signal.SIGTERM)
         assert worker.wait(timeout=10) == 0
     assert cli.json("workers") == []
+
+
+def test_workers_that_are_all_stale_are_listed_with_exit_code_1(cli: Cli) -> None:
+    async def sign_in() -> None:
+        await ensure_buckets(cli.url)
+        await WorkerStatusManager(cli.url).update_worker_status("w1", WORKER_STATUS.IDLE)
+        await close_all_connections()
+
+    asyncio.run(sign_in())
+    assert "idle" in cli.text("workers")
+    time.sleep(0.01)
+    result = cli.run("workers", "--stale-after", "0.001")
+    assert (result.exit_code, "stale" in result.stdout) == (1, True)
 
 
 def test_a_worker_finds_the_modules_of_the_folder_it_is_started_in(

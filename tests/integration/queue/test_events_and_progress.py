@@ -7,6 +7,7 @@ import math
 import shutil
 import threading
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -200,3 +201,33 @@ def test_outside_of_a_job_progress_goes_nowhere() -> None:
     naq.report_progress(0.5)
     with pytest.raises(JobError, match="from 0 to 1"):
         naq.report_progress(1.5)
+
+
+def fail_halfway() -> None:
+    naq.report_progress(0.5)
+    raise ValueError("no")
+
+
+def say_nothing() -> None: ...
+
+
+async def watch(url: str, job_id: str) -> list[float]:
+    async with asyncio.timeout(15):
+        return [each.fraction async for each in naq.watch_progress(job_id, url)]
+
+
+@pytest.mark.parametrize(("function", "seen"), [(fail_halfway, [0.5]), (say_nothing, [])])
+async def test_the_watch_of_a_job_that_ends_without_saying_1_ends(
+    url: str, function: Any, seen: list[float]
+) -> None:
+    job = await naq.enqueue(function, config=url)
+    watching = asyncio.create_task(watch(url, job.job_id))
+    await asyncio.sleep(0.2)
+    await work(url)
+    assert await watching == seen
+    assert await watch(url, job.job_id) == seen
+
+
+async def test_the_watch_of_an_unknown_job_is_an_error(url: str) -> None:
+    with pytest.raises(JobError, match="nothing is known of a job 'unknown'"):
+        await watch(url, "unknown")

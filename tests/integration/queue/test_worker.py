@@ -88,6 +88,19 @@ def exhaust_an_iterator() -> Any:
     return next(iter([]))
 
 
+def raise_generator_exit() -> None:
+    raise GeneratorExit
+
+
+async def raise_generator_exit_in_the_loop() -> None:
+    raise GeneratorExit
+
+
+async def close_every_connection() -> str:
+    await close_all_connections()
+    return "closed"
+
+
 async def cancel_itself() -> None:
     raise asyncio.CancelledError
 
@@ -279,6 +292,8 @@ async def _count() -> None:
         (raise_unpicklable, "_UnpicklableError"),
         (raise_system_exit, "SystemExit: 3"),
         (raise_system_exit_in_the_loop, "SystemExit: 3"),
+        (raise_generator_exit, "GeneratorExit"),
+        (raise_generator_exit_in_the_loop, "GeneratorExit"),
         (cancel_itself, "CancelledError"),
         (exhaust_an_iterator, "StopIteration"),
         (hold_the_loop, "held the event loop"),
@@ -295,6 +310,16 @@ async def test_a_job_that_misbehaves_fails_and_the_worker_lives(
     assert said in await failure_of(url, bad)
     assert await result_of(url, good) == 3
     assert (worker.completed, worker.failed) == (1, 1)
+
+
+async def test_a_job_may_close_all_shared_connections(url: str) -> None:
+    queue = Queue(config=url)
+    neighbours = [await queue.enqueue(slow, 0.3) for _ in range(3)]
+    job = await queue.enqueue(close_every_connection)
+    worker = await work(url)
+    assert await result_of(url, job) == "closed"
+    assert [await result_of(url, each) for each in neighbours] == ["slept"] * 3
+    assert (worker.completed, calls) == (4, ["slow"] * 3)
 
 
 @pytest.mark.parametrize(("function", "value"), [(print_binary, "printed"), (fork, "forked")])

@@ -139,12 +139,12 @@ class Callees:
         vocabulary = self._vocabulary
         flavour = vocabulary.connects(called, origin)
         acquirer = yields = None
-        if flavour is None and own is not None and self._functions is not None:
+        if own is not None and self._functions is not None:
             acquirer = self._functions.acquirer(own)
-            if acquirer is not None:
-                flavour = self._flavour_of(own)
-            else:
+            if acquirer is None and flavour is None:
                 yields = self._functions.manager(own)
+            elif flavour is None:
+                flavour = self._flavour_of(own)
         return Callee(
             name,
             own,

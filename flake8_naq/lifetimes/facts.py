@@ -113,7 +113,9 @@ class Site:
         url: The URL argument as written, None when there is none.
         flavour: ``naq`` for a helper, ``nats-py`` for the library itself.
         returned: What the acquiring call returns, when that is a tuple with the connection in it.
-        configured: Whether an option names the opener: what it returns is not known further.
+        opener: The acquiring function as written, empty for the `connect` of a client.
+        configured: Whether an option names the opener: what it returns need not be a client.
+        manager: The context manager that an option names beside it, empty without one.
         awaits_close: Whether its close is to be awaited, as that of nats-py's client is.
         derived: Handles derived from it, in source order.
         releases: Calls that close it, or mean to, in source order.
@@ -140,7 +142,9 @@ class Site:
     url: ast.expr | None
     flavour: Flavour
     returned: tuple[Returned, ...] = ()
+    opener: str = ""
     configured: bool = False
+    manager: str = ""
     awaits_close: bool = False
     derived: list[Derived] = field(default_factory=list)
     releases: list[Release] = field(default_factory=list)

@@ -116,8 +116,9 @@ class Helpers:
         )
         closes = any(release.matches for release in found.releases)
         derives = None
-        if kinds == {"returned"} and len(found.derived) == 1:
-            derives = next(iter(found.derived)).kind
+        derived = {handle.kind for handle in found.derived}
+        if kinds == {"returned"} and len(derived) == 1:
+            derives = derived.pop()
         keeps = bool(kinds - {"container"}) or captured or found.closer_handed_on
         return ParameterFate(closes, keeps and not derives, derives)
 

@@ -9,6 +9,7 @@ from flake8_naq.lifetimes.dataflow.trace import Trace
 from flake8_naq.lifetimes.facts import Failure, Site
 from flake8_naq.lifetimes.lowering import LoweredScope, lower_scope
 from flake8_naq.lifetimes.ownership import conclude
+from flake8_naq.lifetimes.patched import replaces_opener
 from flake8_naq.lifetimes.redundant import find_redundant
 from flake8_naq.names import Scope
 
@@ -36,7 +37,9 @@ def _follow(lowered: LoweredScope) -> list[Trace]:
         if block.order >= 0 and block in facts and site not in seen:
             seen.add(site)
             traces.append(Propagation(graph, site).from_acquisition(block, facts[block]))
+    patched = replaces_opener(lowered.scope)
     for found in traces:
+        found.site.owned = found.site.owned or patched
         conclude(found, lowered)
     find_redundant([found.site for found in traces], graph)
     return traces

@@ -75,6 +75,9 @@ class Vocabulary:
         openers = (*CONNECT, *NAQ_CONNECT, *self._connect, *NAQ_MANAGERS, *self._managers)
         self.opening_names = {name.rpartition(".")[2] for name in openers}
         configured = self._connect | self._jetstream | self._close | self._managers
+        # One that is named among several may belong to anything.
+        sole = settings.context_managers if len(settings.context_managers) == 1 else ("",)
+        self.manager_option = sole[0].rpartition(".")[2]
         self.dotted_options = frozenset(name for name in configured if "." in name)
 
     def connects(self, name: str, origin: Origin | None = None) -> Flavour | None:

@@ -6,8 +6,6 @@ import ast
 
 from flake8_naq.lifetimes import Site
 
-PLAIN_CURE = "async with await nats.connect(...)"
-
 
 def named(site: Site) -> str:
     """How a message calls the connection."""
@@ -16,8 +14,11 @@ def named(site: Site) -> str:
 
 def cure(site: Site) -> str:
     """The context manager to use instead, in the vocabulary of the file."""
+    if site.configured:
+        manager = f"`async with {site.manager}(...)`"
+        return manager if site.manager else "a context manager that closes it"
     if site.flavour == "nats-py":
-        return f"`{PLAIN_CURE}`"
+        return _plain_cure(site)
     url = _written(site.url) if site.url is not None else ""
     buckets = [derived for derived in site.derived if derived.kind == "kv"]
     if len(buckets) == 1 and buckets[0].bucket is not None:
@@ -26,6 +27,13 @@ def cure(site: Site) -> str:
     if any(derived.kind == "jetstream" for derived in site.derived):
         return _call("nats_jetstream", url)
     return _call("nats_connection", url)
+
+
+def _plain_cure(site: Site) -> str:
+    """A client is a context manager; one that comes in a tuple is entered after."""
+    if site.returned:
+        return f"`async with {site.handle or 'nc'}:`"
+    return f"`async with await {site.opener or 'nats.connect'}(...)`"
 
 
 def lines_of(sites: list[Site]) -> str:

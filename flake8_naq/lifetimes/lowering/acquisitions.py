@@ -55,7 +55,9 @@ class Acquisitions:
         place = self._state.temporary(node)
         site = self._site(node, flavour)
         acquirer = callee.acquirer
+        site.opener = dotted(node.func) or ""
         site.configured = callee.configured
+        site.manager = self._state.context.vocabulary.manager_option
         site.returned = acquirer.returned if acquirer and acquirer.is_tuple else ()
         site.awaits_close = acquirer.awaits_close if acquirer else flavour == "nats-py"
         self._open(place, site)

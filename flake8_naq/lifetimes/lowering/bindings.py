@@ -137,6 +137,11 @@ class Bindings:
             return False
         return (dotted(made.func) or "").rpartition(".")[2][:1].isupper()
 
+    def _any_part(self, target: ast.Tuple | ast.List, source: Place | None) -> list[Place | None]:
+        """The parts of what a configured opener returns: any of them may be the connection."""
+        site = self._state.values.acquired.get(source or "")
+        return [source] * len(target.elts) if site is not None and site.configured else []
+
     def _unpack(
         self,
         target: ast.Tuple | ast.List,
@@ -144,9 +149,9 @@ class Bindings:
         value: ast.expr | None,
         element: bool,
     ) -> None:
-        parts = self._state.values.parts.get(source or "")
+        parts = self._state.values.parts.get(source or "") or self._any_part(target, source)
         plain = not any(isinstance(item, ast.Starred) for item in target.elts)
-        if parts is None or not plain or len(parts) != len(target.elts) or element:
+        if not parts or not plain or len(parts) != len(target.elts) or element:
             for item in target.elts:
                 self.bind(item, source, None, element=True)
             return

@@ -316,14 +316,8 @@ class Surroundings:
                 the names of a module.
             called: The dotted names that the file calls.
         """
+        origins = _origins(imports, called)
         found: set[str] = set()
-        origins: dict[str, str] = {}
-        for local, origin in imports:
-            if local == "*":
-                plain = (name for name in called if "." not in name)
-                origins.update((name, joined(origin, name)) for name in plain)
-            else:
-                origins[local] = origin
         for local, origin in origins.items():
             found |= self._names_that_open(local, origin)
         for name in called:
@@ -347,6 +341,17 @@ class Surroundings:
         }
         found.update(name for name in others if self.locate(name) == located)
         return frozenset(found)
+
+
+def _origins(imports: Iterable[tuple[str, str]], called: set[str]) -> dict[str, str]:
+    """Local names and where they come from; a star may give every plain name that is called."""
+    found: dict[str, str] = {}
+    for local, origin in imports:
+        if local == "*":
+            found.update((name, joined(origin, name)) for name in called if "." not in name)
+        else:
+            found[local] = origin
+    return found
 
 
 def surroundings(path: str | None, settings: Settings) -> Surroundings | None:

@@ -77,7 +77,8 @@ class Closes:
         others = [debt for debt in pair.debts if debt.connection != spot.connection]
         if others and not self._calm:
             raise UnequalError("its subscriptions are at work until then")
-        self._verdict.axioms.add(axioms.CLOSES_SWAPPED if others else axioms.RUNS_AFTER_CLOSE)
+        swapped = others or a.op == b.op == "close"
+        self._verdict.axioms.add(axioms.CLOSES_SWAPPED if swapped else axioms.RUNS_AFTER_CLOSE)
         for edge in ("ok", CANCEL):
             closed = moved(spot, edge, CLOSED)
             if closed is not None:

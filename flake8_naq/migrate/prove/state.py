@@ -6,6 +6,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
+from flake8_naq.migrate.prove import axioms
+from flake8_naq.migrate.prove.axioms import Axiom
 from flake8_naq.migrate.prove.nodes import CANCEL, ERROR, Node, forced
 
 OPEN, CLOSED, MADE = "open", "closed", "made"
@@ -95,16 +97,12 @@ class Spot:
 
 
 class Settler:
-    """Walks over what cannot be observed: jumps, `x = None`, tests that the state decides.
+    """Walks over what cannot be observed: jumps, `x = None`, tests that the state decides."""
 
-    Attributes:
-        never_bound: Whether a path closes a name that is not bound there.
-    """
-
-    def __init__(self, leased: set[str]) -> None:
-        """Take the connections that the function after the rewrite has on a shared lease."""
+    def __init__(self, leased: set[str], used: set[Axiom]) -> None:
+        """Take the connections on a shared lease in the function after, and the axioms in use."""
         self._leased = leased
-        self.never_bound = False
+        self._used = used
 
     def settle(self, node: Node, state: State) -> Spot:
         """The next thing that can be observed."""
@@ -146,17 +144,17 @@ class Settler:
             return self._close_pool(node, state)
         value = state.value(name)
         if value == UNSET:
-            self.never_bound = True
+            self._used.add(axioms.NEVER_BOUND)
             return node.edges["ok"], state
         if not isinstance(value, tuple) or value[0] != "connection":
             return node.edges["other"], state
         connection, status = value[1], state.status(value[1])
         if way == "drain":
             return Spot(node, state, connection, f"drain {status}".removesuffix(f" {OPEN}"))
-        if status in (CLOSED, ENDED, ""):
-            return node.edges["ok"], state
-        if status == DRAINED:
-            return node.edges["ok"], state.set(connection, CLOSED)
+        if status in (CLOSED, ENDED, DRAINED, ""):
+            self._used.add(axioms.CLOSED_TWICE)
+            closed = state.set(connection, CLOSED) if status == DRAINED else state
+            return node.edges["ok"], closed
         if connection in self._leased:
             ended = ENDED if leaving in (ERROR, CANCEL) else CLOSED
             return node.edges["ok"], state.set(connection, ended)
@@ -165,6 +163,7 @@ class Settler:
     def _close_pool(self, node: Node, state: State) -> Spot | tuple[Node, State]:
         """The close of whatever is open: one connection after the other."""
         waiting = [known for known, status in state.connections if status == OPEN]
+        self._used.add(axioms.POOLED_CLOSE)
         for known in self._leased.intersection(waiting):
             state = state.set(known, CLOSED)
         own = [known for known in waiting if known not in self._leased]

@@ -36,8 +36,8 @@ class Walk:
         self._reach = reach
         self._captured = captured
         self._leased: set[str] = set()
-        self._settler = Settler(self._leased)
         self.verdict = Verdict()
+        self._settler = Settler(self._leased, self.verdict.axioms)
         self._closes = Closes(reach, self.verdict)
 
     def run(self, before: tuple[Node, State], after: tuple[Node, State]) -> Verdict:
@@ -61,8 +61,6 @@ class Walk:
                 self.verdict.difference = Difference(("it has too many paths to prove",))
                 break
         self.verdict.pairs = len(seen)
-        if self._settler.never_bound:
-            self.verdict.axioms.add(axioms.NEVER_BOUND)
         return self.verdict
 
     # -- one step

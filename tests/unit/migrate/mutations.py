@@ -1,6 +1,6 @@
 """Wrong rewrites: what a planner with one fault would write.
 
-``python -m tests.unit.migrate.mutations`` prints the table of the docs.
+``python -m tests.unit.migrate.mutations`` prints the table of ``docs/guide/axioms.md``.
 """
 
 from __future__ import annotations
@@ -619,14 +619,16 @@ def tried(change: Mutation) -> Count:
     return count
 
 
+def row(name: str, count: Count) -> str:
+    """One row of the table."""
+    numbers = (count.caught, count.equal, len(count.through))
+    return f"| {name} | {sum(numbers)} | {' | '.join(map(str, numbers))} |"
+
+
 def table() -> str:
     """The mutations as a Markdown table."""
-    lines = ["| a planner that | mutants | caught | equal | got through |", "|---|---|---|---|---|"]
-    for name, change in MUTATIONS.items():
-        count = tried(change)
-        numbers = (count.caught, count.equal, len(count.through))
-        lines.append(f"| {name} | {sum(numbers)} | {' | '.join(map(str, numbers))} |")
-    return "\n".join(lines)
+    head = "| a planner that | mutants | caught | equal | got through |\n|---|--:|--:|--:|--:|"
+    return "\n".join([head, *(row(name, tried(change)) for name, change in MUTATIONS.items())])
 
 
 if __name__ == "__main__":

@@ -3,8 +3,9 @@
 import pytest
 
 from flake8_naq.migrate.fixer import Options, fix_text
-from tests.unit.migrate.mutations import MUTATIONS, tried
+from tests.unit.migrate.mutations import MUTATIONS, row, tried
 from tests.unit.migrate.shapes import SHAPES
+from tests.unit.migrate.test_axioms_page import PAGE
 from tests.unit.migrate.traces import differences
 
 
@@ -13,6 +14,7 @@ def test_no_wrong_rewrite_passes(name: str) -> None:
     count = tried(MUTATIONS[name])
     assert count.through == []
     assert count.caught > 0
+    assert row(name, count) in PAGE.read_text().splitlines()
 
 
 def test_there_are_enough_mutations() -> None:

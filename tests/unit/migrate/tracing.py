@@ -6,18 +6,20 @@ Awaits complete at once; what would run meanwhile (a callback, a task) runs insi
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import builtins
-import sys
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from types import CodeType, FrameType, SimpleNamespace
+from types import CodeType, SimpleNamespace
 from typing import Any
 
 import nats.errors
 
+# The names of connections in traced functions.
+HANDLES = frozenset({"nc", "other", "source", "target"})
 FAULTS: dict[str, Callable[[], BaseException]] = {
     "error": lambda: ValueError("injected"),
     "cancellation": lambda: asyncio.CancelledError("injected"),
@@ -61,6 +63,12 @@ class World:
     failed: Event | None = None
     asked: int = 0
     leaving: str = ""
+    unbound: int | None = None
+
+    def hold_bound(self, names: list[str], bound: dict[str, object]) -> None:
+        """Note where a ``finally`` begins that closes a name without a value."""
+        if self.unbound is None and not bound.keys() >= set(names):
+            self.unbound = len(self.events)
 
     def happens(self, name: str, kind: str = "hard", connection: str = "") -> None:
         """Write an effect down, and fail at it if that is its turn."""
@@ -387,9 +395,26 @@ class Trace:
     called_back: frozenset[str]
 
 
+class _Watched(ast.NodeTransformer):
+    """Lets each ``finally`` report names that it closes and that are not bound."""
+
+    def visit_Try(self, node: ast.Try) -> ast.AST:
+        self.generic_visit(node)
+        names = {
+            part.id
+            for statement in node.finalbody
+            for part in ast.walk(statement)
+            if isinstance(part, ast.Name) and part.id in HANDLES
+        }
+        if names:
+            node.finalbody[:0] = ast.parse(f"hold_bound({sorted(names)}, locals())").body
+        return node
+
+
 def compiled(text: str) -> CodeType:
     """A module that defines ``work``."""
-    return compile(text, "work.py", "exec")
+    tree = _Watched().visit(ast.parse(text))
+    return compile(ast.fix_missing_locations(tree), "work.py", "exec")
 
 
 def run(code: CodeType, world: World) -> Trace:
@@ -412,19 +437,9 @@ def run(code: CodeType, world: World) -> Trace:
         lock=world.lock,
         file=world.file,
         spawn=world.spawn,
+        hold_bound=world.hold_bound,
     )
-    unbound: int | None = None
-
-    def watch(frame: FrameType, kind: str, argument: Any) -> Any:
-        nonlocal unbound
-        if kind == "exception" and argument[0] is UnboundLocalError and unbound is None:
-            unbound = len(world.events)
-        return (
-            watch if frame.f_code.co_name == "work" or frame.f_code.co_name == "<module>" else None
-        )
-
     coroutine = scope["work"]("url")
-    sys.settrace(watch)
     try:
         coroutine.send(None)
         outcome = "it did not end"
@@ -432,8 +447,6 @@ def run(code: CodeType, world: World) -> Trace:
         outcome = f"returns {end.value!r}"
     except BaseException as error:  # noqa: BLE001 - whatever the function raises is its outcome
         outcome = f"raises {type(error).__name__}: {error}"
-    finally:
-        sys.settrace(None)
     coroutine.close()
     for task in world.tasks:
         task.close()
@@ -444,6 +457,6 @@ def run(code: CodeType, world: World) -> Trace:
         frozenset(client.name for client in world.clients if client.leased),
         frozenset(client.name for client in world.clients if client.managed),
         world.failed,
-        unbound,
+        world.unbound,
         frozenset(client.name for client in world.clients if client.on_close),
     )

@@ -16,7 +16,7 @@ from flake8_naq.migrate.match.ast_grep import (
 )
 from flake8_naq.migrate.outcome import Outcome
 from flake8_naq.migrate.processes import map_in_processes
-from flake8_naq.migrate.source import Source, SourceError
+from flake8_naq.migrate.source_text import Source, SourceError
 from flake8_naq.migrate.url_to_config.fixes import fix_constructors
 from flake8_naq.modules import NESTED
 from flake8_naq.names.project import reaches_nats

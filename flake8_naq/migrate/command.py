@@ -155,7 +155,7 @@ class _Run:
 
     def _keep(self, outcome: Outcome, document: Document) -> bool:
         """Show or write a change; False when that could not be done."""
-        from flake8_naq.migrate.write.files import replace, unstaged
+        from flake8_naq.migrate.write.replacing import replace, unstaged
 
         if self._arguments.diff:
             sys.stdout.write(_diff(outcome.path, document.text, outcome.text))

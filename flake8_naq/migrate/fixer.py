@@ -14,19 +14,19 @@ from flake8_naq.findings import Finding
 from flake8_naq.flake8_config import Flake8
 from flake8_naq.lifetimes import Site, analyse
 from flake8_naq.linter import findings_of
-from flake8_naq.migrate.join.connections import Joins
+from flake8_naq.migrate.join.joining import Joins
 from flake8_naq.migrate.lines import Lines
-from flake8_naq.migrate.match.helpers import Helpers
+from flake8_naq.migrate.match.declared_helpers import DeclaredHelpers
 from flake8_naq.migrate.match.rule_files import RuleFile, built_in, helpers_of
 from flake8_naq.migrate.message import ExplainedError, Line, Message, RefusedError
 from flake8_naq.migrate.outcome import Kind, Report
-from flake8_naq.migrate.plan.module import Module
 from flake8_naq.migrate.plan.needed import Target
+from flake8_naq.migrate.plan.parsed_module import ParsedModule
 from flake8_naq.migrate.plan.rewrite import Rewrite
 from flake8_naq.migrate.proven import prove_together, proven_rewrite
-from flake8_naq.migrate.source import Source, SourceError
+from flake8_naq.migrate.source_text import Source, SourceError
 from flake8_naq.migrate.verify import MANUAL, ProofError, prove, prove_findings
-from flake8_naq.migrate.write.block import Writer
+from flake8_naq.migrate.write.block_writer import BlockWriter
 from flake8_naq.migrate.write.edits import Edits
 from flake8_naq.migrate.write.imports import Home, flakes, mend_imports
 from flake8_naq.names.project import reaches_nats
@@ -63,7 +63,7 @@ class Options:
     imported: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @cached_property
-    def helpers(self) -> Helpers:
+    def helpers(self) -> DeclaredHelpers:
         """The functions that the rules give a meaning."""
         return helpers_of(self.rules)
 
@@ -313,7 +313,7 @@ def _plan(
     """
     analysis = analyse(source.tree, options.settings, filename)
     turn = _Turn(findings_of(analysis, filename, options.settings))
-    module = Module(source, analysis, Vocabulary(options.settings), options.helpers)
+    module = ParsedModule(source, analysis, Vocabulary(options.settings), options.helpers)
     lines = Lines(original.lines, source.lines)
     seen: dict[_Look, list[int]] = {}
     for finding in options.reported(filename, source.lines, turn.findings):
@@ -347,7 +347,7 @@ def _only_unsafe(finding: Finding, lines: Lines) -> Report:
     return Report(line, finding.code, finding.qualname, "left", reason)
 
 
-def _planned(module: Module, site: Site, options: Options, lines: Lines) -> Rewrite:
+def _planned(module: ParsedModule, site: Site, options: Options, lines: Lines) -> Rewrite:
     """Plan one rewrite.
 
     Raises:
@@ -365,7 +365,7 @@ def _planned(module: Module, site: Site, options: Options, lines: Lines) -> Rewr
     return rewrite
 
 
-def _target(module: Module, site: Site) -> Target:
+def _target(module: ParsedModule, site: Site) -> Target:
     """Whose context managers fit: those that a rule declares, or nats-py's client itself."""
     helper = module.helper(site)
     declared = helper is not None and helper.becomes and not helper.gives_client
@@ -384,7 +384,7 @@ def _disjoint(candidates: Sequence[_Candidate]) -> list[_Candidate]:
 def _apply(source: Source, rewrites: Sequence[Rewrite]) -> str:
     edits = Edits(source)
     for rewrite in rewrites:
-        Writer(rewrite, edits).write()
+        BlockWriter(rewrite, edits).write()
     return edits.apply()
 
 

@@ -7,21 +7,21 @@ from collections.abc import Iterator, Sequence
 
 from flake8_naq.lifetimes import Site
 from flake8_naq.migrate.message import Line, Message, RefusedError
-from flake8_naq.migrate.plan.module import Module
 from flake8_naq.migrate.plan.needed import Target
+from flake8_naq.migrate.plan.parsed_module import ParsedModule
 from flake8_naq.migrate.plan.planner import plan_rewrite
 from flake8_naq.migrate.plan.rewrite import Rewrite
 from flake8_naq.migrate.prove import Difference, Function, prove_function
 from flake8_naq.migrate.prove.rewritten import prove_text
-from flake8_naq.migrate.source import Source
+from flake8_naq.migrate.source_text import Source
 from flake8_naq.migrate.verify import ProofError
-from flake8_naq.migrate.write.block import Writer
+from flake8_naq.migrate.write.block_writer import BlockWriter
 from flake8_naq.migrate.write.edits import Edits
 from flake8_naq.names import Names
 from flake8_naq.settings import Settings
 
 
-def proven_rewrite(module: Module, site: Site, target: Target, settings: Settings) -> Rewrite:
+def proven_rewrite(module: ParsedModule, site: Site, target: Target, settings: Settings) -> Rewrite:
     """Plan a rewrite and prove it; where the proof fails, plan more carefully.
 
     What cannot be proven is unsafe, with the difference as its reason.
@@ -37,7 +37,7 @@ def proven_rewrite(module: Module, site: Site, target: Target, settings: Setting
     return rewrite
 
 
-def _careful(module: Module, site: Site, settings: Settings) -> Rewrite | None:
+def _careful(module: ParsedModule, site: Site, settings: Settings) -> Rewrite | None:
     """The rewrite that leaves every close before a `return` or a `raise` in its place."""
     try:
         rewrite = plan_rewrite(module, site, "nats-py", keep_early=True)
@@ -56,7 +56,7 @@ def _prove(rewrite: Rewrite, settings: Settings) -> None:
     """
     module, region = rewrite.module, rewrite.region
     edits = Edits(module.source)
-    Writer(rewrite, edits).write()
+    BlockWriter(rewrite, edits).write()
     before = Function(module.analysis.names, region.scope, settings, module.helpers)
     try:
         verdict = prove_text(before, module.source.lines, edits.apply())

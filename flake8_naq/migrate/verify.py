@@ -11,8 +11,8 @@ from pyflakes.messages import UnusedImport
 
 from flake8_naq.findings import Finding
 from flake8_naq.migrate.message import ExplainedError, Line
-from flake8_naq.migrate.source import Source
-from flake8_naq.migrate.syntax import constants
+from flake8_naq.migrate.source_text import Source
+from flake8_naq.migrate.tree import constants
 from flake8_naq.migrate.write.imports import Home, flakes
 
 # Rules that a hand-managed connection gets exactly one of.

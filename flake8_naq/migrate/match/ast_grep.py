@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from flake8_naq.errors import CommandError, missing_extra
-from flake8_naq.migrate.match.helpers import Helpers
+from flake8_naq.migrate.match.declared_helpers import DeclaredHelpers
 from flake8_naq.migrate.match.rule_files import RuleFile
 from flake8_naq.settings import Settings
 
@@ -51,7 +51,7 @@ def rules_for(rules: Iterable[RuleFile], settings: Settings) -> str:
     return "\n---\n".join(texts)
 
 
-def needles(settings: Settings, helpers: Helpers) -> tuple[bytes, ...]:
+def needles(settings: Settings, helpers: DeclaredHelpers) -> tuple[bytes, ...]:
     """Bytes of which a file has to hold one."""
     names = (*settings.connect_functions, *(helper.name for helper in helpers.openers))
     # `connect` is no word for NATS alone: a file that has it mentions nats-py, too.

@@ -13,12 +13,12 @@ from typing import Any, cast, get_args
 import yaml
 
 from flake8_naq.errors import CommandError
-from flake8_naq.migrate.match.helpers import (
+from flake8_naq.migrate.match.declared_helpers import (
     BUCKET,
     CLOSING_METHODS,
+    DeclaredHelper,
+    DeclaredHelpers,
     Gives,
-    Helper,
-    Helpers,
     Role,
 )
 from flake8_naq.settings import Settings
@@ -39,7 +39,7 @@ class RuleFile:
     """
 
     text: str
-    helpers: tuple[Helper, ...]
+    helpers: tuple[DeclaredHelper, ...]
 
 
 class _RuleError(ValueError):
@@ -52,9 +52,9 @@ def built_in() -> tuple[RuleFile, ...]:
     return tuple(read_rules(BUILT_IN))
 
 
-def helpers_of(rules: Iterable[RuleFile]) -> Helpers:
+def helpers_of(rules: Iterable[RuleFile]) -> DeclaredHelpers:
     """All helpers that rules describe; a rule that is read earlier goes first."""
-    return Helpers(helper for file in rules for helper in file.helpers)
+    return DeclaredHelpers(helper for file in rules for helper in file.helpers)
 
 
 def read_rules(folder: Path) -> Iterator[RuleFile]:
@@ -104,7 +104,7 @@ def _is_rule(document: object) -> bool:
     return isinstance(document, dict) and "id" in document and "rule" in document
 
 
-def _helpers(rule: Mapping[str, Any]) -> Iterator[Helper]:
+def _helpers(rule: Mapping[str, Any]) -> Iterator[DeclaredHelper]:
     """What the metadata of one rule describe; a rule without a role describes nothing."""
     metadata = rule.get("metadata") or {}
     name = str(rule["id"])
@@ -124,7 +124,7 @@ def _helpers(rule: Mapping[str, Any]) -> Iterator[Helper]:
         raise _RuleError(f"rule `{name}`: `{roles[0]}` and `origin` name two functions")
     if metadata.get("gives") not in (None, "client"):
         raise _RuleError(f"rule `{name}`: `gives` can only be `client`")
-    yield Helper(
+    yield DeclaredHelper(
         name,
         origins,
         roles[0],

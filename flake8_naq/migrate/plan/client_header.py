@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from flake8_naq.migrate.message import Line, RefusedError
 from flake8_naq.migrate.plan.block_header import BlockHeader
-from flake8_naq.migrate.plan.closes import Close
-from flake8_naq.migrate.plan.module import Module
+from flake8_naq.migrate.plan.closing_statements import ClosingStatement
 from flake8_naq.migrate.plan.needed import Import
+from flake8_naq.migrate.plan.parsed_module import ParsedModule
 from flake8_naq.migrate.plan.region import Region
-from flake8_naq.migrate.syntax import last_line
+from flake8_naq.migrate.tree import last_line
 from flake8_naq.names import Scope
 from flake8_naq.names.vocabulary import CLIENT_CLASSES
 
@@ -26,9 +26,9 @@ class ClientHeader:
         removed: The closes that the end of the block takes the place of.
     """
 
-    module: Module
+    module: ParsedModule
     region: Region
-    removed: list[Close]
+    removed: list[ClosingStatement]
 
     def header(self) -> BlockHeader:
         """``async with await nats.connect(...) as nc:``, or ``async with nc:`` below the call.

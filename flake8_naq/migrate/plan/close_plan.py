@@ -6,9 +6,9 @@ import ast
 from dataclasses import dataclass
 
 from flake8_naq.migrate.message import Line, RefusedError
-from flake8_naq.migrate.plan.closes import Close
-from flake8_naq.migrate.plan.module import Module
+from flake8_naq.migrate.plan.closing_statements import ClosingStatement
 from flake8_naq.migrate.plan.needed import Target
+from flake8_naq.migrate.plan.parsed_module import ParsedModule
 from flake8_naq.migrate.plan.region import Region
 
 
@@ -23,12 +23,12 @@ class ClosePlan:
         keep_early: Whether closes before a `return` or a `raise` stay in their place.
     """
 
-    module: Module
+    module: ParsedModule
     region: Region
     target: Target
     keep_early: bool
 
-    def split(self) -> tuple[list[Close], list[Close]]:
+    def split(self) -> tuple[list[ClosingStatement], list[ClosingStatement]]:
         """The closes that go, and those that stay.
 
         Raises:
@@ -42,7 +42,7 @@ class ClosePlan:
             raise RefusedError("the close on ", Line(kept[0].statement.lineno), f" {reason}")
         return [close for close in self.region.closes if close not in kept], kept
 
-    def _moved_with(self, kept: list[Close]) -> list[Close]:
+    def _moved_with(self, kept: list[ClosingStatement]) -> list[ClosingStatement]:
         """The other closes of a ``finally`` that moves into the block as a whole."""
         region, guard = self.region, self.region.guard
         if region.shape != "inside-try" or guard is None or not guard.handlers:
@@ -55,7 +55,7 @@ class ClosePlan:
             raise RefusedError("the `finally` on ", line, " does more than to close")
         return [close for close in final if close not in kept]
 
-    def _stays(self, close: Close) -> bool:
+    def _stays(self, close: ClosingStatement) -> bool:
         guard = self.region.guard
         if close.method == "several":
             return True
@@ -67,14 +67,14 @@ class ClosePlan:
             return self._has_work_after(close)
         return self.keep_early or not self._leaves_at_once(close)
 
-    def _has_work_beside(self, close: Close, finalbody: list[ast.stmt]) -> bool:
+    def _has_work_beside(self, close: ClosingStatement, finalbody: list[ast.stmt]) -> bool:
         """Whether a ``finally`` does other work on the side of a close where it would move past."""
         index = finalbody.index(close.statement)
         before, after = finalbody[:index], finalbody[index + 1 :]
         passed = after if self.region.shape == "before-try" else before
         return any(statement in self.region.others for statement in passed)
 
-    def _has_work_after(self, close: Close) -> bool:
+    def _has_work_after(self, close: ClosingStatement) -> bool:
         """Whether something but further closes comes after a close.
 
         Of several closes in a row, the order does not matter; what comes after does.
@@ -84,7 +84,7 @@ class ClosePlan:
         closing = [close.statement for close in self.region.closing]
         return any(statement not in closing for statement in tail)
 
-    def _leaves_at_once(self, close: Close) -> bool:
+    def _leaves_at_once(self, close: ClosingStatement) -> bool:
         """Whether a close is followed by what leaves the block without further work."""
         place = self.module.blocks.place(close.statement)
         match place.block[place.index + 1 : place.index + 2]:

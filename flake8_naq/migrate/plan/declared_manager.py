@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from flake8_naq.lifetimes import Site
-from flake8_naq.migrate.match.arguments import bind
-from flake8_naq.migrate.match.helpers import BUCKET, Gives, Helper
+from flake8_naq.migrate.match.binding import bind
+from flake8_naq.migrate.match.declared_helpers import BUCKET, DeclaredHelper, Gives
 from flake8_naq.migrate.message import Line, RefusedError
 from flake8_naq.migrate.plan.block_header import BlockHeader
-from flake8_naq.migrate.plan.closes import Close
-from flake8_naq.migrate.plan.derivations import Derivations, Step
-from flake8_naq.migrate.plan.lease_uses import Sharing
-from flake8_naq.migrate.plan.module import Module
+from flake8_naq.migrate.plan.body_statements import BodyStatement, HeaderDerivations
+from flake8_naq.migrate.plan.closing_statements import ClosingStatement
+from flake8_naq.migrate.plan.lease_uses import LeaseUses
 from flake8_naq.migrate.plan.needed import Import
-from flake8_naq.migrate.syntax import Mention, bound_name, constants, within
+from flake8_naq.migrate.plan.parsed_module import ParsedModule
+from flake8_naq.migrate.tree import Mention, bound_name, constants, within
 from flake8_naq.names import Names, Scope
 
 # What may be evaluated earlier or later without a difference.
@@ -46,14 +46,14 @@ class DeclaredManager:
         drains: Whether the original drains the connection.
     """
 
-    module: Module
+    module: ParsedModule
     site: Site
     scope: Scope
     uses: dict[str, list[Mention]]
-    steps: list[Step]
+    steps: list[BodyStatement]
     drains: bool
 
-    def header(self, removed: Sequence[Close]) -> BlockHeader:
+    def header(self, removed: Sequence[ClosingStatement]) -> BlockHeader:
         """Choose the most specific manager that serves.
 
         Args:
@@ -66,7 +66,7 @@ class DeclaredManager:
         return self._of_jetstream() or self._of_inline_bucket() or self._of_connection()
 
     @cached_property
-    def _helper(self) -> Helper:
+    def _helper(self) -> DeclaredHelper:
         helper = self.module.helper(self.site)
         if helper is None or not helper.becomes:
             called = ast.unparse(self.site.call.func)
@@ -79,15 +79,17 @@ class DeclaredManager:
         return self.site.handle
 
     @cached_property
-    def _derivations(self) -> Derivations:
+    def _derivations(self) -> HeaderDerivations:
         module = self.module
-        return Derivations(self.scope, module.analysis.names, module.vocabulary, module.source)
+        return HeaderDerivations(
+            self.scope, module.analysis.names, module.vocabulary, module.source
+        )
 
     @cached_property
-    def _sharing(self) -> Sharing:
-        return Sharing(self._handle, self._derivations, self.module.parents, self.uses)
+    def _sharing(self) -> LeaseUses:
+        return LeaseUses(self._handle, self._derivations, self.module.parents, self.uses)
 
-    def _refuse_other_closes(self, removed: Sequence[Close]) -> None:
+    def _refuse_other_closes(self, removed: Sequence[ClosingStatement]) -> None:
         for close in removed:
             if not self._helper.is_closed_by(close.way):
                 raise RefusedError(
@@ -119,7 +121,9 @@ class DeclaredManager:
             "jetstream", f"({self._handle}, {js})", [steps[0].statement], shared=shared
         )
 
-    def _of_bound_bucket(self, step: Step, js: str, js_uses: list[Mention]) -> BlockHeader | None:
+    def _of_bound_bucket(
+        self, step: BodyStatement, js: str, js_uses: list[Mention]
+    ) -> BlockHeader | None:
         """The manager of the one bucket that JetStream is used for."""
         found = self._derivations.bound_bucket(self.steps, step, js)
         if found is None or BUCKET not in self._helper.becomes:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from flake8_naq.migrate.message import Line, Message, RefusedError
 from flake8_naq.migrate.plan.block_header import BlockHeader
-from flake8_naq.migrate.plan.closes import Close
+from flake8_naq.migrate.plan.closing_statements import ClosingStatement
 from flake8_naq.migrate.plan.lease_uses import calls_back
-from flake8_naq.migrate.plan.module import Module
 from flake8_naq.migrate.plan.needed import Target
+from flake8_naq.migrate.plan.parsed_module import ParsedModule
 from flake8_naq.migrate.plan.region import Region
-from flake8_naq.migrate.syntax import all_arguments, last_line
+from flake8_naq.migrate.tree import all_arguments, last_line
 from flake8_naq.names import lookup_chain, own_nodes
 
 _HANDLERS_OF_ALL = frozenset({"BaseException", "CancelledError"})
@@ -23,11 +23,11 @@ _HANDLERS_OF_ALL = frozenset({"BaseException", "CancelledError"})
 class Effects:
     """What changes for one connection."""
 
-    module: Module
+    module: ParsedModule
     region: Region
     target: Target
 
-    def leaks(self, closes: list[Close]) -> list[Message]:
+    def leaks(self, closes: list[ClosingStatement]) -> list[Message]:
         """Paths that were left without a close and now have one."""
         region = self.region
         if region.shape == "never":
@@ -100,7 +100,7 @@ class Effects:
             for node in own_nodes(self.region.scope.node)
         )
 
-    def handler_changes(self, kept: list[Close], header: BlockHeader) -> list[Message]:
+    def handler_changes(self, kept: list[ClosingStatement], header: BlockHeader) -> list[Message]:
         """What is new to the ``except`` clauses around an acquisition: the close comes before them."""
         guard = self.region.guard
         if self.region.shape != "inside-try" or guard is None:
@@ -160,7 +160,7 @@ class Effects:
             for node in ast.walk(statement)
         )
 
-    def shared_closes(self, removed: list[Close]) -> list[Message]:
+    def shared_closes(self, removed: list[ClosingStatement]) -> list[Message]:
         """Other connections that lose their only close with this one: the pool's is for all."""
         going = {close.call for close in removed if close.method == "pooled"}
         return [
@@ -225,7 +225,7 @@ class Effects:
             )
         ]
 
-    def notes(self, removed: list[Close], kept: list[Close]) -> list[Message]:
+    def notes(self, removed: list[ClosingStatement], kept: list[ClosingStatement]) -> list[Message]:
         """What a reviewer should know of a safe rewrite."""
         region = self.region
         notes = [
@@ -251,7 +251,9 @@ class Effects:
             )
         return notes
 
-    def _other_order(self, close: Close, kept: list[Close]) -> Iterator[Message]:
+    def _other_order(
+        self, close: ClosingStatement, kept: list[ClosingStatement]
+    ) -> Iterator[Message]:
         """Connections closed in the same block as this one: blocks close from the inside out."""
         region = self.region
         block = self.module.blocks.place(close.statement).block
@@ -276,7 +278,7 @@ class Effects:
                 )
 
 
-def _inside(module: Module, node: ast.stmt, guard: ast.Try) -> bool:
+def _inside(module: ParsedModule, node: ast.stmt, guard: ast.Try) -> bool:
     return any(
         owner is guard and field != "finalbody" for owner, field in module.blocks.ancestors(node)
     )

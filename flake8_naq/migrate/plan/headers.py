@@ -7,25 +7,25 @@ from dataclasses import dataclass
 
 from flake8_naq.migrate.message import Line, RefusedError
 from flake8_naq.migrate.plan.block_header import BlockHeader
+from flake8_naq.migrate.plan.body_statements import BodyStatement
 from flake8_naq.migrate.plan.client_header import ClientHeader
-from flake8_naq.migrate.plan.closes import Close
+from flake8_naq.migrate.plan.closing_statements import ClosingStatement
 from flake8_naq.migrate.plan.declared_manager import DeclaredManager
-from flake8_naq.migrate.plan.derivations import Step
-from flake8_naq.migrate.plan.module import Module
 from flake8_naq.migrate.plan.needed import Target
+from flake8_naq.migrate.plan.parsed_module import ParsedModule
 from flake8_naq.migrate.plan.region import Region
 from flake8_naq.migrate.plan.uses import uses_of
-from flake8_naq.migrate.syntax import Mention, last_line
+from flake8_naq.migrate.tree import Mention, last_line
 
 
 @dataclass(frozen=True, slots=True)
-class Headers:
+class HeaderChoice:
     """Decides the header of one region."""
 
-    module: Module
+    module: ParsedModule
     region: Region
 
-    def header(self, target: Target, removed: list[Close]) -> BlockHeader:
+    def header(self, target: Target, removed: list[ClosingStatement]) -> BlockHeader:
         """The header for a kind of context manager.
 
         Raises:
@@ -35,7 +35,7 @@ class Headers:
             return ClientHeader(self.module, self.region, removed).header()
         return self._declared(removed)
 
-    def _declared(self, removed: list[Close]) -> BlockHeader:
+    def _declared(self, removed: list[ClosingStatement]) -> BlockHeader:
         region, module = self.region, self.module
         self._refuse_other_openings()
         uses = uses_of(module, region, removed)
@@ -76,21 +76,21 @@ class Headers:
                         "the type comment on ", Line(statement.lineno), " would lose its place"
                     )
 
-    def _steps(self) -> list[Step]:
+    def _steps(self) -> list[BodyStatement]:
         """The statements of the body in order, as far as the header may take them over."""
         region = self.region
         block = self.module.blocks.place(region.acquire).block
         index = block.index(region.acquire)
         guard = region.guard
         if region.shape == "inside-try" and guard is not None:
-            return [Step(statement, False) for statement in guard.body[index + 1 :]]
+            return [BodyStatement(statement, False) for statement in guard.body[index + 1 :]]
         end = block.index(region.end)
         if region.shape == "before-try" and guard is not None:
-            between = [Step(statement, False) for statement in block[index + 1 : end]]
+            between = [BodyStatement(statement, False) for statement in block[index + 1 : end]]
             guarded = bool(guard.handlers or guard.orelse or region.others)
-            return between + [Step(statement, guarded) for statement in guard.body]
+            return between + [BodyStatement(statement, guarded) for statement in guard.body]
         last = end if region.shape == "straight" else end + 1
-        return [Step(statement, False) for statement in block[index + 1 : last]]
+        return [BodyStatement(statement, False) for statement in block[index + 1 : last]]
 
     def _refuse_outside(self, uses: list[Mention]) -> None:
         for mention in uses:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
-from flake8_naq.migrate.plan.derivations import Derivations
-from flake8_naq.migrate.syntax import Mention, bound_name, bound_value
+from flake8_naq.migrate.plan.body_statements import HeaderDerivations
+from flake8_naq.migrate.tree import Mention, bound_name, bound_value
 
 # What a shared connection may be asked for. The end of a lease ends the subscriptions made on it;
 # a callback, though, may be at work then, and a client handed on may be kept.
@@ -38,7 +38,7 @@ _BUCKET_MAKERS = frozenset({"key_value", "create_key_value"})
 
 
 @dataclass(frozen=True, slots=True)
-class Sharing:
+class LeaseUses:
     """Judges the uses of one connection and of what is derived from it.
 
     Attributes:
@@ -49,7 +49,7 @@ class Sharing:
     """
 
     handle: str
-    derivations: Derivations
+    derivations: HeaderDerivations
     parents: dict[ast.AST, ast.AST]
     uses: dict[str, list[Mention]]
 

@@ -10,19 +10,19 @@ from flake8_naq.lifetimes import Site
 from flake8_naq.migrate.message import Line, RefusedError
 from flake8_naq.migrate.plan.block_header import BlockHeader
 from flake8_naq.migrate.plan.close_plan import ClosePlan
-from flake8_naq.migrate.plan.closes import Close
+from flake8_naq.migrate.plan.closing_statements import ClosingStatement
 from flake8_naq.migrate.plan.effects import Effects
-from flake8_naq.migrate.plan.headers import Headers
-from flake8_naq.migrate.plan.module import Module
+from flake8_naq.migrate.plan.headers import HeaderChoice
 from flake8_naq.migrate.plan.needed import Target
+from flake8_naq.migrate.plan.parsed_module import ParsedModule
 from flake8_naq.migrate.plan.region import Region
 from flake8_naq.migrate.plan.regions import find_region
 from flake8_naq.migrate.plan.rewrite import Rewrite
-from flake8_naq.migrate.syntax import Mention, constants, is_none, last_line
+from flake8_naq.migrate.tree import Mention, constants, is_none, last_line
 
 
 def plan_rewrite(
-    module: Module, site: Site, target: Target, *, keep_early: bool = False
+    module: ParsedModule, site: Site, target: Target, *, keep_early: bool = False
 ) -> Rewrite:
     """Decide how one hand-managed connection becomes an ``async with``.
 
@@ -40,7 +40,7 @@ def plan_rewrite(
 
 @dataclass
 class _Planner:
-    module: Module
+    module: ParsedModule
     region: Region
     target: Target
     keep_early: bool
@@ -52,7 +52,7 @@ class _Planner:
         effects = Effects(self.module, region, self.target)
         unsafe = effects.leaks(removed + kept)
         notes = effects.notes(removed, kept)
-        header = Headers(self.module, region).header(self.target, removed)
+        header = HeaderChoice(self.module, region).header(self.target, removed)
         guard = region.guard
         first = region.anchor.lineno
         if region.made is not None and region.made in header.taken:
@@ -129,7 +129,7 @@ class _Planner:
         return len(self.module.blocks.place(statement).block) > 1
 
     def _dropped(
-        self, removed: list[Close], header: BlockHeader, inits: list[ast.stmt]
+        self, removed: list[ClosingStatement], header: BlockHeader, inits: list[ast.stmt]
     ) -> list[str]:
         nodes: list[ast.AST] = [close.statement for close in removed]
         nodes += inits

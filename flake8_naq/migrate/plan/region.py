@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from flake8_naq.lifetimes import Site
-from flake8_naq.migrate.plan.closes import Close
-from flake8_naq.migrate.plan.module import Module
-from flake8_naq.migrate.syntax import Mention, last_line
+from flake8_naq.migrate.plan.closing_statements import ClosingStatement
+from flake8_naq.migrate.plan.parsed_module import ParsedModule
+from flake8_naq.migrate.tree import Mention, last_line
 from flake8_naq.names import Scope
 
 Shape = Literal["before-try", "inside-try", "straight", "never"]
@@ -46,11 +46,11 @@ class Region:
     made: ast.stmt | None
     guard: ast.Try | None
     end: ast.stmt
-    closes: list[Close]
+    closes: list[ClosingStatement]
     others: list[ast.stmt]
     inits: list[ast.stmt]
     mentions: list[Mention]
-    closing: list[Close]
+    closing: list[ClosingStatement]
 
     @property
     def unpacked(self) -> bool:
@@ -66,6 +66,6 @@ class Region:
             return last_line(self.guard.body[-1])
         return last_line(self.end)
 
-    def siblings(self, module: Module) -> list[ast.stmt]:
+    def siblings(self, module: ParsedModule) -> list[ast.stmt]:
         """The block in which it starts and ends."""
         return module.blocks.place(self.anchor).block

@@ -8,17 +8,17 @@ from dataclasses import dataclass, field, replace
 
 from flake8_naq.lifetimes import Site
 from flake8_naq.migrate.message import Line, RefusedError
-from flake8_naq.migrate.plan.closes import Close, Closers
-from flake8_naq.migrate.plan.module import Module
+from flake8_naq.migrate.plan.closing_statements import ClosingForms, ClosingStatement
+from flake8_naq.migrate.plan.parsed_module import ParsedModule
 from flake8_naq.migrate.plan.region import Region, Shape
-from flake8_naq.migrate.plan.variables import (
-    Bindings,
+from flake8_naq.migrate.plan.variable_bindings import (
+    VariableBindings,
     acquired_again,
     bindings_of,
     next_binding,
     refuse_kept,
 )
-from flake8_naq.migrate.syntax import Mention
+from flake8_naq.migrate.tree import Mention
 from flake8_naq.names import Names, Scope, own_nodes
 
 _COLLECTING = (
@@ -48,7 +48,7 @@ _LEAVING = frozenset(
 )
 
 
-def find_region(module: Module, site: Site) -> Region:
+def find_region(module: ParsedModule, site: Site) -> Region:
     """Find the region of a hand-managed connection.
 
     Raises:
@@ -75,15 +75,15 @@ class _Finder:
         rebound: The line on which the variable is next bound.
     """
 
-    module: Module
+    module: ParsedModule
     site: Site
     scope: Scope = field(init=False)
     handle: str = field(init=False)
     named: list[Mention] = field(init=False)
-    found: list[Close] = field(init=False)
-    mine: list[Close] = field(init=False)
+    found: list[ClosingStatement] = field(init=False)
+    mine: list[ClosingStatement] = field(init=False)
     anchor: ast.stmt = field(init=False)
-    bindings: Bindings = field(init=False)
+    bindings: VariableBindings = field(init=False)
     after: list[ast.stmt] = field(init=False)
     rebound: float = field(init=False)
 
@@ -101,7 +101,7 @@ class _Finder:
             raise RefusedError("it is not opened in an `async def`")
         _refuse_gathered(module, site)
         self.handle = _bound_name(site)
-        closers = Closers(
+        closers = ClosingForms(
             module.analysis.names,
             module.vocabulary,
             self.scope,
@@ -206,7 +206,7 @@ class _Finder:
         )
 
 
-def _from_the_client(module: Module, region: Region) -> Region:
+def _from_the_client(module: ParsedModule, region: Region) -> Region:
     """The region from the client on, where it is made before the ``try`` that closes it.
 
     The block then closes a client that fails to connect, as the ``finally`` did.
@@ -217,7 +217,7 @@ def _from_the_client(module: Module, region: Region) -> Region:
     return replace(region, shape="before-try", acquire=made, anchor=made, made=None)
 
 
-def _anchor(module: Module, site: Site, mine: list[Close]) -> ast.stmt:
+def _anchor(module: ParsedModule, site: Site, mine: list[ClosingStatement]) -> ast.stmt:
     """Where the region starts: the acquisition, or the ``try`` that it has for itself."""
     statement = site.statement
     place = module.blocks.place(statement)
@@ -264,7 +264,11 @@ def _never_returns(function: ast.expr, names: Names, scope: Scope) -> bool:
 
 
 def _outermost(
-    module: Module, site: Site, found: list[Close], block: list[ast.stmt], end: ast.stmt
+    module: ParsedModule,
+    site: Site,
+    found: list[ClosingStatement],
+    block: list[ast.stmt],
+    end: ast.stmt,
 ) -> ast.stmt:
     """The end of a region that holds those which start in it and are closed after it."""
     others = [
@@ -287,7 +291,7 @@ def _outermost(
         end = later[-1]
 
 
-def _refuse_gathered(module: Module, site: Site) -> None:
+def _refuse_gathered(module: ParsedModule, site: Site) -> None:
     """A statement that opens several connections at once binds more than a connection."""
     node: ast.AST = site.call
     while node is not site.statement:
@@ -323,9 +327,9 @@ def _bound_name(site: Site) -> str:
     raise RefusedError("the connection is not bound to a variable by a statement of its own")
 
 
-def _closes(closers: Closers, root: ast.AST) -> Iterator[Close]:
+def _closes(closers: ClosingForms, root: ast.AST) -> Iterator[ClosingStatement]:
     """The outermost closing statements of a function, in source order."""
-    found: dict[int, Close] = {}
+    found: dict[int, ClosingStatement] = {}
     inner: set[int] = set()
     for node in own_nodes(root):
         if isinstance(node, ast.stmt) and (close := closers.close(node)):
@@ -337,7 +341,7 @@ def _closes(closers: Closers, root: ast.AST) -> Iterator[Close]:
     )
 
 
-def _refuse_rebound(module: Module, site: Site, first: int, last: int) -> None:
+def _refuse_rebound(module: ParsedModule, site: Site, first: int, last: int) -> None:
     """Inside a region its variable means one connection: the block closes the one it opened."""
     for other in acquired_again(module, site):
         if first <= other.lineno <= last:
@@ -345,7 +349,11 @@ def _refuse_rebound(module: Module, site: Site, first: int, last: int) -> None:
 
 
 def _refuse_open_before(
-    module: Module, site: Site, mine: list[Close], inits: list[ast.stmt], anchor: ast.stmt
+    module: ParsedModule,
+    site: Site,
+    mine: list[ClosingStatement],
+    inits: list[ast.stmt],
+    anchor: ast.stmt,
 ) -> None:
     """A ``finally`` around an acquisition that fails closes what the variable meant before."""
     guard = module.blocks.place(anchor).owner

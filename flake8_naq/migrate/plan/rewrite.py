@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from flake8_naq.migrate.message import Message
 from flake8_naq.migrate.plan.block_header import BlockHeader
-from flake8_naq.migrate.plan.closes import Close
-from flake8_naq.migrate.plan.module import Module
+from flake8_naq.migrate.plan.closing_statements import ClosingStatement
 from flake8_naq.migrate.plan.needed import Import
+from flake8_naq.migrate.plan.parsed_module import ParsedModule
 from flake8_naq.migrate.plan.region import Region
 
 
@@ -31,11 +31,11 @@ class Rewrite:
         dropped: Constants that go with the statements it takes out, as `constants` names them.
     """
 
-    module: Module
+    module: ParsedModule
     region: Region
     header: BlockHeader
-    removed: list[Close]
-    kept: list[Close]
+    removed: list[ClosingStatement]
+    kept: list[ClosingStatement]
     inits: list[ast.stmt]
     first: int
     last: int

@@ -8,15 +8,17 @@ from contextlib import suppress
 
 from flake8_naq.lifetimes import Site
 from flake8_naq.migrate.message import RefusedError
-from flake8_naq.migrate.plan.closes import Close
-from flake8_naq.migrate.plan.module import Module
+from flake8_naq.migrate.plan.closing_statements import ClosingStatement
+from flake8_naq.migrate.plan.parsed_module import ParsedModule
 from flake8_naq.migrate.plan.region import Region
 from flake8_naq.migrate.plan.regions import find_region
-from flake8_naq.migrate.syntax import Mention, is_none, last_line
+from flake8_naq.migrate.tree import Mention, is_none, last_line
 from flake8_naq.names import own_nodes
 
 
-def uses_of(module: Module, region: Region, removed: list[Close]) -> dict[str, list[Mention]]:
+def uses_of(
+    module: ParsedModule, region: Region, removed: list[ClosingStatement]
+) -> dict[str, list[Mention]]:
     """Mentions by variable, those of acquisition, closes and ``= None`` left out.
 
     A variable that another region binds anew belongs to that one, there.
@@ -36,7 +38,7 @@ def uses_of(module: Module, region: Region, removed: list[Close]) -> dict[str, l
     }
 
 
-def _of_the_frame(region: Region, removed: list[Close]) -> set[ast.AST]:
+def _of_the_frame(region: Region, removed: list[ClosingStatement]) -> set[ast.AST]:
     """The nodes of the acquisition, of closes and of ``= None``."""
     apart = {node for node in ast.walk(region.acquire) if isinstance(node, ast.Name)}
     found: set[ast.AST] = {*apart}
@@ -48,7 +50,7 @@ def _of_the_frame(region: Region, removed: list[Close]) -> set[ast.AST]:
     return found
 
 
-def _regions_of_the_same_name(module: Module, region: Region) -> Iterator[Region]:
+def _regions_of_the_same_name(module: ParsedModule, region: Region) -> Iterator[Region]:
     """Other regions of the function, apart from this one, whose connection has the same name."""
     for site in module.analysis.sites:
         if _is_another(site, region):
@@ -74,7 +76,7 @@ def _is_apart(other: Region, region: Region) -> bool:
     return (before or after) and cleared
 
 
-def _bound_anew(module: Module, other: Region, name: str) -> Iterator[ast.AST]:
+def _bound_anew(module: ParsedModule, other: Region, name: str) -> Iterator[ast.AST]:
     """The mentions of a variable that a region itself binds before it uses it."""
     closing = {node for close in other.closes for node in ast.walk(close.statement)}
     inside = [

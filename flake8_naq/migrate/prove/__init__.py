@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
-from flake8_naq.migrate.match.helpers import Helpers
+from flake8_naq.migrate.match.declared_helpers import DeclaredHelpers
 from flake8_naq.migrate.prove.axioms import AXIOMS, Axiom
 from flake8_naq.migrate.prove.difference import Difference
 from flake8_naq.migrate.prove.followed import Followed, followed
@@ -41,7 +41,7 @@ class Function:
     names: Names
     scope: Scope
     settings: Settings
-    helpers: Helpers
+    helpers: DeclaredHelpers
 
 
 def prove_function(before: Function, after: Function) -> Verdict:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeAlias
 
-from flake8_naq.migrate.match.helpers import BUCKET
+from flake8_naq.migrate.match.declared_helpers import BUCKET
 from flake8_naq.migrate.prove.declared import Lease
 from flake8_naq.migrate.prove.expressions import Expressions
 from flake8_naq.migrate.prove.followed import Followed

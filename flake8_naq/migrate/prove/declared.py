@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from flake8_naq.migrate.match.helpers import BUCKET, Gives, Helper, Helpers
+from flake8_naq.migrate.match.declared_helpers import BUCKET, DeclaredHelper, DeclaredHelpers, Gives
 
 # Arguments by the place of their parameter in the opener's signature.
 Given: TypeAlias = list[tuple[int, ast.expr]]
@@ -26,14 +26,14 @@ class Lease:
         exclusive: Whether it opens a connection of its own.
     """
 
-    helper: Helper
+    helper: DeclaredHelper
     gives: Gives
     given: Given
     bucket: ast.expr | None
     exclusive: bool
 
 
-def opener(helpers: Helpers, name: str) -> Helper | None:
+def opener(helpers: DeclaredHelpers, name: str) -> DeclaredHelper | None:
     """The declared opener of a name, with context managers of its own."""
     helper = helpers.find(name)
     if helper is None or helper.role != "opens" or helper.gives_client:
@@ -41,7 +41,7 @@ def opener(helpers: Helpers, name: str) -> Helper | None:
     return helper if helper.becomes else None
 
 
-def given_to(helper: Helper, call: ast.Call) -> Given | None:
+def given_to(helper: DeclaredHelper, call: ast.Call) -> Given | None:
     """What an opener is given, None where that cannot be seen."""
     if any(isinstance(argument, ast.Starred) for argument in call.args):
         return None
@@ -64,7 +64,7 @@ def given_to(helper: Helper, call: ast.Call) -> Given | None:
     ]
 
 
-def lease(helpers: Helpers, name: str, call: ast.Call) -> Lease | None:
+def lease(helpers: DeclaredHelpers, name: str, call: ast.Call) -> Lease | None:
     """The declared context manager that a call of this name enters."""
     for helper in helpers:
         for gives, template in helper.becomes.items():
@@ -75,7 +75,7 @@ def lease(helpers: Helpers, name: str, call: ast.Call) -> Lease | None:
     return None
 
 
-def _read(helper: Helper, gives: Gives, template: ast.Call, call: ast.Call) -> Lease | None:
+def _read(helper: DeclaredHelper, gives: Gives, template: ast.Call, call: ast.Call) -> Lease | None:
     """A call read against the manager's template; None where it does not fit."""
     pairs = list(_pairs(template, call))
     if not all(_fits(helper, wanted, value) for wanted, value in pairs):
@@ -91,7 +91,7 @@ def _read(helper: Helper, gives: Gives, template: ast.Call, call: ast.Call) -> L
     return Lease(helper, gives, given, bucket, own or not helper.own_connection)
 
 
-def _fits(helper: Helper, wanted: ast.expr | None, value: ast.expr | ast.keyword) -> bool:
+def _fits(helper: DeclaredHelper, wanted: ast.expr | None, value: ast.expr | ast.keyword) -> bool:
     """Whether an argument is what the template has in its place, or asks for a connection of its own."""
     if wanted is None:
         return ast.unparse(value) == helper.own_connection

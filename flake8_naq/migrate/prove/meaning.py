@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from flake8_naq.migrate.match.helpers import Helpers, Role
+from flake8_naq.migrate.match.declared_helpers import DeclaredHelpers, Role
 from flake8_naq.migrate.prove.declared import Given, Lease, given_to, lease, opener
 from flake8_naq.names import Names, Scope, own_nodes
 from flake8_naq.settings import Settings
@@ -57,7 +57,9 @@ class Opening:
 class Meaning:
     """The meaning of the calls in one function."""
 
-    def __init__(self, names: Names, scope: Scope, settings: Settings, helpers: Helpers) -> None:
+    def __init__(
+        self, names: Names, scope: Scope, settings: Settings, helpers: DeclaredHelpers
+    ) -> None:
         self._names = names
         self._scope = scope
         self._settings = settings

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from flake8_naq.migrate.message import Line, RefusedError
 from flake8_naq.migrate.plan.needed import Import
-from flake8_naq.migrate.source import Source
-from flake8_naq.migrate.syntax import parents
+from flake8_naq.migrate.source_text import Source
+from flake8_naq.migrate.tree import parents
+from flake8_naq.migrate.url_to_config.class_names import module_means
 from flake8_naq.migrate.url_to_config.constructors import PARAMETER, Constructor
-from flake8_naq.migrate.url_to_config.mentions import module_means
 from flake8_naq.migrate.url_to_config.patches import Patch, Patches
 from flake8_naq.names import Names, dotted
 

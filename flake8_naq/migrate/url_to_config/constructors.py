@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from flake8_naq.migrate.message import Line, RefusedError
 from flake8_naq.migrate.plan.needed import Import
-from flake8_naq.migrate.syntax import constants, parents
+from flake8_naq.migrate.tree import constants, parents
 from flake8_naq.migrate.url_to_config.patches import Patches
 from flake8_naq.names import Names, Scope, own_nodes
 from flake8_naq.names.vocabulary import NAQ_MANAGERS

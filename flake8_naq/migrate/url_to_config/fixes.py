@@ -15,8 +15,9 @@ from flake8_naq.migrate.fixer import URL_RULE, Options
 from flake8_naq.migrate.lines import Lines
 from flake8_naq.migrate.message import Line, Message, RefusedError
 from flake8_naq.migrate.outcome import Kind, Outcome, Report
-from flake8_naq.migrate.source import Source, SourceError
+from flake8_naq.migrate.source_text import Source, SourceError
 from flake8_naq.migrate.url_to_config.callers import Callers
+from flake8_naq.migrate.url_to_config.class_names import local_names
 from flake8_naq.migrate.url_to_config.constructors import (
     PARAMETER,
     Constructor,
@@ -24,7 +25,6 @@ from flake8_naq.migrate.url_to_config.constructors import (
     config_module,
     constructors,
 )
-from flake8_naq.migrate.url_to_config.mentions import local_names
 from flake8_naq.migrate.url_to_config.patches import Patches
 from flake8_naq.migrate.verify import ProofError, prove, prove_findings
 from flake8_naq.migrate.write.imports import flakes, mend_imports

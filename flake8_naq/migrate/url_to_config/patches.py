@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from flake8_naq.migrate.message import Line, RefusedError
 from flake8_naq.migrate.plan.needed import Import
-from flake8_naq.migrate.source import Source
+from flake8_naq.migrate.source_text import Source
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from pyflakes.messages import UnusedImport
 from flake8_naq.migrate.match.importers import ALL
 from flake8_naq.migrate.message import RefusedError
 from flake8_naq.migrate.plan.needed import Import
-from flake8_naq.migrate.source import Source
+from flake8_naq.migrate.source_text import Source
 from flake8_naq.migrate.write.import_names import (
     ImportStatement,
     flake_name,

@@ -281,7 +281,7 @@ def test_a_join_that_is_blocked_is_reported(monkeypatch: pytest.MonkeyPatch) -> 
     def refuse(*_: object) -> None:
         raise ProofError("there would be a new finding of rule 14 in `work`")
 
-    monkeypatch.setattr("flake8_naq.migrate.join.connections.prove_findings", refuse)
+    monkeypatch.setattr("flake8_naq.migrate.join.joining.prove_findings", refuse)
     result = fix(plain("await a.publish('x', b'')"))
     (report,) = result.reports
     assert (report.line, report.kind) == (6, "note")

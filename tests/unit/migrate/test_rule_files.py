@@ -8,7 +8,7 @@ import pytest
 
 from flake8_naq.errors import CommandError
 from flake8_naq.migrate.match.ast_grep import executable
-from flake8_naq.migrate.match.helpers import Helpers
+from flake8_naq.migrate.match.declared_helpers import DeclaredHelpers
 from flake8_naq.migrate.match.rule_files import BUILT_IN, built_in, helpers_of, read_rules
 from flake8_naq.names import vocabulary
 from recorder.phases import Phase, all_phases
@@ -24,7 +24,7 @@ def ast_grep(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def helpers() -> Helpers:
+def helpers() -> DeclaredHelpers:
     return helpers_of(built_in())
 
 
@@ -54,7 +54,7 @@ def test_a_scan_that_updates_all_changes_nothing(tmp_path: Path) -> None:
     assert {path: path.read_bytes() for path in copy.rglob("*.py")} == texts
 
 
-def last_names(helpers: Helpers, role: str) -> set[str]:
+def last_names(helpers: DeclaredHelpers, role: str) -> set[str]:
     return {
         origin.rpartition(".")[2]
         for helper in helpers
@@ -63,18 +63,18 @@ def last_names(helpers: Helpers, role: str) -> set[str]:
     }
 
 
-def test_the_rules_open_what_the_linter_reports(helpers: Helpers) -> None:
+def test_the_rules_open_what_the_linter_reports(helpers: DeclaredHelpers) -> None:
     origins = {origin for h in helpers if h.role == "opens" for origin in h.origins}
     assert {origin for origin in origins if origin.startswith("nats.")} == vocabulary.CONNECT
     assert {o.rpartition(".")[2] for o in origins - vocabulary.CONNECT} == vocabulary.NAQ_CONNECT
 
 
-def test_the_rules_derive_and_close_what_the_linter_knows(helpers: Helpers) -> None:
+def test_the_rules_derive_and_close_what_the_linter_knows(helpers: DeclaredHelpers) -> None:
     assert last_names(helpers, "derives") == vocabulary.NAQ_JETSTREAM
     assert last_names(helpers, "closes") == vocabulary.NAQ_CLOSE
 
 
-def test_the_rules_name_the_managers_that_the_linter_knows(helpers: Helpers) -> None:
+def test_the_rules_name_the_managers_that_the_linter_knows(helpers: DeclaredHelpers) -> None:
     managers = {helper.manager(gives) for helper in helpers for gives in helper.becomes}
     assert managers == vocabulary.NAQ_MANAGERS
 
@@ -95,7 +95,7 @@ def test_the_rules_name_the_managers_that_the_linter_knows(helpers: Helpers) -> 
     ],
 )
 def test_the_origin_decides_which_helper_a_name_is(
-    helpers: Helpers, name: str, known: bool
+    helpers: DeclaredHelpers, name: str, known: bool
 ) -> None:
     assert (helpers.find(name) is not None) is known
 

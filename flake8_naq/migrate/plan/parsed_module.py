@@ -7,27 +7,27 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from flake8_naq.lifetimes import ModuleAnalysis, Site
-from flake8_naq.migrate.match.helpers import Helper, Helpers
-from flake8_naq.migrate.source import Source
-from flake8_naq.migrate.syntax import Blocks, Mention, mentions, parents
+from flake8_naq.migrate.match.declared_helpers import DeclaredHelper, DeclaredHelpers
+from flake8_naq.migrate.source_text import Source
+from flake8_naq.migrate.tree import Mention, StatementPlaces, mentions, parents
 from flake8_naq.names import Scope
 from flake8_naq.names.vocabulary import Vocabulary
 
 
 @dataclass
-class Module:
+class ParsedModule:
     """One parsed file, with what planning asks of it again and again."""
 
     source: Source
     analysis: ModuleAnalysis
     vocabulary: Vocabulary
-    helpers: Helpers
+    helpers: DeclaredHelpers
     _mentions: dict[ast.AST, dict[str, list[Mention]]] = field(default_factory=dict)
 
     @cached_property
-    def blocks(self) -> Blocks:
+    def blocks(self) -> StatementPlaces:
         """Where the statements stand."""
-        return Blocks(self.source.tree)
+        return StatementPlaces(self.source.tree)
 
     @cached_property
     def parents(self) -> dict[ast.AST, ast.AST]:
@@ -44,7 +44,7 @@ class Module:
             self._mentions[scope.node] = mentions(scope)
         return self._mentions[scope.node]
 
-    def helper(self, site: Site) -> Helper | None:
+    def helper(self, site: Site) -> DeclaredHelper | None:
         """The function with a rule that a site calls."""
         names = self.analysis.names
         return self.helpers.find(names.resolve(site.call.func, names.scopes[site.scope]))

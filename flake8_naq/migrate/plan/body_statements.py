@@ -5,14 +5,14 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
-from flake8_naq.migrate.source import Source
-from flake8_naq.migrate.syntax import bound_value
+from flake8_naq.migrate.source_text import Source
+from flake8_naq.migrate.tree import bound_value
 from flake8_naq.names import Names, Scope
 from flake8_naq.names.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class BodyStatement:
     """A statement of the body, as far as it may be moved into the header.
 
     Attributes:
@@ -25,7 +25,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Derivations:
+class HeaderDerivations:
     """Recognises derivations in one scope."""
 
     scope: Scope
@@ -63,7 +63,7 @@ class Derivations:
         return False
 
     def bound_bucket(
-        self, steps: list[Step], jetstream: Step, js: str
+        self, steps: list[BodyStatement], jetstream: BodyStatement, js: str
     ) -> tuple[ast.stmt, str] | None:
         """The statement right after the derivation that binds one bucket, and the bucket's name."""
         if [step.statement for step in steps[:1]] != [jetstream.statement] or len(steps) < 2:
@@ -79,7 +79,7 @@ class Derivations:
                 return self._bucket(steps[1].statement, call)
         return None
 
-    def inline_bucket(self, steps: list[Step], handle: str) -> tuple[ast.stmt, str] | None:
+    def inline_bucket(self, steps: list[BodyStatement], handle: str) -> tuple[ast.stmt, str] | None:
         """The same without a name for the JetStream context."""
         if not steps or steps[0].guarded:
             return None

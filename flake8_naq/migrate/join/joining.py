@@ -9,13 +9,20 @@ from dataclasses import dataclass, field
 
 from flake8_naq.lifetimes import analyse
 from flake8_naq.linter import findings_of
-from flake8_naq.migrate.join.pairs import JETSTREAM, KV_STORE, Block, Join, blocks, find_join
-from flake8_naq.migrate.match.helpers import Helpers
+from flake8_naq.migrate.join.joinable import (
+    JETSTREAM,
+    KV_STORE,
+    ConnectionBlock,
+    Join,
+    blocks,
+    find_join,
+)
+from flake8_naq.migrate.match.declared_helpers import DeclaredHelpers
 from flake8_naq.migrate.message import Line, Message, RefusedError
-from flake8_naq.migrate.plan.module import Module
 from flake8_naq.migrate.plan.needed import Import
-from flake8_naq.migrate.source import Source, SourceError
-from flake8_naq.migrate.syntax import constants, last_line
+from flake8_naq.migrate.plan.parsed_module import ParsedModule
+from flake8_naq.migrate.source_text import Source, SourceError
+from flake8_naq.migrate.tree import constants, last_line
 from flake8_naq.migrate.verify import JOIN_ADDS_NO, ProofError, prove, prove_findings
 from flake8_naq.migrate.write.edits import Edits, Shift
 from flake8_naq.migrate.write.imports import Home, flakes, mend_imports
@@ -71,7 +78,7 @@ class Joins:
     source: Source
     home: Home
     settings: Settings
-    helpers: Helpers
+    helpers: DeclaredHelpers
     joined: list[Joined] = field(default_factory=list)
     blocked: list[Blocked] = field(default_factory=list)
 
@@ -106,14 +113,16 @@ class Joins:
             numbers.remove(gone)
 
 
-def _module(source: Source, home: Home, settings: Settings, helpers: Helpers) -> Module:
+def _module(
+    source: Source, home: Home, settings: Settings, helpers: DeclaredHelpers
+) -> ParsedModule:
     analysis = analyse(source.tree, settings, home.filename)
-    return Module(source, analysis, Vocabulary(settings), helpers)
+    return ParsedModule(source, analysis, Vocabulary(settings), helpers)
 
 
-def _by_function(module: Module) -> dict[str, list[Block]]:
+def _by_function(module: ParsedModule) -> dict[str, list[ConnectionBlock]]:
     """The blocks of each function; of several functions of one name, none."""
-    found: dict[str, list[Block]] = {}
+    found: dict[str, list[ConnectionBlock]] = {}
     twice: set[str] = set()
     for scope in module.analysis.names.scopes.values():
         if isinstance(scope.node, ast.AsyncFunctionDef):
@@ -123,11 +132,13 @@ def _by_function(module: Module) -> dict[str, list[Block]]:
     return {name: held for name, held in found.items() if name not in twice}
 
 
-def _header(block: Block) -> str:
+def _header(block: ConnectionBlock) -> str:
     return ", ".join(map(ast.dump, block.node.items))
 
 
-def _step(original: Source, module: Module, join: Join, home: Home, settings: Settings) -> Source:
+def _step(
+    original: Source, module: ParsedModule, join: Join, home: Home, settings: Settings
+) -> Source:
     """Make one join and prove it.
 
     Raises:
@@ -136,7 +147,7 @@ def _step(original: Source, module: Module, join: Join, home: Home, settings: Se
         SourceError: The result would not be Python.
     """
     source = module.source
-    writer = _Writer(module, join)
+    writer = _JoinWriter(module, join)
     text = writer.write()
     before = flakes(source.tree, home.filename)
     after = Source(mend_imports(original, text, home, before, _imports(module, join)))
@@ -150,7 +161,7 @@ def _step(original: Source, module: Module, join: Join, home: Home, settings: Se
     return after
 
 
-def _imports(module: Module, join: Join) -> list[Import]:
+def _imports(module: ParsedModule, join: Join) -> list[Import]:
     """The import of `nats_jetstream`, where it takes the place of another manager."""
     scope, function = join.kept.scope, _called(join.kept)
     if join.js is None or not isinstance(function, ast.Name):
@@ -165,15 +176,15 @@ def _imports(module: Module, join: Join) -> list[Import]:
     return [Import(JETSTREAM, home or ".", function.id, scope.qualname)]
 
 
-def _called(block: Block) -> ast.expr:
+def _called(block: ConnectionBlock) -> ast.expr:
     assert block.call is not None
     return block.call.func
 
 
-class _Writer:
+class _JoinWriter:
     """Makes the edits of one join."""
 
-    def __init__(self, module: Module, join: Join) -> None:
+    def __init__(self, module: ParsedModule, join: Join) -> None:
         self.source = module.source
         self.module = module
         self.join = join
@@ -283,7 +294,7 @@ class _Writer:
         """Whether the joined block's bucket is another than that of the block that stays."""
         return self.join.js is not None or self.join.kept.kind == JETSTREAM
 
-    def _binding(self, block: Block) -> str:
+    def _binding(self, block: ConnectionBlock) -> str:
         bucket, js = block.bucket, self.join.js or self.join.kept.target[1]
         assert bucket is not None
         return f"{block.target[2]} = await {js}.key_value({self.source.segment(bucket)})"

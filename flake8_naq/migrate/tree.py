@@ -12,7 +12,7 @@ _BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class StatementPlace:
     """Where a statement stands.
 
     Attributes:
@@ -28,11 +28,11 @@ class Place:
     field: str
 
 
-class Blocks:
+class StatementPlaces:
     """The places of all statements below a node."""
 
     def __init__(self, root: ast.AST) -> None:
-        self._places: dict[ast.AST, Place] = {}
+        self._places: dict[ast.AST, StatementPlace] = {}
         stack: list[ast.AST] = [root]
         while stack:
             node = stack.pop()
@@ -41,10 +41,10 @@ class Blocks:
                 if not isinstance(block, list):
                     continue
                 for index, child in enumerate(block):
-                    self._places[child] = Place(block, index, node, field)
+                    self._places[child] = StatementPlace(block, index, node, field)
                 stack.extend(block)
 
-    def place(self, statement: ast.AST) -> Place:
+    def place(self, statement: ast.AST) -> StatementPlace:
         """The place of a statement, an except clause or a match case."""
         return self._places[statement]
 

@@ -17,7 +17,7 @@ _CLOSED = "CLOSED"
 
 
 @dataclass(frozen=True, slots=True)
-class Close:
+class ClosingStatement:
     """A statement that closes a connection.
 
     Attributes:
@@ -44,7 +44,7 @@ class Close:
         return self.helper or self.method
 
 
-class Closers:
+class ClosingForms:
     """Recognises closing statements in one scope."""
 
     def __init__(
@@ -70,12 +70,14 @@ class Closers:
         self._scope = scope
         self._handles = handles
 
-    def close(self, statement: ast.stmt) -> Close | None:
+    def close(self, statement: ast.stmt) -> ClosingStatement | None:
         """What a statement closes, None when it is anything but a close."""
         found = self._close(statement, statement, swallows=False)
         return found or self._among_calls(statement)
 
-    def _close(self, statement: ast.stmt, whole: ast.stmt, *, swallows: bool) -> Close | None:
+    def _close(
+        self, statement: ast.stmt, whole: ast.stmt, *, swallows: bool
+    ) -> ClosingStatement | None:
         match statement:
             case ast.Expr(value=ast.Await(value=ast.Call() as call)):
                 return self._call(call, whole, swallows=swallows)
@@ -100,7 +102,7 @@ class Closers:
                 return self._close(inner, whole, swallows=True)
         return None
 
-    def _among_calls(self, statement: ast.stmt) -> Close | None:
+    def _among_calls(self, statement: ast.stmt) -> ClosingStatement | None:
         """The close in a guarded or error-catching block of calls, which has to stay together."""
         match statement:
             case ast.If(test=test, body=body, orelse=[]):
@@ -112,7 +114,7 @@ class Closers:
                 return self._one_close(statement, body)
         return None
 
-    def _one_close(self, whole: ast.stmt, body: list[ast.stmt]) -> Close | None:
+    def _one_close(self, whole: ast.stmt, body: list[ast.stmt]) -> ClosingStatement | None:
         """What a block of calls closes, None when that is nothing or more than one connection."""
         if not _only_calls(body):
             return None
@@ -122,12 +124,12 @@ class Closers:
         if any(close.handle is None or close.method == "helper" for close in closes):
             return None
         swallows = isinstance(whole, ast.Try)
-        return Close(whole, closes[-1].call, closes[0].handle, "several", swallows)
+        return ClosingStatement(whole, closes[-1].call, closes[0].handle, "several", swallows)
 
     def _guards_any(self, test: ast.expr) -> bool:
         return any(is_guard(test, handle) for handle in self._handles)
 
-    def _call(self, call: ast.Call, whole: ast.stmt, *, swallows: bool) -> Close | None:
+    def _call(self, call: ast.Call, whole: ast.stmt, *, swallows: bool) -> ClosingStatement | None:
         function = call.func
         if (
             isinstance(function, ast.Attribute)
@@ -138,17 +140,17 @@ class Closers:
             if call.args or call.keywords:
                 return None
             method: Method = "close" if function.attr == "close" else "drain"
-            return Close(whole, call, function.value.id, method, swallows)
+            return ClosingStatement(whole, call, function.value.id, method, swallows)
         given = self._given(call)
         name = self._names.resolve(function, self._scope)
         if name is None or not self._vocabulary.closes(name):
             helped = given is not None and call in self._helped
-            return Close(whole, call, given, "several", swallows) if helped else None
+            return ClosingStatement(whole, call, given, "several", swallows) if helped else None
         arguments = [*call.args, *(keyword.value for keyword in call.keywords)]
         if len(arguments) > 1 or any(isinstance(argument, ast.Starred) for argument in arguments):
             return None
         method = "helper" if given is not None else "pooled"
-        return Close(whole, call, given, method, swallows, name)
+        return ClosingStatement(whole, call, given, method, swallows, name)
 
     def _given(self, call: ast.Call) -> str | None:
         """The connection that a call is given, None for none or more than one."""

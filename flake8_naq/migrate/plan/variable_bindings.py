@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from flake8_naq.lifetimes import Site
 from flake8_naq.migrate.message import Line, RefusedError
-from flake8_naq.migrate.plan.closes import Close
-from flake8_naq.migrate.plan.module import Module
-from flake8_naq.migrate.syntax import Mention, last_line
+from flake8_naq.migrate.plan.closing_statements import ClosingStatement
+from flake8_naq.migrate.plan.parsed_module import ParsedModule
+from flake8_naq.migrate.tree import Mention, last_line
 from flake8_naq.names import Scope, own_nodes
 
 _KEEPING = (ast.Assign, ast.AnnAssign, ast.NamedExpr, ast.Tuple, ast.List, ast.Set, ast.Dict)
@@ -18,7 +18,7 @@ _COLLECTING_METHODS = frozenset({"append", "add", "put", "put_nowait", "setdefau
 
 
 @dataclass
-class Bindings:
+class VariableBindings:
     """The statements besides the acquisition that bind its variable.
 
     Attributes:
@@ -31,15 +31,19 @@ class Bindings:
 
 
 def bindings_of(
-    module: Module, site: Site, handle: str, named: list[Mention], mine: list[Close]
-) -> Bindings:
+    module: ParsedModule,
+    site: Site,
+    handle: str,
+    named: list[Mention],
+    mine: list[ClosingStatement],
+) -> VariableBindings:
     """The ``nc = None`` and the ``nc = NATS()`` that belong to an acquisition.
 
     Raises:
         RefusedError: The variable is bound by anything else than connections.
     """
     acquiring = [o.statement for o in module.analysis.sites if o.scope is site.scope]
-    found = Bindings()
+    found = VariableBindings()
     for mention in named:
         if isinstance(mention.node.ctx, ast.Load):
             continue
@@ -56,14 +60,18 @@ def bindings_of(
     return found
 
 
-def _binding(module: Module, mention: Mention) -> ast.AST:
+def _binding(module: ParsedModule, mention: Mention) -> ast.AST:
     """The statement that binds a variable, alone or in a tuple."""
     statement = module.parents[mention.node]
     return module.parents[statement] if isinstance(statement, ast.Tuple) else statement
 
 
 def _belongs(
-    module: Module, site: Site, statement: ast.AST, mine: list[Close], found: Bindings
+    module: ParsedModule,
+    site: Site,
+    statement: ast.AST,
+    mine: list[ClosingStatement],
+    found: VariableBindings,
 ) -> bool:
     """Whether a binding belongs to the acquisition; it is then added to those that are found."""
     line = getattr(statement, "lineno", 0)
@@ -119,7 +127,7 @@ def _bound_without_a_name(node: ast.AST) -> Iterator[str | None]:
             yield from (alias.asname or alias.name.partition(".")[0] for alias in aliases)
 
 
-def acquired_again(module: Module, site: Site) -> Iterator[ast.stmt]:
+def acquired_again(module: ParsedModule, site: Site) -> Iterator[ast.stmt]:
     """Other statements of the function that give the variable a connection."""
     for other in module.analysis.sites:
         if (
@@ -143,7 +151,7 @@ def next_binding(site: Site, named: list[Mention]) -> float:
     )
 
 
-def refuse_kept(module: Module, scope: Scope, handle: str, named: list[Mention]) -> None:
+def refuse_kept(module: ParsedModule, scope: Scope, handle: str, named: list[Mention]) -> None:
     """Refuse a connection that something besides its variable keeps.
 
     Raises:

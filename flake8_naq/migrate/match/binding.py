@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 
-from flake8_naq.migrate.match.helpers import Helper
+from flake8_naq.migrate.match.declared_helpers import DeclaredHelper
 from flake8_naq.migrate.message import RefusedError
 
 
-def bind(helper: Helper, call: ast.Call) -> Mapping[str, ast.expr]:
+def bind(helper: DeclaredHelper, call: ast.Call) -> Mapping[str, ast.expr]:
     """The arguments of a call by parameter; defaults are filled in, but for ``...``.
 
     Raises:

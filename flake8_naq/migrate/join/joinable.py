@@ -6,10 +6,10 @@ import ast
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from flake8_naq.migrate.plan.derivations import Derivations
-from flake8_naq.migrate.plan.lease_uses import Sharing
-from flake8_naq.migrate.plan.module import Module
-from flake8_naq.migrate.syntax import Mention, all_arguments, last_line
+from flake8_naq.migrate.plan.body_statements import HeaderDerivations
+from flake8_naq.migrate.plan.lease_uses import LeaseUses
+from flake8_naq.migrate.plan.parsed_module import ParsedModule
+from flake8_naq.migrate.tree import Mention, all_arguments, last_line
 from flake8_naq.names import Scope, own_nodes
 
 CONNECT = "nats.connect"
@@ -41,7 +41,7 @@ _PLAIN_VALUES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class ConnectionBlock:
     """An ``async with``, and the connection that it holds.
 
     Attributes:
@@ -85,15 +85,15 @@ class Join:
         renamed: Names of the joined block, and what they are called from now on.
     """
 
-    kept: Block
-    joined: Block
+    kept: ConnectionBlock
+    joined: ConnectionBlock
     nested: bool
     conn: str | None = None
     js: str | None = None
     renamed: dict[str, str] = field(default_factory=dict)
 
 
-def blocks(module: Module, scope: Scope) -> list[Block]:
+def blocks(module: ParsedModule, scope: Scope) -> list[ConnectionBlock]:
     """The ``async with`` statements of a function, in source order."""
     found = [
         _block(module, scope, node)
@@ -103,7 +103,7 @@ def blocks(module: Module, scope: Scope) -> list[Block]:
     return sorted(found, key=lambda block: block.node.lineno)
 
 
-def find_join(module: Module, found: Sequence[Block]) -> Join | None:
+def find_join(module: ParsedModule, found: Sequence[ConnectionBlock]) -> Join | None:
     """The first two of a function's blocks that one connection can serve.
 
     Args:
@@ -120,7 +120,7 @@ def find_join(module: Module, found: Sequence[Block]) -> Join | None:
     return None
 
 
-def _block(module: Module, scope: Scope, node: ast.AsyncWith) -> Block:
+def _block(module: ParsedModule, scope: Scope, node: ast.AsyncWith) -> ConnectionBlock:
     value, bound = node.items[0].context_expr, node.items[0].optional_vars
     names = module.analysis.names
     if len(node.items) == 1 and node.body[0].lineno > node.lineno:
@@ -130,24 +130,24 @@ def _block(module: Module, scope: Scope, node: ast.AsyncWith) -> Block:
             ):
                 conn = name.id if name is not None else None
                 config: list[ast.expr | ast.keyword] = [*call.args, *call.keywords]
-                return Block(node, scope, CONNECT, call, (conn, None, None), config)
+                return ConnectionBlock(node, scope, CONNECT, call, (conn, None, None), config)
             case ast.Call(func=function, keywords=[]) as call, _:
                 manager = (names.resolve(function, scope) or "").rpartition(".")[2]
                 return _managed(node, scope, manager, call)
-    return Block(node, scope)
+    return ConnectionBlock(node, scope)
 
 
-def _managed(node: ast.AsyncWith, scope: Scope, manager: str, call: ast.Call) -> Block:
+def _managed(node: ast.AsyncWith, scope: Scope, manager: str, call: ast.Call) -> ConnectionBlock:
     match manager, node.items[0].optional_vars, call.args:
         case "nats_connection", None, config:
-            return Block(node, scope, manager, call, config=config)
+            return ConnectionBlock(node, scope, manager, call, config=config)
         case "nats_connection", ast.Name(id=conn), config:
-            return Block(node, scope, manager, call, (conn, None, None), config)
+            return ConnectionBlock(node, scope, manager, call, (conn, None, None), config)
         case "nats_jetstream", ast.Tuple(elts=[ast.Name(id=conn), ast.Name(id=js)]), config:
-            return Block(node, scope, manager, call, (conn, js, None), config)
+            return ConnectionBlock(node, scope, manager, call, (conn, js, None), config)
         case "nats_kv_store", ast.Name(id=kv), [bucket, *config]:
-            return Block(node, scope, manager, call, (None, None, kv), config, bucket)
-    return Block(node, scope)
+            return ConnectionBlock(node, scope, manager, call, (None, None, kv), config, bucket)
+    return ConnectionBlock(node, scope)
 
 
 def _stands_apart(call: ast.Call) -> bool:
@@ -158,10 +158,10 @@ def _stands_apart(call: ast.Call) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
-    module: Module
-    kept: Block
-    joined: Block
-    found: Sequence[Block]
+    module: ParsedModule
+    kept: ConnectionBlock
+    joined: ConnectionBlock
+    found: Sequence[ConnectionBlock]
 
     def join(self) -> Join | None:
         """The join of the two, None when it cannot be proven to serve."""
@@ -253,14 +253,16 @@ class _Pair:
         waits = (ast.Await, ast.AsyncFor, ast.AsyncWith, ast.Yield, ast.YieldFrom)
         return not any(isinstance(node, waits) for stmt in between for node in ast.walk(stmt))
 
-    def _shareable(self, block: Block) -> bool:
+    def _shareable(self, block: ConnectionBlock) -> bool:
         """Whether nothing is asked of a client that would be another's after a join."""
         conn = block.target[0]
         if conn is None:
             return True
         module, scope = self.module, block.scope
-        derivations = Derivations(scope, module.analysis.names, module.vocabulary, module.source)
-        sharing = Sharing(conn, derivations, module.parents, module.all_mentions(scope))
+        derivations = HeaderDerivations(
+            scope, module.analysis.names, module.vocabulary, module.source
+        )
+        sharing = LeaseUses(conn, derivations, module.parents, module.all_mentions(scope))
         return all(
             sharing.connection_or_derives(mention) and not self._is_own(mention)
             for mention in module.mentions(scope, conn)

@@ -19,7 +19,7 @@ CLOSING_METHODS = frozenset({"close", "drain"})
 
 
 @dataclass(frozen=True, eq=False)
-class Helper:
+class DeclaredHelper:
     """A function that a rule's metadata describe.
 
     Attributes:
@@ -62,19 +62,19 @@ class Helper:
         return any(_same(way, origin) for origin in self.closed_by)
 
 
-class Helpers:
+class DeclaredHelpers:
     """All functions that the rules of a run give a meaning."""
 
-    def __init__(self, helpers: Iterable[Helper]) -> None:
-        self._by_name: dict[str, list[Helper]] = {}
+    def __init__(self, helpers: Iterable[DeclaredHelper]) -> None:
+        self._by_name: dict[str, list[DeclaredHelper]] = {}
         for helper in helpers:
             for last in {origin.rpartition(".")[2] for origin in helper.origins}:
                 self._by_name.setdefault(last, []).append(helper)
 
-    def __iter__(self) -> Iterator[Helper]:
+    def __iter__(self) -> Iterator[DeclaredHelper]:
         yield from dict.fromkeys(helper for found in self._by_name.values() for helper in found)
 
-    def find(self, name: str | None) -> Helper | None:
+    def find(self, name: str | None) -> DeclaredHelper | None:
         """The helper that a name stands for, as the imports of its file resolve it."""
         if not name:
             return None
@@ -84,7 +84,7 @@ class Helpers:
         return None
 
     @cached_property
-    def openers(self) -> tuple[Helper, ...]:
+    def openers(self) -> tuple[DeclaredHelper, ...]:
         """The helpers that open a connection."""
         return tuple(helper for helper in self if helper.role == "opens")
 

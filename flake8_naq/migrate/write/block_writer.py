@@ -8,14 +8,14 @@ from collections.abc import Iterable
 
 from flake8_naq.migrate.message import Line, RefusedError
 from flake8_naq.migrate.plan.rewrite import Rewrite
-from flake8_naq.migrate.syntax import last_line
+from flake8_naq.migrate.tree import last_line
 from flake8_naq.migrate.write.edits import Edits, Shift
 
 _FINALLY = re.compile(r"\s*finally\s*:")
 _EQUALS = re.compile(r"[ \t]*=[ \t]*")
 
 
-class Writer:
+class BlockWriter:
     """Makes the edits of one decided rewrite."""
 
     def __init__(self, rewrite: Rewrite, edits: Edits) -> None:

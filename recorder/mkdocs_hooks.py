@@ -16,7 +16,7 @@ from mkdocs.structure.files import File
 
 from flake8_naq.report import rule_page
 from flake8_naq.rules import all_rules
-from recorder import benchmarks, overview, record
+from recorder import architecture, benchmarks, overview, record
 from recorder.pages import PARTS
 from recorder.phases import ROOT, all_phases, load
 from recorder.reference import commands, configuration, pairs, rules
@@ -39,6 +39,7 @@ _MENDED = {
 _MARKER = re.compile(r"^<!-- (record|made): ([\w-]+) -->$", re.MULTILINE)
 
 MADE: dict[str, Callable[[], str]] = {
+    "architecture": architecture.page,
     "benchmarks": benchmarks.page,
     "naq": commands.naq,
     "naq-migrate": commands.naq_migrate,

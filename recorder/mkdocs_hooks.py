@@ -16,7 +16,7 @@ from mkdocs.structure.files import File
 
 from flake8_naq.report import rule_page
 from flake8_naq.rules import all_rules
-from recorder import architecture, benchmarks, overview, record
+from recorder import architecture, benchmarks, overview
 from recorder.pages import PARTS
 from recorder.phases import ROOT, all_phases, load
 from recorder.reference import commands, configuration, pairs, rules
@@ -66,19 +66,6 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
         config.repo_name = hosted["repository"].removeprefix("https://github.com/")
         config.edit_uri = "edit/main/docs/"
     return config
-
-
-def on_pre_build(config: MkDocsConfig) -> None:
-    """Refuse to build from a record that the linter and the codemod no longer make.
-
-    Raises:
-        PluginError: a phase's record is stale.
-    """
-    for phase in all_phases():
-        stale = record.stale_files(phase, record.run_migration(phase))
-        if stale:
-            names = ", ".join(str(path.relative_to(ROOT)) for path in stale)
-            raise PluginError(f"stale: {names}; run `tox run -e record` and commit the result")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

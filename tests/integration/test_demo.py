@@ -11,6 +11,8 @@ import pytest
 
 from recorder.phases import ROOT
 
+pytestmark = pytest.mark.xdist_group("demo")  # its fixtures are made once
+
 
 @pytest.fixture(scope="module")
 def temporary(tmp_path_factory: pytest.TempPathFactory) -> Path:

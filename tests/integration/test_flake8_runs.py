@@ -13,6 +13,8 @@ import pytest
 
 from flake8_naq.rules import all_rules
 
+pytestmark = pytest.mark.xdist_group("flake8-runs")  # its fixtures are made once
+
 MAIN = "import sys; from flake8.main.cli import main; sys.exit(main(sys.argv[1:]))"
 # Everything that flake8 needs to run with the plugin; all of it is plain Python.
 DISTRIBUTIONS = ("flake8", "pycodestyle", "pyflakes", "mccabe", "flake8-naq")

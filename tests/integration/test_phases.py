@@ -12,7 +12,14 @@ from recorder.measure import Outcome
 from recorder.phases import ROOT, Phase, all_phases
 from recorder.variants import VARIANTS
 
-pytestmark = pytest.mark.parametrize("phase", all_phases(), ids=lambda phase: phase.name)
+pytestmark = pytest.mark.parametrize(
+    "phase",
+    [
+        # One process plays a phase for all of its tests.
+        pytest.param(phase, marks=pytest.mark.xdist_group(phase.name), id=phase.name)
+        for phase in all_phases()
+    ],
+)
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+pytestmark = pytest.mark.xdist_group("pre-commit")  # its fixtures are made once
+
 ROOT = Path(__file__).parents[2]
 BY_HAND = """\
 import nats

@@ -167,6 +167,24 @@ async def test_a_denied_publish_names_the_subject_at_once(guarded: NatsServer) -
     await close_all_connections()
 
 
+async def test_applications_with_an_account_each_do_not_see_each_other() -> None:
+    accounts = {
+        name: {"jetstream": "enabled", "users": [{"user": name, "password": "x"}]}
+        for name in ("shop", "blog")
+    }
+    with run_nats_server(options=f"accounts: {json.dumps(accounts)}") as server:
+        shop, blog = (
+            naq.Config(servers=(server.url,), user=name, password="x") for name in ("shop", "blog")
+        )
+        await naq.enqueue(math.sqrt, 4, job_id="j", config=shop)
+        await Worker(config=blog, burst=True).run()
+        assert await naq.queue_sizes(shop) == {"default": 1}
+        assert await naq.get_job("j", blog) is None
+        await Worker(config=shop, burst=True).run()
+        assert await naq.fetch_job_result("j", timeout=2, config=shop) == 2
+        await close_all_connections()
+
+
 def test_an_unknown_role_is_an_error() -> None:
     with pytest.raises(ValueError, match="'boss' is not a valid Role"):
         permissions("boss")

@@ -134,7 +134,7 @@ class JobCrashedError(JobError):
     """The process that ran the job died of it."""
 
 
-def told(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """Return an exception in words for a person, where nats-py's own text says little.
 
     Args:

@@ -24,7 +24,7 @@ from naq.exceptions import (
     NaqConnectionError,
     ResultTimeoutError,
     SerializationError,
-    told,
+    describe_error,
 )
 from naq.models import JobFailure, Outcome
 from naq.models.retry import exception_name
@@ -146,7 +146,9 @@ class Results:
                     except (NaqConnectionError, nats.errors.Error) as error:
                         if not has_begun:
                             raise
-                        logger.debug("job %s: the wait outlasts an outage: %s", job_id, told(error))
+                        logger.debug(
+                            "job %s: the wait outlasts an outage: %s", job_id, describe_error(error)
+                        )
                         await asyncio.sleep(_AFTER_AN_OUTAGE)
         except TimeoutError as error:
             if not limit.expired():

@@ -35,13 +35,13 @@ from naq.models.head import ParentPolicy
 from naq.models.job import JOB_STATUS, Enqueued, Job
 from naq.models.schedule import Schedule
 from naq.names import DEFAULT_QUEUE
+from naq.plural import counted
 from naq.queue import control
 from naq.queue.core import Queue
 from naq.queue.sizes import queue_sizes
 from naq.results import Results
 from naq.scheduling import store
 from naq.streams import DUPLICATE_WINDOW
-from naq.words import counted
 
 _ENDS_WITHIN: Final = 1.0
 """Seconds that a cancelled job has to end in, before it is told to run on."""

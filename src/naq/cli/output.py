@@ -27,7 +27,7 @@ from rich.table import Table
 
 from naq.config import Config, as_config, get_config
 from naq.connection.dial import where
-from naq.exceptions import NaqConnectionError, NaqError, told
+from naq.exceptions import NaqConnectionError, NaqError, describe_error
 
 UNLIMITED: Final = 100_000
 """Columns of what is no terminal."""
@@ -73,10 +73,10 @@ def command(function: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, Non
         except NaqConnectionError as error:
             fail(str(error), NO_SERVER)
         except (NaqError, nats.js.errors.Error) as error:
-            fail(told(error))
+            fail(describe_error(error))
         except (nats.errors.Error, TimeoutError) as error:
             url: Any = kwargs.get("url")
-            fail(f"{where(as_config(url))}: {told(error)}", NO_SERVER)
+            fail(f"{where(as_config(url))}: {describe_error(error)}", NO_SERVER)
         except KeyboardInterrupt:
             raise typer.Exit(130) from None
 

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from naq.cli.output import AsJson, Url, ago, as_json, command, config_of, fail, say, table
+from naq.plural import counted
 from naq.set_aside import SetAside
-from naq.words import counted
 
 set_aside = typer.Typer(
     no_args_is_help=True,

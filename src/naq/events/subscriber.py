@@ -19,7 +19,7 @@ from nats.js.api import DeliverPolicy
 from naq.config import Config, as_config
 from naq.connection import nats_jetstream
 from naq.connection.nats_py.jetstream import DatedConsumer, stream_end
-from naq.exceptions import NaqConnectionError, SerializationError, told
+from naq.exceptions import NaqConnectionError, SerializationError, describe_error
 from naq.models.event import Event
 from naq.streams import EVENT_STREAM, ensure_stream, event_stream
 
@@ -66,7 +66,7 @@ class EventSubscriber:
             except (NaqConnectionError, nats.errors.Error) as error:
                 if seen is None:
                     raise
-                logger.debug("the watch of events waits for the server: %s", told(error))
+                logger.debug("the watch of events waits for the server: %s", describe_error(error))
                 await asyncio.sleep(_LISTEN)
 
     async def history(

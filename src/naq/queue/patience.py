@@ -22,7 +22,7 @@ from naq.exceptions import (
     NaqConnectionLostError,
     NaqJetStreamError,
     NaqTimeoutError,
-    told,
+    describe_error,
 )
 
 T = TypeVar("T")
@@ -94,4 +94,4 @@ def _final(error: Exception, config: Config, task: str) -> NaqConnectionError:
         return NaqJetStreamError(f"{said}JetStream on the {where(config)} is out of order")
     if isinstance(error, NaqConnectionError):
         return NaqConnectionLostError(f"{said}{error}")
-    return NaqTimeoutError(f"{said}the {where(config)}: {told(error)}")
+    return NaqTimeoutError(f"{said}the {where(config)}: {describe_error(error)}")

@@ -30,7 +30,7 @@ from naq.exceptions import (
     NaqConnectionError,
     ScheduleError,
     SerializationError,
-    told,
+    describe_error,
 )
 from naq.models import Job, Schedule, ScheduleStatus
 from naq.queue.lookup import stored_outcome
@@ -123,7 +123,7 @@ class Scheduler:
                     with suppress(*_TROUBLE):
                         await self._prepare()
                 except _TROUBLE as error:
-                    logger.warning("the scheduler waits for the server: %s", told(error))
+                    logger.warning("the scheduler waits for the server: %s", describe_error(error))
                 await self._wait(self._stopping, self._leadership.pause)
         finally:
             try:

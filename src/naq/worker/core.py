@@ -21,7 +21,7 @@ from nats.js.errors import APIError
 from naq import buckets
 from naq.config import Config, as_config
 from naq.connection import nats_jetstream, nats_kv_store
-from naq.exceptions import JobError, NaqConnectionError, NaqJetStreamError, told
+from naq.exceptions import JobError, NaqConnectionError, NaqJetStreamError, describe_error
 from naq.models.job import JOB_STATUS, Job, check_queue_name
 from naq.models.outcome import CREATED
 from naq.names import DEFAULT_QUEUE, is_key, kv_subject
@@ -198,7 +198,7 @@ class Worker:
                         passing = _is_about_the_server if has_begun else _may_pass
                         if session is None or not all(map(passing, errors)):
                             raise errors[0] from errors[0].__cause__
-                        said = "; ".join(dict.fromkeys(map(told, errors)))
+                        said = "; ".join(dict.fromkeys(map(describe_error, errors)))
                         logger.warning("no work is done, and all is tried anew: %s", said)
                     with suppress(TimeoutError):
                         async with asyncio.timeout(RETRY_CONNECT_AFTER):

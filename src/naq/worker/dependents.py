@@ -18,7 +18,7 @@ from nats.js.errors import APIError
 
 from naq import buckets
 from naq.buckets import watching
-from naq.exceptions import NaqError, SerializationError, told
+from naq.exceptions import NaqError, SerializationError, describe_error
 from naq.models.job import Job
 from naq.queue import waiting
 from naq.queue.lookup import stored_outcomes
@@ -166,7 +166,7 @@ class Dependents:
         # Once: an outage meets every job that waits, at each sweep.
         level = logging.DEBUG if self._is_told else logging.WARNING
         self._is_told = True
-        logger.log(level, "%s waits longer than it has to: %s", what, told(error))
+        logger.log(level, "%s waits longer than it has to: %s", what, describe_error(error))
 
     def _learn(self, job: Job) -> None:
         self._jobs[job.job_id] = _Waiting(job.waits_for, job.created_at)

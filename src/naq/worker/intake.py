@@ -14,7 +14,7 @@ from nats.js import JetStreamContext
 from nats.js.errors import APIError, KeyNotFoundError
 
 from naq import buckets
-from naq.exceptions import SerializationError, told
+from naq.exceptions import SerializationError, describe_error
 from naq.models.job import Job
 from naq.models.record import JobRecord
 from naq.names import JOB_STREAM
@@ -128,7 +128,7 @@ class Intake:
                 try:
                     await self._look_up(batch)
                 except (nats.errors.Error, TimeoutError, APIError) as error:
-                    logger.warning("cannot look up results: %s", told(error))
+                    logger.warning("cannot look up results: %s", describe_error(error))
                     doubtful.extendleft(reversed(batch))
                     await asyncio.sleep(1)
 

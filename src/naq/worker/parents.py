@@ -11,7 +11,7 @@ from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.errors import APIError
 
-from naq.exceptions import ParentFailedError, told
+from naq.exceptions import ParentFailedError, describe_error
 from naq.models.job import Job
 from naq.queue.lookup import stored_outcomes
 
@@ -36,7 +36,9 @@ async def fetch_parent_results(
         except nats.errors.ConnectionClosedError:
             raise
         except (nats.errors.Error, APIError, TimeoutError) as error:
-            logger.warning("%s waits for the results of its parents: %s", job, told(error))
+            logger.warning(
+                "%s waits for the results of its parents: %s", job, describe_error(error)
+            )
             await asyncio.sleep(FETCH_AGAIN_AFTER)
     kept = {parent: each.data for parent, each in found.items() if each.succeeded}
     missing = [parent for parent in job.depends_on if parent not in kept]

@@ -9,7 +9,7 @@ from nats.js import JetStreamContext
 from nats.js.errors import APIError, NotFoundError
 
 from naq import buckets
-from naq.exceptions import NaqError, told
+from naq.exceptions import NaqError, describe_error
 from naq.names import JOB_STREAM
 from naq.setup import warn_if_less
 from naq.streams import EVENT_STREAM, ensure_stream, event_stream, job_stream
@@ -73,7 +73,7 @@ class Places:
         try:
             await self.ensure()
         except (APIError, NaqError) as error:
-            self._log(logging.ERROR, f"missing: {missing}; cannot be made: {told(error)}")
+            self._log(logging.ERROR, f"missing: {missing}; cannot be made: {describe_error(error)}")
             return False
         self._log(logging.WARNING, f"missing, and made anew: {missing}")
         return True

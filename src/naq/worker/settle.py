@@ -23,7 +23,7 @@ from nats.js.api import Header
 
 from naq import buckets
 from naq.connection.nats_py.client import size_of_headers
-from naq.exceptions import JobCancelledError, ResultError, told
+from naq.exceptions import JobCancelledError, ResultError, describe_error
 from naq.models.event import Event
 from naq.models.failed import FailedJob
 from naq.models.job import JOB_STATUS
@@ -32,7 +32,7 @@ from naq.models.record import JobRecord
 from naq.models.retry import is_one_of
 from naq.names import kv_subject
 from naq.pipeline import PublishPipeline
-from naq.words import counted
+from naq.plural import counted
 from naq.worker.delivery import Delivery
 from naq.worker.isolate import IsolatedJobError
 
@@ -286,7 +286,7 @@ class Settler:
         if future.cancelled():
             return  # the worker is leaving the connection; the job comes back
         if error := future.exception():
-            logger.error("%s: its result is not stored: %s", delivery.job, told(error))
+            logger.error("%s: its result is not stored: %s", delivery.job, describe_error(error))
             delivery.refused = True
         elif event is not None:
             self._unsent.append(event)
@@ -342,7 +342,7 @@ class Settler:
                     self._unsent.appendleft(event)
                 return
             except nats.errors.Error as error:  # an event is worth less than a job
-                logger.debug("the event %s is not published: %s", event.type, told(error))
+                logger.debug("the event %s is not published: %s", event.type, describe_error(error))
 
 
 def is_worth_a_retry(delivery: Delivery, error: BaseException) -> bool:
@@ -371,4 +371,4 @@ def tell(error: BaseException, attempts: int, worker: str) -> JobFailure:
 def look_away(future: asyncio.Future[bool]) -> None:
     """Take note of a refused status or progress: it is a courtesy, and no job depends on it."""
     if not future.cancelled() and (error := future.exception()):
-        logger.warning("a status is not stored: %s", told(error))
+        logger.warning("a status is not stored: %s", describe_error(error))

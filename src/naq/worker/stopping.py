@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Final
 
-from naq.words import counted
+from naq.plural import counted
 from naq.worker.heartbeat import FLUSH_TIMEOUT, TICK
 from naq.worker.in_hand import InHand
 from naq.worker.intake import Intake

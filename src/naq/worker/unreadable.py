@@ -14,7 +14,7 @@ from nats.aio.msg import Msg
 from nats.js.errors import APIError
 
 from naq import buckets
-from naq.exceptions import told
+from naq.exceptions import describe_error
 from naq.names import kv_subject
 from naq.pipeline import PublishPipeline
 from naq.set_aside import SetAsideMessage, key_of
@@ -54,7 +54,7 @@ class Unreadable:
             except nats.errors.ConnectionClosedError:
                 raise
             except (nats.errors.Error, APIError) as error:
-                logger.error("%s: cannot be set aside: %s", msg.subject, told(error))
+                logger.error("%s: cannot be set aside: %s", msg.subject, describe_error(error))
                 with suppress(nats.errors.Error):
                     await msg.nak(TRY_AGAIN_AFTER)
 

@@ -14,7 +14,7 @@ import naq
 from naq.buckets import JOB_RESULTS
 from naq.connection import close_all_connections, nats_jetstream, nats_kv_store
 from naq.connection.nats_py.jetstream import stream_settings
-from naq.exceptions import NaqAuthorizationError, NaqConnectionError, told
+from naq.exceptions import NaqAuthorizationError, NaqConnectionError, describe_error
 from naq.models.job import Job
 from naq.names import JOB_STREAM
 from naq.permissions import Role, permissions
@@ -92,9 +92,9 @@ async def test_a_missing_bucket_is_named_the_same_way_everywhere(url: str) -> No
             pass
     with pytest.raises(BucketNotFoundError) as third:
         await naq.WorkerStatusManager(url).list_workers()
-    assert told(first.value) == told(second.value)
-    assert "there is no bucket 'nothing'" in told(first.value)
-    assert "there is no bucket 'worker_status'" in told(third.value)
+    assert describe_error(first.value) == describe_error(second.value)
+    assert "there is no bucket 'nothing'" in describe_error(first.value)
+    assert "there is no bucket 'worker_status'" in describe_error(third.value)
 
 
 # Permissions

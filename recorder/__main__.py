@@ -1,4 +1,4 @@
-"""``python -m recorder``: make the record of the phases, and what else of the site comes from running commands."""
+"""``python -m recorder``: makes the parts of the site that come from running commands."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def _record(arguments: argparse.Namespace, console: Console) -> int:
     console.print(record.replays_text(sum(one.replays for one in made)), highlight=False)
     stale = [path for one in made for path in one.stale]
     for path in stale:
-        console.print(f"made anew: {path.relative_to(ROOT)}", highlight=False, soft_wrap=True)
+        console.print(f"rewritten: {path.relative_to(ROOT)}", highlight=False, soft_wrap=True)
     if stale and not arguments.time:
-        console.print("The record was stale. Look at what changed, and commit it.")
+        console.print("The record was stale. Review the changes and commit them.")
         return 1
     return 0
 
@@ -36,7 +36,7 @@ def _sessions(arguments: argparse.Namespace, console: Console) -> int:
     for page, text in stale.items():
         page.parent.mkdir(exist_ok=True)
         page.write_text(text, encoding="utf-8")
-        console.print(f"made anew: {page.relative_to(ROOT)}", highlight=False, soft_wrap=True)
+        console.print(f"rewritten: {page.relative_to(ROOT)}", highlight=False, soft_wrap=True)
     return 1 if stale else 0
 
 
@@ -74,12 +74,15 @@ def _parser() -> argparse.ArgumentParser:
     names = [phase.name for phase in all_phases()]
     parser = argparse.ArgumentParser(prog="python -m recorder", description=__doc__)
     commands = parser.add_subparsers(required=True)
-    make = commands.add_parser("record", help="make the record of phases anew; 1 if it was stale")
+    make = commands.add_parser(
+        "record", help="make the records of phases again; exits with 1 if one was stale"
+    )
     make.add_argument("phases", nargs="*", metavar="PHASE", help="by default all")
     make.add_argument("--time", action="store_true", help="also time 1,000 calls again")
     make.set_defaults(run=_record)
     play = commands.add_parser(
-        "sessions", help="write into the site's pages what their commands print; 1 if any differed"
+        "sessions",
+        help="write the output of their commands into the site's pages; exits with 1 if any differed",
     )
     play.set_defaults(run=_sessions)
     time = commands.add_parser(
@@ -101,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
 def main() -> int:
     """Run the command line; return the exit code."""
     arguments = _parser().parse_args()
-    logging.disable()  # scenarios go wrong on purpose, and their journals say how
+    logging.disable()  # scenarios fail on purpose and record their errors
     status: int = arguments.run(arguments, Console())
     return status
 

@@ -41,9 +41,9 @@ class Benchmark:
 
     Args:
         name: its results are kept under this name.
-        title: what the page calls it.
-        summary: what is measured, as Markdown.
-        command: what measures, from the repository's root, with Python in front.
+        title: its heading on the page.
+        summary: one paragraph on the measurement, as Markdown.
+        command: the measuring script and its arguments, run by Python in the repository's root.
         packages: those whose versions matter to it.
         ours: a pattern of the figures that stand out, being this project's own.
     """
@@ -124,7 +124,7 @@ BENCHMARKS = (
 def measure(benchmark: Benchmark) -> None:
     """Run a benchmark and keep its results, with the machine and the versions.
 
-    A missed goal is a result, too: the command's exit code says nothing about it here.
+    A missed goal is a result, too: the command's exit code is ignored.
 
     Raises:
         BenchmarkError: it printed no results, or took too long; the kept ones stay as they were.
@@ -142,11 +142,11 @@ def measure(benchmark: Benchmark) -> None:
     except subprocess.TimeoutExpired as error:
         raise BenchmarkError(f"{benchmark.name}: no results within {LONGEST} s") from error
     try:
-        told = json.loads(done.stdout)
+        results = json.loads(done.stdout)
     except ValueError as error:
-        said = (done.stderr or done.stdout).strip()
-        raise BenchmarkError(f"{benchmark.name}: no results: {said}") from error
-    text = json.dumps({**told, "made": made}, indent=2, ensure_ascii=False) + "\n"
+        output = (done.stderr or done.stdout).strip()
+        raise BenchmarkError(f"{benchmark.name}: no results: {output}") from error
+    text = json.dumps({**results, "made": made}, indent=2, ensure_ascii=False) + "\n"
     benchmark.results.write_text(text, encoding="utf-8")
 
 
@@ -172,10 +172,10 @@ def _versions(packages: tuple[str, ...]) -> dict[str, str]:
 
 
 def _processor() -> str:
-    """The processor's name, as Linux tells it."""
-    told = Path("/proc/cpuinfo")
-    if told.exists():
-        for line in told.read_text(encoding="utf-8").splitlines():
+    """The processor's name, from ``/proc/cpuinfo`` on Linux."""
+    processors = Path("/proc/cpuinfo")
+    if processors.exists():
+        for line in processors.read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or "an unnamed processor"
@@ -217,7 +217,7 @@ def _goal(goal: Mapping[str, Any]) -> list[str]:
 
 
 def _figure(value: float) -> str:
-    """A figure with three digits that say something, and thousands set off."""
+    """A figure with three significant digits and separated thousands."""
     digits = next((digits for limit, digits in ((100, 0), (10, 1), (1, 2)) if value >= limit), 3)
     return f"{value:,.{digits}f}"
 

@@ -74,7 +74,7 @@ def _run(
 
 
 def lint(path: Path, cwd: Path, select: str = "NAQ") -> list[Finding]:
-    """Return what the real flake8 says of a path, in the order of the lines.
+    """Return flake8's findings on a path, in the order of the lines.
 
     Args:
         path: a file or folder, relative to ``cwd``.
@@ -99,7 +99,7 @@ def lint(path: Path, cwd: Path, select: str = "NAQ") -> list[Finding]:
 
 
 def migrate(path: Path, cwd: Path, *arguments: str) -> str:
-    """Run ``naq-migrate fix`` on a path and return what it prints to standard output.
+    """Run ``naq-migrate fix`` on a path and return its standard output.
 
     Args:
         path: a file or folder, relative to ``cwd``.
@@ -132,6 +132,6 @@ def left(path: Path, cwd: Path) -> list[Left]:
 
 def _migrate(path: Path, cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     executable = Path(sysconfig.get_path("scripts")) / "naq-migrate"
-    # 1 is "would change", which only these two say.
+    # 1 means "would change", and only these two options return it.
     expected = (0, 1) if {"--diff", "--check"} & set(arguments) else (0,)
     return _run([str(executable), "fix", *arguments, str(path)], cwd, expected)

@@ -75,10 +75,10 @@ def run(phase: Phase, console: Console) -> bool:
     Returns:
         Whether nothing is left to find and all variants did the same.
     """
-    console.rule(f"{phase.title}: as it stood before the migration")
+    console.rule(f"{phase.title}: before the migration")
     migration = run_migration(phase)
     console.print(_findings(migration.findings))
-    console.rule("What naq-migrate makes of it, on a copy")
+    console.rule("The rewrite by naq-migrate, on a copy")
     console.print(_diff("naq-migrate fix --diff: the safe fixes", migration.safe))
     console.print(_diff("naq-migrate fix --diff --unsafe-fixes: then these", migration.unsafe))
     clean = not migration.remaining

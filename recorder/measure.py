@@ -1,4 +1,4 @@
-"""Plays a phase's scenario against a real server and reads what the server counted."""
+"""Plays a phase's scenario against a real server and reads the server's counts."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Counts:
 
 
 def _settled(read: Callable[[], T]) -> T:
-    """Read what the server's monitoring says until it stands still; it lags behind its answers."""
+    """Read the server's monitoring until it stops changing: it lags behind the server's answers."""
     last = read()
     while True:
         time.sleep(0.02)
@@ -115,13 +115,13 @@ def _text(value: bytes | None) -> str:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one variant of a phase did: its calls, what it stored, what the server counted.
+    """One run of a variant: its calls, its stored state and the server's counts.
 
     Args:
         steps: each call with its result or exception.
         stored: bucket or stream, key or subject, value, at the end.
-        counts: what the server counted while the scenario played.
-        left_open: connections that nobody closed, at the end.
+        counts: the server's counts while the scenario ran.
+        left_open: connections still open at the end.
     """
 
     steps: list[dict[str, str]]

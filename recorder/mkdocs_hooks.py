@@ -1,4 +1,4 @@
-"""mkdocs hooks: what the site takes from the rules, the commands and the phases' records.
+"""mkdocs hooks: fill the site from the rules, the commands and the records of the phases.
 
 https://www.mkdocs.org/user-guide/configuration/#hooks
 """
@@ -34,7 +34,7 @@ _MENDED = {
         'data-md-component="search" role="dialog" aria-label="Search"'
     ),
 }
-"""What is mended in the theme's output."""
+"""Replacements in the theme's output."""
 
 _MARKER = re.compile(r"^<!-- (record|made): ([\w-]+) -->$", re.MULTILINE)
 
@@ -54,7 +54,7 @@ MADE: dict[str, Callable[[], str]] = {
     "rules": rules.overview,
     "settings": configuration.settings,
 }
-"""What any page may ask for with ``<!-- made: NAME -->``."""
+"""Parts that any page may request with ``<!-- made: NAME -->``."""
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -95,10 +95,10 @@ def _filled(entry: Any, listed: dict[str, list[dict[str, str]]]) -> Any:
 
 
 def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Put what is made where a page asks for it.
+    """Insert the generated parts where a page requests them.
 
     Raises:
-        PluginError: the page asks for something that does not exist.
+        PluginError: the page requests a part that does not exist.
     """
     place = PurePosixPath(page.file.src_uri)
 
@@ -108,7 +108,7 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
             return PARTS[name](load(place.parent.name))
         if kind == "made" and name in MADE:
             return MADE[name]()
-        raise PluginError(f"{place}: nothing {kind} is called {name!r}")
+        raise PluginError(f"{place}: there is no part `{kind}: {name}`")
 
     return _MARKER.sub(part, markdown)
 

@@ -17,7 +17,7 @@ SHAPES = {
     "04": "several connections",
     "05": "in a loop",
 }
-"""The rules of which each site has exactly one."""
+"""Each site falls under exactly one of these rules."""
 
 FAULTS = {"11": "leaks", "12": "wrong close", "21": "URL for a config"}
 
@@ -34,7 +34,7 @@ TIMED = {"before": "before", "now": "now"}
 
 @dataclass(frozen=True)
 class Sites:
-    """Who rewrote the hand-managed connections of a phase.
+    """The hand-managed connections of a phase, by who rewrote them.
 
     Args:
         found: how many there were, by rule.
@@ -148,12 +148,12 @@ def chart() -> str:
     for phase, found in counted.items():
         parts = {"safe": found.safe, "unsafe": found.unsafe, "by-hand": found.by_hand}
         parts = {name: count for name, count in parts.items() if count}
-        said = ", ".join(f"{count} {HANDS[name]}" for name, count in parts.items())
+        label = ", ".join(f"{count} {HANDS[name]}" for name, count in parts.items())
         spans = "".join(
             f'<span class="{name}" style="flex-grow: {count}">{count}</span>'
             for name, count in parts.items()
         )
-        rows.append(_row(phase, _bar(f"{phase.title}: {said}", found.total / longest, spans)))
+        rows.append(_row(phase, _bar(f"{phase.title}: {label}", found.total / longest, spans)))
     return _figure(
         HANDS,
         rows,

@@ -31,21 +31,21 @@ def _findings(documents: list[dict[str, Any]]) -> str:
 
 
 def findings(phase: Phase) -> str:
-    """The linter's findings on the modules as they stood."""
+    """The linter's findings on the modules before."""
     return _findings(record.read(phase)["findings"])
 
 
 def remaining(phase: Phase) -> str:
-    """What the codemod left, and why."""
+    """The sites that the codemod left, with its reasons."""
     left = record.read(phase)["left"]
     if not left:
         return "The linter finds nothing in the result.\n"
     rows = [[_rule_link(one["code"]), f"`{one['place']}`", one["reason"]] for one in left]
-    return table(["Code", "Where", "What `naq-migrate` says"], rows)
+    return table(["Code", "Where", "Reason"], rows)
 
 
 def by_hand(phase: Phase) -> str:
-    """The places of the successors in which that was done by hand."""
+    """The places of the successors that were changed by hand."""
     parts = []
     for place in phase.by_hand:
         module, _, name = place.partition(":")
@@ -102,7 +102,7 @@ def diffs(phase: Phase) -> str:
 
 
 def effect(phase: Phase) -> str:
-    """What the server counted, before and after, and the lines of code."""
+    """The server's counts before and after, and the lines of code."""
     document = record.read(phase)
     variants: dict[str, Any] = document["variants"]
     rows: list[list[str]] = []
@@ -147,4 +147,4 @@ PARTS: dict[str, Callable[[Phase], str]] = {
     "effect": effect,
     "calls": calls,
 }
-"""What a phase's page may ask for with ``<!-- record: NAME -->``."""
+"""Parts that a phase's page may request with ``<!-- record: NAME -->``."""

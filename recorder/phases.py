@@ -1,4 +1,4 @@
-"""Where a phase lies and what it consists of."""
+"""A phase of the migration: its folder and its parts."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class Phase:
 
     Args:
         name: the folder's name.
-        title: how a reader calls it.
+        title: its heading.
         tier: ``high``, ``medium`` or ``low``.
         order: its place among the phases.
         modules: dotted names, below ``before/``, of the modules that the phase migrates.
         successors: dotted names of the modules that they became, one for each.
-        by_hand: places of the successors, ``module:Class.method``, that show what was done by
+        by_hand: places of the successors, ``module:Class.method``, that show the change made by
             hand where the codemod had left a site.
         connections: how many the scenario's calls cannot do without.
     """
@@ -43,12 +43,12 @@ class Phase:
 
     @property
     def before(self) -> Path:
-        """The modules as they stood."""
+        """The modules before the migration, written after the plan's code blocks."""
         return self.folder / "before"
 
     @property
     def fixed(self) -> Path:
-        """What the codemod makes of them, untouched."""
+        """The codemod's output for them, never edited."""
         return self.folder / "fixed"
 
     @property

@@ -1,4 +1,4 @@
-"""The record of a phase: made from the modules as they stood, never typed."""
+"""The record of a phase: generated from the modules before, never typed."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ UNSAFE = ("--unsafe-fixes",)
 
 @dataclass(frozen=True)
 class Migration:
-    """What linter and codemod make of a phase's ``before``.
+    """The findings and rewrites of a phase's ``before``.
 
     Args:
-        findings: on the modules as they stood.
+        findings: on the modules before.
         safe: the diff of the safe fixes.
         after_safe: findings once these are made.
         unsafe: the diff of the unsafe fixes, made on top of the safe ones.
@@ -167,7 +167,7 @@ def read(phase: Phase) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Made:
-    """A phase's record, made anew.
+    """The outcome of making a phase's record again.
 
     Args:
         stale: the files that were stale and are new now.
@@ -179,7 +179,7 @@ class Made:
 
 
 def make(phase: Phase, *, timed: bool) -> Made:
-    """Make the record of one phase anew.
+    """Make the record of one phase again.
 
     Args:
         phase: the phase.

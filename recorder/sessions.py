@@ -1,10 +1,10 @@
 """The console sessions of the site's pages, run as a reader would run them.
 
-A page that says ``<!-- session: FOLDER -->`` has its ``console`` blocks run in order, in a fresh copy
+A page with ``<!-- session: FOLDER -->`` has its ``console`` blocks run in order, in a fresh copy
 of that folder (beside the page) under git; ``with a server`` after the folder starts a nats-server for it,
 and makes it the configured one. So is a block of any language whose title is a command after
 ``$``: it holds what that one command prints. The output is written into the page, so it is reviewed
-like any other text and never typed. A ``...`` in it stands for what differs from run to run.
+like any other text and never typed. ``...`` stands for a part that differs from run to run.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def pages() -> list[Path]:
 
 
 def play(page: Path) -> str:
-    """Return a page's text with what its commands print today.
+    """Return a page's text with the current output of its commands.
 
     Raises:
         SessionError: the folder that it names does not exist.
@@ -76,7 +76,7 @@ def workspace(source: Path) -> Iterator[tuple[Path, dict[str, str]]]:
     with tempfile.TemporaryDirectory(prefix="naq-session-") as name:
         work = Path(name) / source.name
         shutil.copytree(source, work, ignore=shutil.ignore_patterns("__pycache__"))
-        for command in (("init", "-q"), ("add", "."), ("commit", "-qm", "The code as it stood")):
+        for command in (("init", "-q"), ("add", "."), ("commit", "-qm", "Before the migration")):
             subprocess.run([*_GIT, *command], cwd=work, check=True)
         yield work, _environment(name)
 
@@ -110,7 +110,7 @@ def _played(block: re.Match[str], work: Path, environment: dict[str, str]) -> st
 
 
 def _output(command: str, written: list[str], work: Path, environment: dict[str, str]) -> list[str]:
-    """What the command prints, or what is written already where that says the same."""
+    """The command's output, or the lines written already where they match it."""
     printed = run(command, work, environment)
     return written if _same(written, printed) else printed
 

@@ -1,4 +1,4 @@
-"""The terminal picture of the start page: what the commands really print, drawn by rich."""
+"""The terminal picture of the start page: the real output of the commands, drawn by rich."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A phase's modules as they stood, as the codemod left them, and as they are now."""
+"""A phase's modules before, as rewritten by the codemod, and as they are now."""
 
 from __future__ import annotations
 
@@ -74,16 +74,16 @@ def load_scenario(phase: Phase) -> Any:
 
 @dataclass
 class Journal:
-    """What each call of a scenario returned or raised."""
+    """The result or exception of each call of a scenario."""
 
     steps: list[dict[str, str]] = field(default_factory=list)
 
     async def call(self, label: str, awaitable: Awaitable[Any]) -> None:
-        """Await one call and write down its result, or the exception that a caller could catch."""
+        """Await one call and record its result, or the exception that a caller could catch."""
         step = {"call": label}
         try:
             step["result"] = repr(await awaitable)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is the record
+        except Exception as error:  # noqa: BLE001 - every exception belongs in the record
             step["raised"] = caught_as(error)
         self.steps.append(step)
 

@@ -1,4 +1,4 @@
-"""The pages of the command lines, made from what their own ``--help`` says."""
+"""The pages of the command lines, generated from their own ``--help``."""
 
 from __future__ import annotations
 

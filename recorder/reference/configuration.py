@@ -1,4 +1,4 @@
-"""The tables of what can be configured: naq's ``Config``, and the linter's options."""
+"""The tables of settings: naq's ``Config`` and the linter's options."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def options() -> str:
 
 
 def settings() -> str:
-    """Every setting of ``Config``, with its variable, its default and what it means."""
+    """Every setting of ``Config``, with its variable, its default and its meaning."""
     meanings = _meanings()
     rows = [
         [
@@ -42,7 +42,7 @@ def settings() -> str:
 
 
 def _meanings() -> dict[str, str]:
-    """What the docstring of ``Config`` says of each of its arguments."""
+    """The description of each argument of ``Config``, from its docstring."""
     text = griffe.Docstring(inspect.cleandoc(Config.__doc__ or ""))
     return {
         argument.name: " ".join(argument.description.split()).replace("``", "`")

@@ -1,4 +1,4 @@
-"""The page of the codemod's pairs: each recorded before and after, as a diff, with what is said."""
+"""The page of the codemod's pairs: each before and after as a diff, with the codemod's messages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from recorder.markdown import fence
 from recorder.phases import ROOT
 
 DATA = ROOT / "tests" / "unit" / "migrate" / "data"
-"""Where the pairs are: each a folder with ``before.py`` and what the codemod makes of it."""
+"""Where the pairs are: each a folder with ``before.py`` and the codemod's output."""
 
 GROUPS = {
     "medium": "Scheduler, status and results",
@@ -41,9 +41,9 @@ def _pair(folder: Path, group: str) -> str:
     if unsafe.exists():
         safe = after if after.exists() else before
         parts.append(_diff("naq-migrate fix --unsafe-fixes, on top", safe, unsafe))
-    said = (folder / "says.txt").read_text(encoding="utf-8")
-    if said:
-        parts.append(fence("text", said, title="what it says"))
+    messages = (folder / "says.txt").read_text(encoding="utf-8")
+    if messages:
+        parts.append(fence("text", messages, title="messages"))
     return "\n".join(parts)
 
 

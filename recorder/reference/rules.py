@@ -19,7 +19,7 @@ from recorder.markdown import fence, table, tabs
 from recorder.phases import ROOT
 
 PLUGIN_CODES = ("NAQ001", "NAQ002")
-"""What the plugin says of itself; no rule's file tells of these."""
+"""The plugin's own codes, which no rule's file describes."""
 
 _NAMELESS = ("21", "22")
 """The rules that look at no connection, and so ask for no helper's name."""
@@ -37,20 +37,20 @@ def codes(rule: Rule) -> list[str]:
 
 
 def page(rule: Rule) -> str:
-    """One rule's page: what ``naq-migrate explain`` prints, with the fixes as diffs."""
+    """One rule's page: the output of ``naq-migrate explain``, with the fixes as diffs."""
     return rule_page.markdown(rule, show_example) + _options(rule) + _silencing(rule)
 
 
 def show_example(example: Example) -> str:
-    """The example with what flake8 says of it, and what the codemod makes of it beside."""
+    """The example with its findings, and the codemod's rewrite beside it."""
     code = fence("python", example.code, title="example.py", marked=sorted(example.findings))
-    said = "\n".join(
+    findings = "\n".join(
         f"example.py:{finding.line}:{finding.column + 1}: {finding.code} {finding.message}"
         for finding in _findings(example.code)
     )
-    if not said:
+    if not findings:
         return code
-    output = fence("text", said, title="flake8 --select NAQ example.py")
+    output = fence("text", findings, title="flake8 --select NAQ example.py")
     return f"{_with_fix(code, example)}\n{output}"
 
 
@@ -78,7 +78,7 @@ def _with_fix(code: str, example: Example) -> str:
 
 
 def fix(code: str, *, unsafe: bool) -> str:
-    """What ``naq-migrate fix`` makes of an example."""
+    """The rewrite of an example by ``naq-migrate fix``."""
     return fix_document(document("example.py", code.encode()), Options(unsafe=unsafe)).text
 
 
@@ -134,5 +134,5 @@ def _fixes(rule: Rule) -> str:
 
 
 def plugin_codes() -> str:
-    """The pages of what the plugin says of itself, one heading further down."""
+    """The pages of the plugin's own codes, one heading further down."""
     return "\n".join(f"##{explain.page_of(code)}" for code in PLUGIN_CODES)

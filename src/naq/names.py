@@ -74,6 +74,9 @@ def job_subject(queue: str, job_id: str) -> str:
 
 def is_subject_of(subject: str, queue: str, job_id: str) -> bool:
     """Whether a subject is that of a job, whatever stands before the queue's token."""
+    both = queue + job_id
+    if both.isalnum() and both.isascii():  # as nearly always: they are their own tokens
+        return subject.endswith(f".{queue}.{job_id}")
     return subject.endswith(f".{token(queue)}.{token(job_id)}")
 
 

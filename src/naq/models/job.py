@@ -34,6 +34,7 @@ from naq.serializers import CLOUDPICKLE, JSON, Serializer, get_serializer
 
 _NO_RETRY: Final = Fixed(0)
 _STRATEGIES: Final = (Fixed, Linear, Exponential)
+_POLICIES: Final = get_args(ParentPolicy)
 _NUMBERS: Final = (int, float)  # made once: a union is made anew at every look
 
 
@@ -169,7 +170,7 @@ class Job:
             raise JobError(f"max_retries must be 0 or more, not {max_retries!r}")
         if max_crashes is not None and max_crashes < 1:
             raise JobError(f"max_crashes must be 1 or more, not {max_crashes!r}")
-        if on_parent_failure not in get_args(ParentPolicy):
+        if on_parent_failure not in _POLICIES:
             raise JobError(
                 f"on_parent_failure must be fail, cancel or run, not {on_parent_failure!r}"
             )
@@ -391,7 +392,7 @@ class Job:
         try:
             args, kwargs, *rest = parts
             by_value = rest[0] if rest else {}
-            if not all(map(callable, by_value.values())):
+            if by_value and not all(map(callable, by_value.values())):
                 raise SerializationError(f"the call of job {self.job_id} is malformed")
             retry = by_value.get("retry", _NO_RETRY) if self._retry is None else self._named_retry()
             function = by_value.get("function", self.function_name)
@@ -465,6 +466,8 @@ def checked_id(job_id: str) -> str:
 
 
 def _ids(jobs: Job | str | Iterable[Job | str]) -> tuple[str, ...]:
+    if not jobs:
+        return ()
     if isinstance(jobs, Job | str):
         jobs = (jobs,)
     ids = (job.job_id if isinstance(job, Job) else job for job in jobs)

@@ -131,6 +131,8 @@ def strategy_from_json(data: dict[str, Any]) -> Fixed | Linear | Exponential:
 
 def exception_names(classes: Iterable[type[BaseException] | str]) -> tuple[str, ...]:
     """Return exception classes as ``module:qualified.name``; names pass through."""
+    if not classes:
+        return ()
     return tuple(each if isinstance(each, str) else exception_name(each) for each in classes)
 
 

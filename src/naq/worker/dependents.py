@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -64,10 +64,12 @@ class Dependents:
         self._watch: asyncio.Task[None] | None = None
         self.known = asyncio.Event()
 
-    async def ended(self, job_id: str, *, succeeded: bool) -> None:
-        """Settle the jobs that wait for one that has ended."""
-        if children := self._children.get(job_id):
-            await self._settle(children, succeeded={job_id} if succeeded else ())
+    def ended(self, job_id: str, *, succeeded: bool) -> Awaitable[None] | None:
+        """Return what settles the jobs that wait for one that has ended; None if none does."""
+        children = self._children.get(job_id)
+        if children is None:
+            return None
+        return self._settle(children, succeeded={job_id} if succeeded else ())
 
     async def follow(self) -> None:
         """Follow the bucket, until cancelled."""

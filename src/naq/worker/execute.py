@@ -48,6 +48,7 @@ class Executor:
         self._memory_limit = memory_limit
         self._serializers = serializers
         self._allowed = allowed
+        self._is_restricted = serializers is not None or allowed is not None
         self.abandoned = 0
 
     async def run(self, context: JobContext, parents: tuple[bytes | None, ...] = ()) -> Outcome:
@@ -62,7 +63,8 @@ class Executor:
             BaseException: whatever the function raised, or failed to be.
         """
         job = context.job
-        self._check(job, parents)
+        if self._is_restricted:
+            self._check(job, parents)
         if job.timeout is None:
             return await self._call(context, parents)
         scope = asyncio.timeout(job.timeout)
@@ -79,7 +81,7 @@ class Executor:
         if job.isolated:
             return await run_isolated(context, self._memory_limit, parents)
         function = job.function()
-        args = (*map(value_of, parents), *job.args)
+        args = (*map(value_of, parents), *job.args) if parents else job.args
         with running(context):
             if is_async(function):
                 value = await function(*args, **job.kwargs)

@@ -32,6 +32,7 @@ class InHand:
         self.running: dict[Delivery, asyncio.Task[None]] = {}
         self.mean_duration = PREFETCH_TIME
         self._ended_last = asyncio.Event()
+        self._is_awaited = False
 
     @property
     def waiting(self) -> int:
@@ -48,25 +49,26 @@ class InHand:
         self.suspects.append(delivery)
         self.suspicion.set()
 
-    def start(self, delivery: Delivery, task: asyncio.Task[None]) -> None:
-        """Note that a task runs a job."""
-        self.running[delivery] = task
+    def end(self, delivery: Delivery, duration: float | None = None) -> None:
+        """Note that a job runs no longer.
 
-    def end(self, delivery: Delivery) -> None:
-        """Note that a job runs no longer."""
+        Args:
+            delivery: the job.
+            duration: the seconds that it took, for the moving average; None leaves that alone.
+        """
+        if duration is not None:
+            self.mean_duration += 0.05 * (max(duration, 1e-5) - self.mean_duration)
         self.running.pop(delivery, None)
-        if not self.running:
+        if self._is_awaited and not self.running:
             self._ended_last.set()
 
     async def wait_until_nothing_runs(self) -> None:
         """Wait until no job runs."""
+        self._is_awaited = True
         while self.running:
             self._ended_last.clear()
             await self._ended_last.wait()
-
-    def measure(self, duration: float) -> None:
-        """Take the duration of one more job, in seconds, into the moving average."""
-        self.mean_duration += 0.05 * (max(duration, 1e-5) - self.mean_duration)
+        self._is_awaited = False
 
     def release(self, delivery: Delivery) -> None:
         """Forget a job that is acknowledged or given back."""

@@ -129,7 +129,7 @@ class Runners:
                 ready.put_nowait(delivery)
                 return
             if may_start.is_set():
-                await self._run_noted(delivery, task)
+                await self._run(delivery, task)
                 await self._ask()
             else:
                 ready.put_nowait(delivery)
@@ -158,7 +158,7 @@ class Runners:
                 return
             suspect = in_hand.suspects.popleft()
             if await self._may_run(suspect):
-                await self._run_noted(suspect, task)
+                await self._run(suspect, task)
 
     async def _may_run(self, suspect: Delivery) -> bool:
         """Whether a job may run once more; it fails if too many workers have died of it."""
@@ -171,13 +171,6 @@ class Runners:
         await self._settler.fail(suspect, error, final=True)
         return False
 
-    async def _run_noted(self, delivery: Delivery, task: asyncio.Task[None]) -> None:
-        self._in_hand.start(delivery, task)
-        try:
-            await self._run(delivery, task)
-        finally:
-            self._in_hand.end(delivery)
-
     async def _record_suspect(self, delivery: Delivery) -> None:
         with suppress(Exception):  # the count is worth a wait, and no more
             recorded = await self._settler.record_start(delivery)
@@ -185,6 +178,7 @@ class Runners:
 
     async def _run(self, delivery: Delivery, task: asyncio.Task[None]) -> None:
         began = time.monotonic()
+        self._in_hand.running[delivery] = task
         try:
             if delivery.suspect:
                 await self._record_suspect(delivery)
@@ -207,7 +201,7 @@ class Runners:
         finally:
             if delivery.cancelled:
                 task.uncancel()  # the job was meant, not the worker
-            self._in_hand.measure(time.monotonic() - began)
+            self._in_hand.end(delivery, time.monotonic() - began)
 
     async def _settle_error(
         self, delivery: Delivery, error: BaseException, task: asyncio.Task[None]

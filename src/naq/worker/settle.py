@@ -12,7 +12,7 @@ import functools
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final, Protocol
@@ -41,6 +41,9 @@ logger = logging.getLogger("naq.worker")
 MAX_UNSENT_EVENTS: Final = 10_000
 """Events that are kept through an outage; of more, the newest."""
 
+MOST_HEADERS: Final = 256
+"""Bytes that the headers of an outcome take at most."""
+
 STORE_AGAIN_AFTER = 5.0
 """Seconds after which a job comes back whose result the server refused to store."""
 
@@ -54,8 +57,8 @@ TOGETHER = 0.003
 class Ended(Protocol):
     """Takes the end of a job."""
 
-    async def __call__(self, job_id: str, *, succeeded: bool) -> None:
-        """Take the end of a job."""
+    def __call__(self, job_id: str, *, succeeded: bool) -> Awaitable[None] | None:
+        """Return what the end of a job asks to be done, if anything."""
 
 
 class Settler:
@@ -66,7 +69,8 @@ class Settler:
         pipeline: publishes on it.
         worker: the worker's id.
         done: called with each job that is no longer in hand.
-        ended: awaited with the id of each job whose end is stored, and whether it succeeded.
+        ended: called with the id of each job whose end is stored, and whether it succeeded; what
+            it returns is awaited.
         events: whether to publish events.
         results_may_expire: whether the bucket of results takes a time to live with each of them.
     """
@@ -117,7 +121,10 @@ class Settler:
             await self.record(delivery, JobRecord(status=JOB_STATUS.COMPLETED))
 
     def _check_size(self, delivery: Delivery, data: bytes) -> None:
-        headers, room = size_of_headers(self._headers(delivery)), self._conn.max_payload
+        room = self._conn.max_payload
+        if len(data) + MOST_HEADERS <= room:
+            return  # as nearly always: the headers need not be made for that
+        headers = size_of_headers(self._headers(delivery))
         if len(data) + headers > room:
             raise ResultError(
                 f"the result has {len(data)} bytes and its headers {headers}; the server takes "
@@ -326,7 +333,9 @@ class Settler:
             if delivery.refused:
                 await self.give_back_unharmed(delivery, STORE_AGAIN_AFTER)
                 continue
-            await self._ended(delivery.job.job_id, succeeded=succeeded)
+            follow_up = self._ended(delivery.job.job_id, succeeded=succeeded)
+            if follow_up is not None:
+                await follow_up
             with suppress(nats.errors.Error):  # it comes back, and its result is found
                 await delivery.msg.ack()
             self._done(delivery)

@@ -1,4 +1,4 @@
-"""What becomes of every connection on every path of a function."""
+"""Lifetime analysis: follows every connection on every path of a function."""
 
 from flake8_naq.lifetimes.analysis import analyse
 from flake8_naq.lifetimes.facts import (

@@ -1,4 +1,4 @@
-"""What the analysis says of a module: every connection, and what becomes of it."""
+"""The result of the analysis: every connection of a module, and how it ends."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Derived:
     """A handle derived from a connection; it works only while the connection is open.
 
     Attributes:
-        kind: What it is.
+        kind: Its kind.
         name: Name or dotted attribute it is bound to, None when it is used at once.
         call: The deriving call.
         statement: The statement that the call stands in.
@@ -47,7 +47,7 @@ class Release:
         call: The closing call.
         statement: The statement that it stands in.
         method: ``helper`` is a function that closes what it is given.
-        matches: Whether it names this connection (or its URL); else it closes somebody else's.
+        matches: Whether it names this connection (or its URL); else it closes another one.
         in_finally: Whether it stands in a ``finally`` block of the connection's own function.
     """
 
@@ -93,7 +93,7 @@ class Leak:
     Attributes:
         line: The line that leaves the path: it raises, is cancelled, returns, or rebinds the name.
             With ``ends`` it is the last line of the function.
-        how: What happens on that line.
+        how: The event on that line.
     """
 
     line: int
@@ -119,10 +119,10 @@ class Site:
         awaits_close: Whether its close is to be awaited, as that of nats-py's client is.
         derived: Handles derived from it, in source order.
         releases: Calls that close it, or mean to, in source order.
-        idle_closes: Calls of its close that nobody awaits, so that they do nothing.
+        idle_closes: Calls of its close that nothing awaits; they do nothing.
         uses: Every other load of the handle or of a derived handle, in source order.
         escapes: Where it leaves the function.
-        leaks: Paths that leave it open, the most telling first; empty when it is owned.
+        leaks: Paths that leave it open, the most definite first; empty when it is owned.
         late_uses: Uses (and derivations) that can only run after a close.
         closing: The closing habit.
         managed: Whether a context manager closes it.
@@ -178,11 +178,11 @@ class Failure:
 
 @dataclass(eq=False, slots=True)
 class ModuleAnalysis:
-    """What the analysis says of a module.
+    """The result for one module.
 
     Attributes:
         tree: The module.
-        names: What its names stand for.
+        names: The meaning of its names.
         sites: Every acquisition, in source order.
         failures: Functions that could not be analysed.
     """

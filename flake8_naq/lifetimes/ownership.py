@@ -1,4 +1,4 @@
-"""From what was seen of a connection to what is said of it: who owns it, how it is closed."""
+"""Turns a trace into a verdict: who owns the connection, and how it is closed."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from flake8_naq.lifetimes.lowering import LoweredScope
 from flake8_naq.lifetimes.lowering.closures import Closure
 from flake8_naq.names import Scope, dotted, own_nodes
 
-# Which path tells most, when there are several.
-_TELLING = {"returns": 0, "rebound": 1, "ends": 2, "raises": 3, "cancelled": 4}
+# The order of leaks: the most definite path first.
+_PRECEDENCE = {"returns": 0, "rebound": 1, "ends": 2, "raises": 3, "cancelled": 4}
 
 
 def conclude(trace: Trace, lowered: LoweredScope) -> None:
-    """Write what was seen of a connection into its site."""
+    """Write the verdict on a connection into its site."""
     site = trace.site
     _note_events(trace)
     captured = list(_capturing(site, lowered))
@@ -29,7 +29,9 @@ def conclude(trace: Trace, lowered: LoweredScope) -> None:
     site.owned = site.owned or _is_owned(trace, captured, lowered)
     site.closing = _closing(trace)
     if site.manual or _forgets_the_body(trace, lowered.scope):
-        site.leaks = sorted(trace.leaks.values(), key=lambda leak: (_TELLING[leak.how], leak.line))
+        site.leaks = sorted(
+            trace.leaks.values(), key=lambda leak: (_PRECEDENCE[leak.how], leak.line)
+        )
         if site.handle is None and not site.releases:
             site.leaks = site.leaks[:1]
 
@@ -81,9 +83,9 @@ def _comes_again(use: ast.expr, loop: ast.stmt) -> bool:
 
 
 def _is_session(site: Site) -> bool:
-    """Whether a `while` opens a connection again only when the last one has had its day.
+    """Whether a `while` opens a connection again only after the last one has served.
 
-    What it opens is used by a loop of its own, or waited with.
+    A loop inside of it uses the connection, or a wait keeps it open.
     """
     if not isinstance(site.in_loop, ast.While):
         return False
@@ -104,7 +106,7 @@ _COMPREHENSION = (ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp)
 
 
 def _is_owned(trace: Trace, captured: list[Closure], lowered: LoweredScope) -> bool:
-    """Whether the connection leaves the function on purpose, or somebody else closes it."""
+    """Whether the connection leaves the function on purpose, or other code closes it."""
     site = trace.site
     kinds = {escape.kind for escape in site.escapes}
     if "yielded" in kinds or trace.escaped_at_end or trace.closer_handed_on:
@@ -119,7 +121,7 @@ def _is_owned(trace: Trace, captured: list[Closure], lowered: LoweredScope) -> b
     site.escapes += [Escape("captured", closure.node) for closure in handed_on]
     if "argument" not in kinds and not handed_on:
         return False
-    # What it was handed to may close it, unless the function itself closes it in any case.
+    # The callee may close it, unless the function itself closes it on every path.
     return not site.releases or any(
         leak.how in ("returns", "ends", "rebound") for leak in trace.leaks.values()
     )
@@ -138,7 +140,7 @@ def _names_of(site: Site) -> set[str]:
 
 
 def _escapes_of(closure: Closure, site: Site) -> Iterator[ast.AST]:
-    """Where a callback goes to somebody other than the connection and its handles."""
+    """The escapes of a callback to anything but the connection and its handles."""
     own = _names_of(site)
     for node, receiver in closure.escapes:
         if receiver is None or receiver.partition(".")[0] not in own:
@@ -146,7 +148,7 @@ def _escapes_of(closure: Closure, site: Site) -> Iterator[ast.AST]:
 
 
 def _closed_by_a_callback(site: Site, lowered: LoweredScope) -> bool:
-    """Whether a nested function that somebody is given closes it, itself or by another one."""
+    """Whether a nested function that escapes closes it, itself or by another one."""
     closing = {name for name, closure in lowered.closures.items() if site.handle in closure.closes}
     if not closing:
         return False

@@ -8,7 +8,7 @@ from collections import defaultdict
 from flake8_naq.lifetimes.cfg.graph import BasicBlock, Graph
 from flake8_naq.lifetimes.facts import Site
 
-# So many of the others are noted on each.
+# Each connection lists this many of the others.
 _SHOWN = 3
 
 

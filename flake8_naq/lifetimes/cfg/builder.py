@@ -1,4 +1,4 @@
-"""Builds blocks: the straight path, the jumps, and where an exception goes from each point."""
+"""Builds the control-flow graph: normal edges, jumps, and exceptional edges."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from flake8_naq.lifetimes.cfg.graph import Assume, BasicBlock, Graph, Instructio
 
 Exit = Literal["normal", "raise", "cancel", "return", "break", "continue"]
 
-# A `finally` is lowered once for each way that enters it, so that each goes on where it meant to.
-# Inside other `finally` blocks that would multiply, so from this depth on all ways share one copy.
+# A `finally` is lowered once for each kind of exit, so each copy continues to its own target.
+# Copies multiply with nesting: from this depth on all exits share one.
 _SHARED_FROM_DEPTH = 2
 
 
@@ -34,8 +34,8 @@ class Builder:
     """The growing graph of one scope.
 
     Attributes:
-        graph: What is built.
-        current: The block that the next step goes to.
+        graph: The graph so far.
+        current: The block that gets the next instruction.
         line: The line of the statement that is lowered.
     """
 
@@ -78,11 +78,11 @@ class Builder:
             self.graph.last_line[root] = line
 
     def start(self, block: BasicBlock) -> None:
-        """Go on in this block."""
+        """Make this block the current one."""
         self.current = block
 
     def go(self, target: BasicBlock) -> None:
-        """Lead the straight path from the current block to another."""
+        """Add a normal edge from the current block."""
         self.current.successors.append(target)
 
     def advance(self) -> None:
@@ -92,10 +92,10 @@ class Builder:
         self.start(block)
 
     def may_raise(self, node: ast.AST, *, cancel: bool = False) -> None:
-        """End the block: what follows only runs if `node` did not raise (or was cancelled)."""
+        """End the block with an exceptional edge: `node` may raise (or be cancelled)."""
         block = self.current
         block.raises = self.exceptional("raise")
-        # Who is cancelled in the middle of cleaning up is not told to clean up better.
+        # Ignore cancellation inside `finally`: reporting it is noise.
         if cancel and not self.finally_depth:
             block.cancels = self.exceptional("cancel")
         block.raising_line = getattr(node, "lineno", block.line)
@@ -103,7 +103,7 @@ class Builder:
         self.advance()
 
     def raise_now(self, node: ast.AST, *, cancelling: bool) -> None:
-        """End the block for good: `node` raises."""
+        """End the block with a raise; the code after it is dead."""
         block = self.current
         block.raising_line = getattr(node, "lineno", block.line)
         block.raises_on = True
@@ -114,7 +114,7 @@ class Builder:
         self.start(BasicBlock())
 
     def jump(self, way: Literal["return", "break", "continue"], line: int = 0) -> None:
-        """Leave by a statement; what follows is dead."""
+        """Leave by a statement; the code after it is dead."""
         if way == "return":
             self.current.returning_line = line
         target = self._target(way)
@@ -139,7 +139,7 @@ class Builder:
         self._frames.pop()
 
     def finally_run(self, lower_body: Callable[[], None], lower_final: Callable[[], None]) -> None:
-        """Lower a body, and what runs after it whichever way it ends."""
+        """Lower a body, and the code that runs on each of its exits."""
         frame = _Finally({}, lower_final)
         self._frames.append(frame)
         lower_body()
@@ -177,11 +177,11 @@ class Builder:
         return frame.targets[way]
 
     def propagate(self, block: BasicBlock, way: Literal["raise", "cancel"]) -> None:
-        """Let what arrives at a block go on outwards as an exception or a cancellation."""
+        """Let the paths that reach a block leave outwards as exceptions or cancellations."""
         block.successors.append(self.exceptional(way))
 
     def exceptional(self, way: Literal["raise", "cancel"]) -> BasicBlock:
-        """Where an exception goes from here, or a cancellation."""
+        """The block that an exception reaches from here, or a cancellation."""
         target = self._target(way)
         assert target is not None
         return target

@@ -1,8 +1,8 @@
 """The control-flow graph that a function is lowered to.
 
-A block holds steps that cannot fail, then perhaps one point that can: an exception leaves the
-block after its steps. Exceptions and cancellation are two channels, since `except Exception`
-stops the one and not the other. A step works on places: names and dotted attributes as written
+A basic block holds instructions that cannot fail, then at most one point that can: its exceptional
+edge leaves after the instructions. Exceptions and cancellations take different edges, since
+`except Exception` stops only the first. An instruction works on places: names and dotted attributes as written
 (``nc``, ``self.nc``), and temporaries (``%1``) for the values of inner expressions.
 """
 
@@ -17,11 +17,11 @@ from flake8_naq.lifetimes.facts import Deferral, Derived, Release, Site
 Place: TypeAlias = str
 Question = Literal["truthy", "none", "connected", "closed", "bound", "iterated", "same"]
 
-# What a place holds of a connection: itself, a handle derived from it, or something around it.
-# A container of handles is told from one of connections: `for sub in subs: await sub.drain()`.
+# The kinds of holders: the connection itself, a handle derived from it, or a value around either.
+# A container of handles differs from one of connections: `for sub in subs: await sub.drain()`.
 CONNECTION, HANDLE, BOX, HANDLES = "connection", "handle", "box", "handles"
 
-# What is known of a place besides: None, truthy, falsy but not None, not None.
+# The nullness of a place: None, truthy, falsy but not None, not None.
 NONE, TRUE, FALSE, SOME = "none", "true", "false", "some"
 
 
@@ -87,8 +87,8 @@ class Use:
 class Defer:
     """`node` uses `source` later: when a task runs, or whoever has got a function calls it.
 
-    A suspension gives a task, or somebody who has been given a function, the time to do it. None
-    does for what is returned.
+    During a suspension a task runs, and a function that was kept may be called. A function that is
+    returned is called after the end of its maker.
     """
 
     source: Place
@@ -111,7 +111,7 @@ class Close:
 
 @dataclass(eq=False, slots=True)
 class Leave:
-    """What `source` holds leaves the function for good."""
+    """The value of `source` leaves the function."""
 
     source: Place
     kind: Literal["returned", "yielded", "stored"]
@@ -170,16 +170,16 @@ class BasicBlock:
     """Steps that run one after the other.
 
     Attributes:
-        line: The line of the first statement of it, 0 for a mere joint.
-        instructions: What happens.
-        successors: Where the straight path goes on.
-        raises: Where an exception goes, after the steps; None when nothing can raise.
-        cancels: Where a cancellation goes.
-        raising_line: The line of what can raise.
+        line: The line of its first statement, 0 for a join point.
+        instructions: Its instructions, in order.
+        successors: The targets of its normal edges.
+        raises: The target of its exceptional edge; None when nothing can raise.
+        cancels: The target of its edge for cancellations.
+        raising_line: The line that can raise.
         suspends: Whether it ends with an `await`.
-        raises_on: Whether it is a `raise`, which in a handler goes on with what was caught.
+        raises_on: Whether it is a `raise`; in a handler it passes on the caught exception.
         returning_line: The line of the ``return`` that ends it, 0 for another end.
-        order: Place in the order of processing; a successor mostly has a higher one.
+        order: Its number in reverse postorder.
     """
 
     line: int = 0
@@ -195,7 +195,7 @@ class BasicBlock:
 
     @property
     def targets(self) -> list[BasicBlock]:
-        """Where any path goes on from here, a list of one's own."""
+        """The targets of all edges, as a new list."""
         targets = self.successors.copy()
         if self.raises is not None:
             targets.append(self.raises)

@@ -35,13 +35,13 @@ class Nullness:
         self._is_own = False
 
     def learn(self, place: Place, fact: str) -> None:
-        """Note a fact."""
+        """Add a fact, up to the limit."""
         if len(self.facts) < _MOST_FACTS or place in self.facts:
             self._own()
             self.facts[place] = fact
 
     def forget(self, place: Place) -> None:
-        """Drop what is known of a place that is given something else."""
+        """Drop the facts about a place that is bound again."""
         if not self.facts:
             return
         stale = [known for known in self.facts if _is_about(known, place)]
@@ -69,7 +69,7 @@ class Nullness:
 
 
 def facts_on_entry(graph: Graph) -> dict[BasicBlock, Facts]:
-    """What is known of flags and of None at the start of each block."""
+    """The nullness facts at the start of each basic block, as a fixed point."""
     if not graph.branches_on_facts:
         # No branch tests a flag: skip this pass.
         return {block: {} for _, block in graph.sites if block.order >= 0}
@@ -109,7 +109,7 @@ def _apply_facts(nullness: Nullness, instructions: list[Instruction]) -> bool:
 
 
 def joined_facts(one: Facts, other: Facts) -> Facts:
-    """What both know; the marks of loops are kept when either has them."""
+    """The join: facts that hold on both sides; a loop's mark survives from either."""
     return {
         place: fact
         for place, fact in (other | one).items()

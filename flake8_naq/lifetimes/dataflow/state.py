@@ -21,7 +21,7 @@ class State:
 
     Attributes:
         holders: The places that hold it, and as what.
-        facts: What is known of other places.
+        facts: The nullness of other places.
         line: The line at which the path left the straight way, 0 on it.
         unsure: The places that hold it on some of the paths only.
         deferred: Uses that have not run yet.

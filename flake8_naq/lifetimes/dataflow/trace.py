@@ -1,4 +1,4 @@
-"""The trace of one connection: everything that the dataflow saw of it."""
+"""The trace of one connection: the events on all of its paths."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from flake8_naq.lifetimes.facts import Derived, Escape, Leak, Release, Site
 
 @dataclass(eq=False, slots=True)
 class Trace:
-    """What was seen of one connection on all paths."""
+    """The events of one connection."""
 
     site: Site
     derived: dict[Derived, None] = field(default_factory=dict)

@@ -105,7 +105,7 @@ class TransferFunction:
         return place
 
     def _kind(self, place: Place) -> str | None:
-        """What a place holds; `js._nc` is the connection behind a handle."""
+        """The kind of a holder; `js._nc` is the connection behind a handle."""
         kind = self.holders.get(place)
         if kind is None and "." in place:
             owner, _, attribute = place.rpartition(".")
@@ -114,7 +114,7 @@ class TransferFunction:
         return kind
 
     def _clear(self, place: Place, keep: Place | None = None) -> bool:
-        """Forget what a place holds and what is known of it; True when it held something."""
+        """Drop a place from the holders, and its facts; True if it was a holder."""
         self._nullness.forget(place)
         prefix = place + "."
         gone = [
@@ -129,7 +129,7 @@ class TransferFunction:
         return bool(gone)
 
     def _kill(self, place: Place) -> bool:
-        """Give a place to something else; False when nothing holds the connection any more."""
+        """Bind a place to another value; False if the connection has no holder left."""
         if not self._clear(place) or self.holders:
             return True
         if self.status == "open":
@@ -229,7 +229,7 @@ class TransferFunction:
         if instruction.kind == "stored" and instruction.place is not None:
             self.trace.stored_in.add(instruction.place)
         self._note_escape(instruction.kind, instruction.node)
-        # What is yielded comes back.
+        # A yielded connection comes back.
         if self.status == "open" and instruction.kind != "yielded":
             self.status = "escaped"
 

@@ -25,7 +25,7 @@ class Acquisitions:
         self._bindings = bindings
 
     def opens(self, node: ast.expr) -> bool:
-        """Whether an expression is an acquiring call, so that who gets it will await it."""
+        """Whether an expression is an acquiring call, whose receiver will await it."""
         if not isinstance(node, ast.Call):
             return False
         if self._flavour_of(node, awaited=True):
@@ -153,7 +153,7 @@ def opened_by(callee: Callee, awaited: bool) -> Flavour | None:
 
 
 def arguments_of(node: ast.Call) -> Iterator[ast.expr]:
-    """What a call is given, by position and by keyword."""
+    """The arguments of a call, by position and by keyword."""
     yield from node.args
     for keyword in node.keywords:
         yield keyword.value

@@ -16,7 +16,7 @@ from flake8_naq.lifetimes.lowering.resolved_call import ResolvedCall
 from flake8_naq.lifetimes.lowering.scope_state import Evaluator, ScopeState
 from flake8_naq.names.vocabulary import CLOSING_METHODS, HARMLESS_METHODS
 
-# Builtins that make a container of what they are given, and methods that hand it to others.
+# Builtins that make a container of their arguments, and methods that pass theirs on.
 _CONTAINERS = frozenset(
     ["dict", "list", "tuple", "set", "frozenset", "enumerate", "zip", "reversed", "iter", "sorted"]
 )
@@ -61,7 +61,7 @@ _KEEPING_WORDS = frozenset(
 _MAKING_WORDS = frozenset(
     ["start", "install", "setup", "configure", "make", "create", "build", "new", "get"]
 )
-# Functions that only look at what they are given, beside those that cannot raise.
+# Functions that only look at their arguments, beside those that cannot raise.
 _LOOKING = frozenset(["iscoroutinefunction", "iscoroutine", "isawaitable", "isfunction"])
 
 
@@ -124,7 +124,7 @@ class Arguments:
             self._releases.close(owner, call.node)
 
     def _looked_up(self, node: ast.Call) -> Place | None:
-        """``getattr(nc, "close", None)`` is the attribute; nobody knows which one without a name."""
+        """``getattr(nc, "close", None)`` is the attribute; without a constant name it may be any."""
         owner, name = node.args[:2]
         place = self._evaluator.value(owner)
         for argument in node.args[1:]:
@@ -145,7 +145,7 @@ class Arguments:
         if call.is_plain and call.last in _CONTAINERS and not call.awaited:
             return self._wrap(node, place, result)
         if place in self._state.values.fresh:
-            return place  # a wrapper of somebody's around the acquiring call
+            return place  # an unknown wrapper around the acquiring call
         fate = None if is_closing_method(argument) else self._fate(call, argument)
         if fate.closes if fate is not None else _closes_by_name(call):
             self._releases.close(place, node)
@@ -165,7 +165,7 @@ class Arguments:
         return result
 
     def _effect(self, call: ResolvedCall) -> Effect:
-        """What a call that nothing is known of may do with its arguments."""
+        """The possible effect of an unknown call on its arguments."""
         if call.last.lstrip("_")[:1].isupper() or (
             call.is_method and call.last in _HANDING_METHODS
         ):
@@ -181,7 +181,7 @@ class Arguments:
         if words & _KEEPING_WORDS:
             return "keeps"
         if call.receiver is not None:
-            # What an import gave is a module or an object; neither closes a handle.
+            # An imported name is a module or an object; neither closes a connection by its handle.
             return "keeps" if call.callee.name is None else "takes over"
         if words & _MAKING_WORDS:
             return "takes over" if self._is_discarded(call.node) else "keeps"

@@ -8,7 +8,7 @@ from flake8_naq.names import Scope, own_nodes
 
 
 class AwaitedTasks:
-    """What one scope waits for, worked out when somebody first asks."""
+    """The names of the tasks that a scope awaits, computed on the first question."""
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope

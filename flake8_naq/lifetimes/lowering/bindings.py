@@ -1,4 +1,4 @@
-"""Lowers bindings: what gives a place its value, and what outlives the scope by it."""
+"""Lowers bindings: a place gets a value, and may carry it out of the scope."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Bindings:
         *,
         element: bool = False,
     ) -> None:
-        """Give `target` what `source` holds; `value` is the expression it came from."""
+        """Bind `target` to the value of `source`, which is that of the expression `value`."""
         match target:
             case ast.Name():
                 self._bind_name(target, source, value, element)
@@ -55,7 +55,7 @@ class Bindings:
     def bind_place(
         self, place: Place, source: Place | None, value: ast.expr | None, *, element: bool = False
     ) -> None:
-        """Give one place what `source` holds; None is nothing of interest."""
+        """Bind one place to the value of `source`; None is a value without a connection."""
         values = self._state.values
         values.forget(place)
         self._state.flags.forget(place)
@@ -72,7 +72,7 @@ class Bindings:
                 values.parts[place] = values.parts[source]
 
     def keep_in(self, container: Place | None, source: Place | None, node: ast.AST) -> None:
-        """Put what `source` holds into a container."""
+        """Put the value of `source` into a container."""
         if source is None:
             return
         if container is not None and self.is_local(container):
@@ -91,7 +91,7 @@ class Bindings:
         return root in scope.bound and root not in parameters_of(scope.node) and "." not in place
 
     def result_of(self, task: Place) -> Place:
-        """What comes out of a task that opens a connection: a place of its own."""
+        """The result of a task that opens a connection, as a new place."""
         values = self._state.values
         place = self._builder.temporary(
             self._state.around.statement.end_lineno or self._builder.line

@@ -1,4 +1,4 @@
-"""Nested functions: which names of the function around them they use, and which they close."""
+"""Closures: the names that nested functions use and close."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ Nested: TypeAlias = ast.Lambda | ast.FunctionDef | ast.AsyncFunctionDef
 
 @dataclass(eq=False, slots=True)
 class Closure:
-    """What a nested function does with the names around it.
+    """A nested function, and its use of the names around it.
 
     Attributes:
         node: The function.
         names: Free names, with the places where they are loaded.
         called: Free names whose methods it calls, with one place of each.
         closes: Free names (or dotted attributes) that it closes, with the closing call.
-        escapes: Where it leaves the scope: the node that hands it on, and the place of the
-            receiver it is handed to (None for an unknown one).
+        escapes: Its escapes: the node, and the place of the receiver that gets it (None for an
+            unknown one).
         borrowed: Whether a call gets it that does not keep it.
     """
 

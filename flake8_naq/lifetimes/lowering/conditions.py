@@ -1,4 +1,4 @@
-"""Lowers conditions: what each branch knows by being taken."""
+"""Lowers conditions: each branch starts with the assumption that leads to it."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Conditions:
             builder.assume(block, implied)
 
     def note_flag(self, flag: str, value: ast.expr) -> None:
-        """Note what a flag tells of a place: ``owned = nc is None``, ``owned = not nc``."""
+        """Note a flag for a place: ``owned = nc is None``, ``owned = not nc``."""
         positive = True
         while isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.Not):
             value, positive = value.operand, not positive
@@ -79,7 +79,7 @@ class Conditions:
             self._builder.go(edge)
 
     def _test_of(self, node: ast.expr) -> Assume | None:
-        """What a simple condition asks of a place, and the answer that makes it true."""
+        """The test that a simple condition makes of a place, with the answer that makes it true."""
         match node:
             case ast.Attribute(attr="is_connected" | "is_closed"):
                 connected = node.attr == "is_connected"
@@ -143,7 +143,7 @@ class Conditions:
 
 
 def _as_question(node: ast.expr) -> str | None:
-    """The text of a pure condition, after the names in it: asked twice, it answers the same."""
+    """A name for a pure condition, made of its names and text: equal tests, equal answers."""
     names = set()
     size = 0
     stack: list[ast.AST] = [node]

@@ -62,7 +62,7 @@ class Derivations:
         return (call.callee.name or "").startswith("nats.") and bool(call.node.args)
 
     def lend(self, call: ResolvedCall) -> Place | None:
-        """What nats-py makes around a connection (``add_service``, ``Msg``) never closes it."""
+        """Lower a call of nats-py: its objects (``add_service``, ``Msg``) borrow a connection."""
         result: Place | None = None
         for argument in arguments_of(call.node):
             place = self._evaluator.value(argument)

@@ -11,7 +11,7 @@ from flake8_naq.lifetimes.lowering.closures import Closure
 from flake8_naq.lifetimes.lowering.scope_state import ScopeState
 from flake8_naq.names.vocabulary import CLOSING_METHODS
 
-# What a call may do with an argument: only look at it, use it while it runs, take over a
+# The effects of a call on an argument: it may only look at it, use it while it runs, take over a
 # connection (but no handle), or keep whatever it gets.
 Effect: TypeAlias = Literal["looks", "uses", "takes over", "keeps"]
 
@@ -33,7 +33,7 @@ def pass_argument(
         place: The place that holds it.
         node: The call.
         receiver: The place of the object whose method is called.
-        effect: What the call may do with it.
+        effect: The effect of the call on it.
     """
     if place is None:
         return
@@ -50,7 +50,7 @@ def pass_argument(
 
 
 def defer_closure(state: ScopeState, closure: Closure, how: Deferral) -> None:
-    """Let the uses inside of a nested function run later, when somebody else calls it."""
+    """Let the uses inside of a nested function run later, when other code calls it."""
     for name, node in closure.called.items():
         state.builder.emit(Defer(name, node, how))
 

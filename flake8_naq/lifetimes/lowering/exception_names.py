@@ -1,4 +1,4 @@
-"""Which exceptions a handler catches, by name."""
+"""The exceptions that a handler catches, by name."""
 
 from __future__ import annotations
 

@@ -238,7 +238,7 @@ class Expressions:
         return place
 
     def _search(self, root: ast.expr) -> None:
-        """What is nested too deep to be lowered: its names are used, its calls may raise."""
+        """Lower an expression that is nested too deep: its names are used, its calls may raise."""
         stack: list[ast.AST] = [root]
         while stack:
             node = stack.pop()

@@ -1,4 +1,4 @@
-"""Flags that tell whether a place is None: ``owned = nc is None``."""
+"""Flags for a place that may be None: ``owned = nc is None``."""
 
 from __future__ import annotations
 

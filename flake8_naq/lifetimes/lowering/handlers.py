@@ -20,7 +20,7 @@ from flake8_naq.lifetimes.lowering.scope_state import ScopeState
 Try: TypeAlias = ast.Try | ast.TryStar
 LowerStatements: TypeAlias = Callable[[Sequence[ast.stmt]], None]
 
-# What nats-py raises when a closed connection is used, in its versions.
+# The errors of nats-py for a use of a closed connection, old and new.
 _CLOSED_ERRORS = frozenset({"ConnectionClosedError", "ErrConnectionClosed"})
 
 

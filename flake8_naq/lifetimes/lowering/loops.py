@@ -44,7 +44,7 @@ class Loops:
             mark = f"~{id(node)}"
             if source is not None:
                 self._state.mention(source, node.end_lineno or node.lineno)
-                # What is in a container that is looped over was in some turn of the loop.
+                # After the loop, each element of the container has had its turn.
                 done.instructions.append(Assume(source, "iterated", answer=True, mark=mark))
             builder.start(body)
             self._expressions.bindings.bind(node.target, source, None, element=True)

@@ -1,4 +1,4 @@
-"""Calls that in practice do not raise, so that no path is made of their failing."""
+"""Calls that in practice do not raise, and so get no exceptional edge."""
 
 from __future__ import annotations
 

@@ -37,8 +37,8 @@ class Surroundings:
         expects_failure: The statement that is expected to raise.
         expecting: How many blocks expect their body to fail.
         gathering: Whether the current call is one of several that run at once.
-        in_task: Whether the current call runs in a task that nobody has awaited yet.
-        detached: Whether it runs in one that nobody awaits in this scope.
+        in_task: Whether the current call runs in a task that is not awaited yet.
+        detached: Whether it runs in one that this scope never awaits.
     """
 
     statement: ast.stmt = field(default_factory=ast.Pass)
@@ -59,7 +59,7 @@ class ScopeState:
         scope: The scope.
         builder: Its growing control-flow graph.
         values: The values of its places that the lowering itself knows.
-        flags: Its flags that tell whether a place is None.
+        flags: Its flags for a place that may be None.
         facts: Its acquisitions, releases and derivations, one for each call.
         around: The syntax around the current point.
         closures: The functions and lambdas defined in it, by name.

@@ -11,7 +11,7 @@ from flake8_naq.lifetimes.facts import Derived, Site
 
 @dataclass(eq=False, slots=True)
 class Values:
-    """What the lowering knows of the places of a scope.
+    """The known values of the places of a scope.
 
     Attributes:
         parts: The places of the elements of a tuple or list.

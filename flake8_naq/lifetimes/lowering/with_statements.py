@@ -1,4 +1,4 @@
-"""Lowers `with` statements: who closes, who swallows, what is yielded."""
+"""Lowers `with` statements: some managers close, some swallow exceptions, some yield a handle."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ CPU seconds, those of all processes that a way starts. Exits with 1 when a goal 
 
 from __future__ import annotations
 
+import ast
 import os
 import shutil
 import statistics
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import textwrap
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,7 +24,9 @@ from figures import Figures
 
 from flake8_naq.migrate.fixer import Options, fix_text
 from flake8_naq.migrate.match.ast_grep import executable, rules_for
-from flake8_naq.migrate.match.rule_files import built_in
+from flake8_naq.migrate.match.rule_files import built_in, helpers_of
+from flake8_naq.migrate.prove import Function, prove_function
+from flake8_naq.names import Names
 from flake8_naq.settings import Settings
 
 ROUNDS = 3
@@ -141,6 +145,65 @@ def beside_libcst(figures: Figures) -> None:
     figures.goal("a LibCST transform / naq-migrate fix", other / mine, 3, "at least")
 
 
+def functions(text: str) -> dict[str, Function]:
+    """The coroutines of a module, by qualified name."""
+    names = Names(ast.parse(text))
+    helpers = helpers_of(built_in())
+    return {
+        scope.qualname: Function(names, scope, Settings(), helpers)
+        for scope in names.scopes.values()
+        if isinstance(scope.node, ast.AsyncFunctionDef)
+    }
+
+
+def rewritten() -> list[tuple[Function, Function]]:
+    """The functions of the pairs that are rewritten, before and after."""
+    pairs = []
+    for folder in sorted(DATA.iterdir()):
+        if (folder / "after.py").exists():
+            old = functions((folder / "before.py").read_text())
+            new = functions((folder / "after.py").read_text())
+            pairs += [
+                (function, new[name])
+                for name, function in old.items()
+                if name in new and ast.dump(function.scope.node) != ast.dump(new[name].scope.node)
+            ]
+    return pairs
+
+
+def long(size: int) -> tuple[Function, Function]:
+    """A function of so many branches, closed in a `finally`, and its rewrite."""
+    body = "".join(f"    if n == {i}:\n        await nc.publish('{i}', b'')\n" for i in range(size))
+    inner = textwrap.indent(body, "    ")
+    head = "import nats\nasync def f(n):\n"
+    before = (
+        f"    nc = await nats.connect()\n    try:\n{inner}    finally:\n        await nc.close()\n"
+    )
+    after = f"    async with await nats.connect() as nc:\n{inner}"
+    return functions(head + before)["f"], functions(head + after)["f"]
+
+
+def proof(figures: Figures) -> None:
+    """The proof alone: a function of the pairs on average, and how it grows."""
+    pairs = rewritten()
+
+    def all_pairs() -> None:
+        for _ in range(10):
+            for pair in pairs:
+                prove_function(*pair)
+
+    short, many_branches = long(50), long(500)
+    every, small, large = medians(
+        all_pairs,
+        lambda: [prove_function(*short) for _ in range(10)],
+        lambda: prove_function(*many_branches),
+    )
+    each = 1000 * every / len(pairs) / 10
+    figures.chart("The proof of one function", "ms", {f"{len(pairs)} rewritten functions": each})
+    figures.goal("proof of one function, ms", each, 5)
+    figures.goal("proof of 500 branches / ten times 50 branches", large / small, 1.5)
+
+
 def main() -> int:
     """Measure, tell, judge."""
     for module in ("django", "libcst"):
@@ -148,7 +211,7 @@ def main() -> int:
             print(f"{module} is not installed: pip install {module}", file=sys.stderr)
             return 2
     figures = Figures()
-    for part in (many, wide, beside_libcst):
+    for part in (many, wide, beside_libcst, proof):
         part(figures)
     return figures.tell()
 

@@ -111,3 +111,12 @@ def test_the_length_of_a_function_does_not_exhaust_the_stack() -> None:
     total = " + ".join(f"g({i})" for i in range(800))
     for body in (branches, chain, total):
         assert verdict(straight(body), block(body)).difference is None
+
+
+def test_a_proof_grows_with_the_length_of_the_function() -> None:
+    def pairs(size: int) -> int:
+        body = "".join(f"if g == {i}:\n    await nc.publish('{i}', b'')\n" for i in range(size))
+        return verdict(straight(body), block(body)).pairs
+
+    small, large = pairs(40), pairs(400)
+    assert large <= 10 * small

@@ -127,15 +127,23 @@ class World:
 
     # -- nats-py, naq
 
+    def client_class(self) -> type[Client]:
+        """The clients of this world."""
+        return Client
+
+    def jetstream_class(self) -> type[JetStream]:
+        """What is derived from them."""
+        return JetStream
+
     async def connect(self, url: str, **options: Any) -> Client:
         """`nats.connect`."""
-        client = Client(self)
+        client = self.client_class()(self)
         await client.connect(url, **options)
         return client
 
     def client(self) -> Client:
         """`NATS()`."""
-        return Client(self)
+        return self.client_class()(self)
 
     async def helper(self, url: str) -> Client:
         """naq's `get_nats_connection`."""
@@ -145,9 +153,11 @@ class World:
         """naq's `get_jetstream_context`."""
         return client.jetstream()
 
-    async def close(self, client: Client) -> None:
-        """naq's `close_nats_connection`."""
-        await client.close()
+    async def close(self, client: object = None) -> None:
+        """naq's `close_nats_connection`; without a client it closes what the pool holds."""
+        given = [client] if isinstance(client, Client) else list(self.clients)
+        for each in given:
+            await each.close()
 
     def modules(self) -> dict[str, Any]:
         """The modules that the function imports."""
@@ -189,6 +199,9 @@ class Client:
         self.waiting = 0
         self.leased = False
         self.managed = False
+
+    def __repr__(self) -> str:
+        return f"client {self.name}"
 
     async def connect(self, url: str, **options: Any) -> None:
         """Connect; a client that fails to connect may still hold a socket."""
@@ -234,7 +247,7 @@ class Client:
 
     def jetstream(self) -> JetStream:
         """Derive JetStream."""
-        return JetStream(self)
+        return self.world.jetstream_class()(self)
 
     @property
     def is_closed(self) -> bool:
@@ -284,17 +297,20 @@ class Client:
         await self.close_leaving(leaving=kind is not None)
 
 
-@dataclass
+@dataclass(repr=False)
 class JetStream:
     """A JetStream context, or a bucket."""
 
     client: Client
     name: str = "js"
 
+    def __repr__(self) -> str:
+        return f"{self.name} of {self.client!r}"
+
     async def key_value(self, bucket: str) -> JetStream:
         """Bind a bucket."""
         await self.client._use(f"bind {bucket}")
-        return JetStream(self.client, bucket)
+        return type(self)(self.client, bucket)
 
     async def publish(self, subject: str, data: bytes = b"") -> None:
         """Publish."""
@@ -439,14 +455,20 @@ def run(code: CodeType, world: World) -> Trace:
         spawn=world.spawn,
         hold_bound=world.hold_bound,
     )
-    coroutine = scope["work"]("url")
+    return traced(scope["work"]("url"), world)
+
+
+def traced(coroutine: Coroutine[Any, Any, Any], world: World) -> Trace:
+    """Run a coroutine to its end in a world."""
     try:
         coroutine.send(None)
         outcome = "it did not end"
     except StopIteration as end:
         outcome = f"returns {end.value!r}"
     except BaseException as error:  # noqa: BLE001 - whatever the function raises is its outcome
-        outcome = f"raises {type(error).__name__}: {error}"
+        # The text of an UnboundLocalError names one of the names that a failed connect left unbound.
+        text = "" if isinstance(error, UnboundLocalError) else f": {error}"
+        outcome = f"raises {type(error).__name__}{text}"
     coroutine.close()
     for task in world.tasks:
         task.close()

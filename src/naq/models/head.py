@@ -55,6 +55,8 @@ class _Version(msgspec.Struct):
     naq: int
 
 
+_UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
+
 _read = msgspec.json.Decoder(Head).decode
 _read_version = msgspec.json.Decoder(_Version).decode
 write_head = msgspec.json.Encoder().encode
@@ -69,7 +71,7 @@ def read_head(line: bytes) -> Head:
     """
     try:
         head = _read(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         _refuse_newer(line)
         raise SerializationError(f"no job: {error}: {line[:40]!r}") from error
     if head.naq > FORMAT:
@@ -81,7 +83,7 @@ def _refuse_newer(line: bytes) -> None:
     """Prefer the plain reason: what a newer naq writes need not fit this one's checks."""
     try:
         version = _read_version(line).naq
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except _UNREADABLE:
         return
     if version > FORMAT:
         raise _newer(version)

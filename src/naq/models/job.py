@@ -311,7 +311,11 @@ class Job:
             SerializationError: the bytes are no job, or one of another subject.
         """
         job = cls.deserialize(data)
-        if not is_subject_of(subject, job.queue, job.job_id):
+        try:
+            is_own = is_subject_of(subject, job.queue, job.job_id)
+        except ValueError:  # the queue's name is no text that UTF-8 can write
+            is_own = False
+        if not is_own:
             raise SerializationError(
                 f"a job of another subject: job {job.job_id!r} of queue {job.queue!r}"
             )

@@ -25,6 +25,9 @@ logger = logging.getLogger("naq.worker")
 TRY_AGAIN_AFTER: Final = 5.0
 """Seconds after which a message comes again that could not be stored."""
 
+_LONGEST_REASON: Final = 1000
+"""Characters."""
+
 
 class Unreadable:
     """Sets messages aside, one after the other.
@@ -71,8 +74,14 @@ class Unreadable:
             set_aside_at=time.time(),
         )
         # The payload first: an entry that is listed can be put back.
-        for kind, data in (("message", msg.data), ("about", msgspec.json.encode(about))):
-            stored = await self._pipeline.publish(
-                kv_subject(buckets.SET_ASIDE, f"{kind}.{key}"), data
-            )
-            await stored
+        await self._put(f"message.{key}", msg.data)
+        try:
+            await self._put(f"about.{key}", msgspec.json.encode(about))
+        except nats.errors.MaxPayloadError:
+            shorter = f"{reason[:_LONGEST_REASON]} (its headers are too large to be kept)"
+            about = msgspec.structs.replace(about, headers={}, reason=shorter)
+            await self._put(f"about.{key}", msgspec.json.encode(about))
+
+    async def _put(self, key: str, data: bytes) -> None:
+        stored = await self._pipeline.publish(kv_subject(buckets.SET_ASIDE, key), data)
+        await stored

@@ -19,6 +19,7 @@ import naq
 from naq.connection import nats_jetstream
 from naq.exceptions import JobError, JobFailedError
 from naq.models import Job
+from naq.server import run_nats_server
 from naq.set_aside import SetAside, SetAsideMessage
 
 
@@ -90,6 +91,31 @@ async def test_what_is_no_job_is_set_aside_as_it_came(
     about, stored = await SetAside(url).get((await the_only_one(url)).key)
     assert (stored, about.headers, about.size) == (data, {"From": "elsewhere"}, len(data))
     assert await queue.size() == 0
+
+
+@pytest.mark.parametrize("head", [
+    b'{"naq":1,"retry":' + b'{"a":' * 100_000 + b"1" + b"}" * 100_001,
+    b'{"naq":1,"id":"x","queue":"\\ud800","function":"a:b","serializer":"json","created":1}',
+    b'{"naq":1,"id":"x","queue":"q","function":"a:b","serializer":"json","created":1e999}',
+    b'{"naq":' + b"9" * 5000 + b"}",
+])  # fmt: skip
+async def test_a_head_that_is_made_to_break_its_reader_is_set_aside(
+    url: str, queue: naq.Queue, head: bytes
+) -> None:
+    await publish(url, head + b"\n[[],{}]")
+    await work(url)
+    assert (await the_only_one(url)).size == len(head) + 8
+    assert await queue.size() == 0
+
+
+async def test_a_message_whose_headers_leave_no_room_is_set_aside_without_them() -> None:
+    with run_nats_server(options="max_payload: 4KB") as server:
+        await naq.Queue(config=server.url).enqueue(math.sqrt, 4)
+        await publish(server.url, b"rubbish", headers={f"H{n}": "x" * 100 for n in range(37)})
+        await work(server.url)
+        assert "its headers are too large" in (await the_only_one(server.url)).reason
+        assert await naq.queue_sizes(server.url) == {}
+        await naq.close_all_connections()
 
 
 async def test_a_message_of_the_largest_size_is_set_aside(url: str, queue: naq.Queue) -> None:

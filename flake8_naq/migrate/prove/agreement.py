@@ -28,6 +28,17 @@ def hold_names(a: Spot, b: Spot, captured: frozenset[str]) -> None:
                 raise UnequalError(f"`{name}` is closed already there, or not yet")
 
 
+def hold_connections(a: Spot, b: Spot) -> None:
+    """Where something that may hold a connection is used, no connection is closed on one side only.
+
+    Raises:
+        UnequalError: One is.
+    """
+    for connection, status in a.state.connections:
+        if (status == OPEN) != (b.state.status(connection) == OPEN) and status in (OPEN, CLOSED):
+            raise UnequalError("a connection is closed already there, or not yet")
+
+
 def hold_ends(a: Spot, b: Spot, debts: frozenset[Debt]) -> None:
     """Both functions end in the same way, with the same result and the same connections open.
 

@@ -46,6 +46,7 @@ class Closes:
 
     def __init__(self, reach: Reach, verdict: Verdict) -> None:
         self._calm = not reach.at_work
+        self._escaped = reach.escaped
         self._verdict = verdict
         self._closing: dict[tuple[int, str, tuple[str, ...]], bool] = {}
         self.known: dict[str, Connection] = {}
@@ -124,6 +125,8 @@ class Closes:
                 raise UnequalError(_CALLBACKS)
             if not self._calm:
                 raise UnequalError("its subscriptions were at work")
+            if self._escaped:
+                raise UnequalError("other code may still use it")
             self._verdict.closed_before.add(a.node.line)
         self._verdict.axioms.add(axioms.CLOSED_ON_ERROR)
         closed = moved(b, "ok", ENDED)

@@ -161,21 +161,37 @@ class Reach:
         return not isinstance(syntax, ast.Call) or self._harmless_call(syntax)
 
     def _harmless_call(self, call: ast.Call) -> bool:
-        text = ast.unparse(call.func)
-        root = text.partition(".")[0].partition("(")[0]
-        if root in self._tainted:
+        parts = _dotted(call.func)
+        if parts[0] in self._tainted:
             return False
-        if (
-            text in _BUILTINS
-            or _logs(text)
-            or text.rpartition(".")[2].endswith(("Error", "Exception"))
-        ):
+        if parts[-1] in _BUILTINS and len(parts) == 1:
             return True
-        return not self.at_work and not self.escaped and root not in self._closures
+        if _logs(parts) or _makes_an_error(parts):
+            return True
+        return not self.at_work and not self.escaped and parts[0] not in self._closures
+
+    def tainted(self, node: Node) -> bool:
+        """Whether an atom reads the connection, or what may hold it."""
+        return bool(node.reads & self._tainted)
 
 
-def _logs(text: str) -> bool:
-    return "log" in text.rpartition(".")[0].lower()
+def _dotted(function: ast.expr) -> list[str]:
+    """The parts of a dotted name; the first is empty where it starts with something else."""
+    parts: list[str] = []
+    while isinstance(function, ast.Attribute):
+        parts.append(function.attr)
+        function = function.value
+    return [function.id if isinstance(function, ast.Name) else "", *reversed(parts)]
+
+
+def _logs(parts: list[str]) -> bool:
+    """Whether a method of a logger is called."""
+    owners = (part.lower().strip("_") for part in parts[:-1])
+    return any(part in ("log", "logging") or part.endswith("logger") for part in owners)
+
+
+def _makes_an_error(parts: list[str]) -> bool:
+    return parts[-1][:1].isupper() and parts[-1].endswith(("Error", "Exception"))
 
 
 def _of_self(syntax: ast.AST | None) -> bool:

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 
 from flake8_naq.migrate.prove import axioms
-from flake8_naq.migrate.prove.agreement import hold_ends, hold_names
+from flake8_naq.migrate.prove.agreement import hold_connections, hold_ends, hold_names
 from flake8_naq.migrate.prove.closes import Closes, Connection
 from flake8_naq.migrate.prove.difference import Difference, Step, describe
 from flake8_naq.migrate.prove.nodes import CANCEL, ERROR, Node
@@ -89,6 +89,8 @@ class Walk:
     def _both(self, a: Spot, b: Spot, pair: Pair) -> Iterator[Next]:
         """The same effect in both."""
         hold_names(a, b, self._captured)
+        if self._reach.tainted(a.node):
+            hold_connections(a, b)
         if pair.debts and not self._reach.harmless(a.node):
             raise UnequalError(_LATER if _early(pair.debts) else _SOONER)
         if a.op == "connect":

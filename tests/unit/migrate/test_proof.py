@@ -120,3 +120,53 @@ def test_a_proof_grows_with_the_length_of_the_function() -> None:
 
     small, large = pairs(40), pairs(400)
     assert large <= 10 * small
+
+
+@pytest.mark.parametrize(
+    ("first", "handler"),
+    [
+        ("svc = g(nc)\n        await svc.run()", "await svc.tell()"),
+        ("sub = await nc.subscribe('a')", "await sub.unsubscribe()"),
+        ("g.keep(nc)", "await g.tell()"),
+        ("js = nc.jetstream()\n        await js.publish('a')", "await js.publish('b')"),
+    ],
+)
+def test_what_a_clause_can_still_reach_is_not_closed_before_it(first: str, handler: str) -> None:
+    before = f"""\
+async def f(url, g):
+    try:
+        nc = await nats.connect(url)
+        {first}
+        await nc.close()
+    except ValueError:
+        {handler}
+"""
+    after = f"""\
+async def f(url, g):
+    try:
+        async with await nats.connect(url) as nc:
+            {first.replace(chr(10), chr(10) + "    ")}
+    except ValueError:
+        {handler}
+"""
+    assert verdict(before, after).difference is not None
+
+
+@pytest.mark.parametrize(
+    "call", ["g.catalog.update()", "g.on_error('x')", "nc.stats.get('x')", "g(nc)"]
+)
+def test_code_that_may_reach_the_connection_keeps_its_place_at_the_close(call: str) -> None:
+    head = "async def f(url, g):\n    nc = None\n    try:\n        "
+    opened = "nc = await nats.connect(url)\n        await g.keep(nc)\n"
+    before = (
+        head
+        + opened
+        + f"    except ValueError:\n        {call}\n    finally:\n        if nc:\n            await nc.close()\n"
+    )
+    after = (
+        "async def f(url, g):\n    try:\n        async with await nats.connect(url) as nc:\n"
+        f"            await g.keep(nc)\n    except ValueError:\n        {call}\n"
+    )
+    assert verdict(before, after).difference is not None
+    fine = before.replace(call, "logger.info('x')"), after.replace(call, "logger.info('x')")
+    assert verdict(*fine).difference is None

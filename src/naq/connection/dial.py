@@ -73,30 +73,43 @@ async def dial(
     ) from failures[-1]
 
 
+class _Errors:
+    """Takes nats-py's errors: keeps those of the first connect, and logs the later ones.
+
+    Args:
+        name: the connection's name.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.causes: list[Exception] = []
+        self.connected = False
+        self._name = name
+
+    async def note(self, error: Exception) -> None:
+        """Keep or log an error."""
+        if not self.connected:
+            self.causes.append(error)
+        elif "permissions violation" in str(error).lower():
+            logger.warning("connection %r: %s", self._name, str(error).removeprefix("nats: "))
+        elif isinstance(error, (OSError, nats.errors.StaleConnectionError)):
+            # Each attempt to reconnect in an outage says it again.
+            logger.debug("connection %r: %s", self._name, error)
+        else:
+            logger.error("connection %r: %s", self._name, error, exc_info=error)
+
+
 async def _try(config: Config, server: str, options: dict[str, Any]) -> NaqClient:
     task = asyncio.current_task()
     assert task is not None
     cancelling = task.cancelling()
-    causes: list[Exception] | None = []
-
-    async def note(error: Exception) -> None:
-        if causes is not None:
-            causes.append(error)
-        elif "permissions violation" in str(error).lower():
-            logger.warning("connection %r: %s", config.name, str(error).removeprefix("nats: "))
-        elif isinstance(error, (OSError, nats.errors.StaleConnectionError)):
-            # Said many times in an outage, by each attempt to come back.
-            logger.debug("connection %r: %s", config.name, error)
-        else:
-            logger.error("connection %r: %s", config.name, error, exc_info=error)
-
+    errors = _Errors(config.name)
     client = NaqClient()
     client.tls_required = config.tls
     try:
         async with asyncio.timeout(config.connect_timeout):
             await client.connect(
                 server,
-                error_cb=note,
+                error_cb=errors.note,
                 # With nats-py's defaults a missing server is noticed after 120 s.
                 allow_reconnect=False,
                 max_reconnect_attempts=1,
@@ -113,7 +126,7 @@ async def _try(config: Config, server: str, options: dict[str, Any]) -> NaqClien
     except BaseException as error:
         client.abandon()
         if isinstance(error, (OSError, nats.errors.Error)):
-            cause = causes[0] if causes else error
+            cause = errors.causes[0] if errors.causes else error
             if isinstance(cause, ConnectionError) and client.was_greeted:
                 raise NaqRefusedError(
                     f"the NATS server at {address(server)} greets and closes the connection: "
@@ -121,7 +134,7 @@ async def _try(config: Config, server: str, options: dict[str, Any]) -> NaqClien
                 ) from cause
             raise _explain(cause, server, config) from cause
         raise
-    causes = None
+    errors.connected = True
     client.options.update(
         allow_reconnect=True,
         max_reconnect_attempts=config.max_reconnect_attempts,

@@ -71,6 +71,30 @@ class Call(NamedTuple):
     retry: RetryStrategy
 
 
+def _check_numbers(
+    timeout: float | None, result_ttl: float | None, max_retries: int, max_crashes: int | None
+) -> None:
+    if timeout is not None and not timeout > 0:
+        raise JobError(f"timeout must be a positive number of seconds, not {timeout!r}")
+    if result_ttl is not None and not 1 <= result_ttl <= 1e9:
+        raise JobError(f"result_ttl must be from 1 to 1e9 seconds, not {result_ttl!r}")
+    if max_retries < 0:
+        raise JobError(f"max_retries must be 0 or more, not {max_retries!r}")
+    if max_crashes is not None and max_crashes < 1:
+        raise JobError(f"max_crashes must be 1 or more, not {max_crashes!r}")
+
+
+def _checked_name(function: Callable[..., Any] | str) -> str:
+    if not isinstance(function, str) and not callable(function):
+        raise JobError(
+            f"expected a function or its name as package.module:function, got {function!r}"
+        )
+    name = function if isinstance(function, str) else name_of(function)
+    if ":" not in name:
+        raise JobError(f"function {function!r}: write it as package.module:function")
+    return name
+
+
 class Job:
     """A call for a worker to make.
 
@@ -162,14 +186,7 @@ class Job:
         created_at: float | None = None,
     ) -> None:
         timeout, result_ttl = _seconds(timeout), _seconds(result_ttl)
-        if timeout is not None and not timeout > 0:
-            raise JobError(f"timeout must be a positive number of seconds, not {timeout!r}")
-        if result_ttl is not None and not 1 <= result_ttl <= 1e9:
-            raise JobError(f"result_ttl must be from 1 to 1e9 seconds, not {result_ttl!r}")
-        if max_retries < 0:
-            raise JobError(f"max_retries must be 0 or more, not {max_retries!r}")
-        if max_crashes is not None and max_crashes < 1:
-            raise JobError(f"max_crashes must be 1 or more, not {max_crashes!r}")
+        _check_numbers(timeout, result_ttl, max_retries, max_crashes)
         if on_parent_failure not in _POLICIES:
             raise JobError(
                 f"on_parent_failure must be fail, cancel or run, not {on_parent_failure!r}"
@@ -196,13 +213,7 @@ class Job:
             serializer.name if not isinstance(serializer, str) else get_serializer(serializer).name
         )
         self.created_at = time.time() if created_at is None else float(created_at)
-        if not isinstance(function, str) and not callable(function):
-            raise JobError(
-                f"expected a function or its name as package.module:function, got {function!r}"
-            )
-        self.function_name = function if isinstance(function, str) else name_of(function)
-        if ":" not in self.function_name:
-            raise JobError(f"function {function!r}: write it as package.module:function")
+        self.function_name = _checked_name(function)
         if isinstance(retry, _NUMBERS):
             retry = Fixed(retry)
         self.enqueued: Enqueued | None = None

@@ -57,7 +57,7 @@ async def ensure_buckets(
         names: the buckets.
 
     Raises:
-        NaqConnectionError: there is no connection to be had.
+        NaqConnectionError: there is no connection.
         nats.js.errors.APIError: the server refuses to make one.
     """
     settings = as_config(config)
@@ -104,7 +104,7 @@ async def in_bucket(
         action: what to do; awaited with the bucket.
 
     Raises:
-        NaqConnectionError: there is no connection to be had.
+        NaqConnectionError: there is no connection.
     """
     try:
         async with nats_kv_store(name, config) as kv:
@@ -207,7 +207,7 @@ def stored_at(entry: KeyValue.Entry) -> datetime:
 async def server_time(conn: Client, bucket: str) -> datetime:
     """Return the time by the clock that a bucket's entries are stored by, which is the server's.
 
-    A server before 2.10 does not tell: then it is the time by this machine's clock.
+    A server before 2.10 does not report it: then it is the time by this machine's clock.
 
     Args:
         conn: a connection.
@@ -217,5 +217,5 @@ async def server_time(conn: Client, bucket: str) -> datetime:
         nats.errors.Error: the server does not answer.
     """
     answer = await conn.request(f"$JS.API.STREAM.INFO.KV_{bucket}", timeout=5)
-    told = json.loads(answer.data).get("ts")
-    return datetime.now(UTC) if told is None else datetime.fromisoformat(told)
+    time = json.loads(answer.data).get("ts")
+    return datetime.now(UTC) if time is None else datetime.fromisoformat(time)

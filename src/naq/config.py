@@ -24,7 +24,7 @@ DAY = 86_400.0
 _PREFIX = "NAQ_"
 _FILE_VARIABLE = "NAQ_CONFIG"
 _NO_SETTINGS = {_FILE_VARIABLE, "NAQ_DASHBOARD_TOKEN"}
-"""Variables with the prefix that say something else than a setting."""
+"""Variables with the prefix that are no settings."""
 _OF_A_SERVICE = re.compile(r"NAQ_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_\w+)")
 
 _SCHEMES = ("nats", "tls")
@@ -170,7 +170,7 @@ class Config:
 
         Args:
             part: a name. The settings in the file's table ``parts.<name>`` come before all but
-                the arguments then: say, the servers that one kind of jobs is on.
+                the arguments then: for example, the servers of one kind of jobs.
             values: settings by name.
 
         Raises:
@@ -239,13 +239,13 @@ def _converted(kind: type, value: Any) -> Any:
         try:
             return kind(value) if kind is float or not isinstance(value, float) else _whole(value)
         except ValueError:
-            pass  # told below, like every other misfit
+            pass  # the error is raised below
     if kind is Path and isinstance(value, str | os.PathLike):
         return Path(value).expanduser()
     if kind in (bool, str) and isinstance(value, kind):
         return value
     wanted = {bool: "true or false", int: "a whole number", float: "a number of seconds"}
-    # The value may be a secret in the wrong place: say its type, never what it is.
+    # The value may be a secret in the wrong place: name its type only.
     raise ValueError(f"must be {wanted.get(kind, 'a string')}, not this {type(value).__name__}")
 
 

@@ -16,7 +16,7 @@ class NaqError(Exception):
     """The base of every exception that naq raises itself.
 
     Args:
-        message: one sentence that says what went wrong and, where it can, what to do.
+        message: what went wrong and, if known, what to do.
     """
 
     def __init__(self, message: str = "") -> None:
@@ -56,7 +56,7 @@ class NaqRefusedError(NaqConnectionError, nats.errors.Error):
 
 
 class NaqTLSError(NaqConnectionError, nats.errors.SecureConnFailedError, ssl.SSLError):
-    """No secure connection came about: a certificate expired, is not trusted, and the like."""
+    """A secure connection failed: a certificate expired, is not trusted, and the like."""
 
 
 class NaqConnectionClosedError(NaqConnectionError, nats.errors.ConnectionClosedError):
@@ -135,7 +135,7 @@ class JobCrashedError(JobError):
 
 
 def describe_error(error: BaseException) -> str:
-    """Return an exception in words for a person, where nats-py's own text says little.
+    """Describe an exception for a person; nats-py's own text is often short.
 
     Args:
         error: any exception; one of naq's own is its message.

@@ -1,7 +1,7 @@
 """The names of jobs and queues on a server: subjects, streams, consumers.
 
 One stream holds the jobs of all queues, one subject a job: ``naq.jobs.<queue>.<job id>``. So the
-server can say of one job whether it still waits, and of one queue how long it is, and two jobs of
+server knows of one job whether it still waits, and of one queue how long it is; and two jobs of
 one id cannot stand in a queue. Retention is by acknowledgement (a work queue).
 """
 

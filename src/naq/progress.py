@@ -33,7 +33,7 @@ class Progress:
 
     Args:
         fraction: the part that is done, 0 to 1.
-        message: what it is at.
+        message: the current step.
         updated_at: seconds since the epoch.
     """
 
@@ -59,14 +59,14 @@ class Progress:
 
 
 def report_progress(fraction: float, message: str = "") -> None:
-    """Say how far the job that calls this has come; from any thread of the job, and cheaply.
+    """Report the progress of the running job; cheap, from any of its threads.
 
-    The worker sends on what was said last, five times a second at most. Outside of a job nothing
+    The worker publishes the latest report, five times a second at most. Outside of a job nothing
     happens.
 
     Args:
         fraction: the part that is done, 0 to 1.
-        message: what it is at.
+        message: the current step.
 
     Raises:
         JobError: the fraction is not from 0 to 1.
@@ -79,14 +79,14 @@ def report_progress(fraction: float, message: str = "") -> None:
 
 
 async def get_progress(job_id: str, config: Config | str | None = None) -> Progress | None:
-    """Return how far a job said that it has come, or None if it said nothing.
+    """Return the progress that a job has reported, or None.
 
     Args:
         job_id: the job's id.
         config: a configuration, a URL, or None for the process's configuration.
 
     Raises:
-        NaqConnectionError: there is no connection to be had.
+        NaqConnectionError: there is no connection.
     """
 
     async def get(kv: KeyValue) -> Progress | None:
@@ -109,7 +109,7 @@ async def watch_progress(
 
     Raises:
         JobError: nothing is known of the job.
-        NaqConnectionError: there is no connection to be had.
+        NaqConnectionError: there is no connection.
     """
     settings = as_config(config)
     await ensure_buckets(settings, (buckets.JOB_PROGRESS,))

@@ -123,7 +123,7 @@ class Results:
             ResultTimeoutError: there was no result in time.
             JobFailedError: the job has failed; it carries the worker's traceback.
             SerializationError: the result can't be read here.
-            NaqConnectionError: at the start; there is no connection to be had.
+            NaqConnectionError: at the start; there is no connection.
         """
         has_begun = False
 

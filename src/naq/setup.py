@@ -96,7 +96,7 @@ async def setup(config: Config | str | None = None, *, check: bool = False) -> l
         What was not as configured.
 
     Raises:
-        NaqConnectionError: there is no connection to be had.
+        NaqConnectionError: there is no connection.
         nats.js.errors.APIError: the server refuses.
     """
     settings = as_config(config)

@@ -90,7 +90,7 @@ def run(awaitable: Awaitable[T]) -> T:
 
 
 def close() -> None:
-    """Close naq's own loop and its connections. The next call opens them anew."""
+    """Close naq's own loop and its connections. The next call opens new ones."""
     global _current
     with _lock:
         loop, _current = _current, None
@@ -239,7 +239,7 @@ class Scheduler(_Plain[_Scheduler]):
         return self._inner.is_leader
 
     def stop(self) -> None:
-        """Let ``run`` end, once it has finished what it is at."""
+        """Let ``run`` end, once it has finished the current run."""
         _loop().loop.call_soon_threadsafe(self._inner.stop)
 
     get_scheduled_jobs = _Method(_Scheduler.get_scheduled_jobs)

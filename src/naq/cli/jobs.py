@@ -44,7 +44,7 @@ from naq.scheduling import store
 from naq.streams import DUPLICATE_WINDOW
 
 _ENDS_WITHIN: Final = 1.0
-"""Seconds that a cancelled job has to end in, before it is told to run on."""
+"""Seconds that a cancelled job has to end, before the command reports that it still runs."""
 
 job = typer.Typer(no_args_is_help=True, help="One job: status, result, cancel.")
 queue = typer.Typer(no_args_is_help=True, help="Queues: list, purge.")
@@ -174,12 +174,13 @@ async def job_status(job_id: JobId, url: Url = None, json_: AsJson = False) -> N
     info = await control.get_job(job_id, config_of(url))
     if info is None:
         raise JobError(f"nothing is known of a job {job_id!r}")
-    told = info.describe()
+    described = info.describe()
     if json_:
-        as_json(told)
+        as_json(described)
         return
-    trace = told.pop("traceback", "")
-    table(("", ""), ((key, shown(key, told[key])) for key in told if told[key] not in (None, [])))
+    trace = described.pop("traceback", "")
+    rows = {key: value for key, value in described.items() if value not in (None, [])}
+    table(("", ""), ((key, shown(key, value)) for key, value in rows.items()))
     if trace:
         say(f"\n{trace.rstrip()}")
 
@@ -335,7 +336,7 @@ async def schedule_add(
         except ScheduleError as error:
             if job_id is not None:
                 raise
-            # An id that was made up a moment ago says nothing to whoever reads this.
+            # The user does not know a generated id.
             raise ScheduleError(str(error).removeprefix(f"schedule {made.job_id!r}: ")) from error
     as_json(made.describe()) if json_ else say(made.job_id)
 

@@ -64,7 +64,7 @@ def config_of(url: str | None) -> Config | str:
 
 
 def command(function: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
-    """Make a coroutine a command: run it, and tell its errors in one line."""
+    """Make a coroutine a command: run it, and report its errors in one line."""
 
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -157,7 +157,7 @@ def say(message: str) -> None:
 def table(
     columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str = "nothing there"
 ) -> None:
-    """Print rows as a table, or say that there are none."""
+    """Print rows as a table, or that there are none."""
     lines = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         lines.add_column(column, overflow="fold")

@@ -165,7 +165,7 @@ def _import(module: str) -> None:
 
 
 async def _hint_at_modules(made: Worker) -> None:
-    """Warn of a queue that nobody knows, and that has the name of a module here."""
+    """Warn of an unknown queue that has the name of a module here."""
     here = [queue for queue in made.queues if _is_a_module_here(queue)]
     if not here:
         return

@@ -37,7 +37,7 @@ def nats_connection(
         exclusive: open a connection of one's own, which is drained and closed at the end.
 
     Raises:
-        NaqConnectionError: on entering; there is no connection to be had.
+        NaqConnectionError: on entering; there is no connection.
         ConfigurationError: ``config`` is none of these.
     """
     settings = as_config(config)
@@ -54,7 +54,7 @@ def nats_jetstream(
         exclusive: open a connection of one's own, which is drained and closed at the end.
 
     Raises:
-        NaqConnectionError: on entering; there is no connection to be had.
+        NaqConnectionError: on entering; there is no connection.
         ConfigurationError: ``config`` is none of these.
     """
     settings = as_config(config)
@@ -72,7 +72,7 @@ def nats_kv_store(
         exclusive: open a connection of one's own, which is drained and closed at the end.
 
     Raises:
-        NaqConnectionError: on entering; there is no connection to be had, or no JetStream.
+        NaqConnectionError: on entering; there is no connection, or no JetStream.
         nats.js.errors.BucketNotFoundError: on entering; there is no such bucket.
         nats.js.errors.InvalidBucketNameError: on entering; the name can't be a bucket's.
         ConfigurationError: ``config`` is none of these.

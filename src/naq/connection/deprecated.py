@@ -20,7 +20,7 @@ async def get_nats_connection(url: Config | str | None = None) -> Client:
         url: a URL, a configuration, or None for the process's configuration.
 
     Raises:
-        NaqConnectionError: there is no connection to be had.
+        NaqConnectionError: there is no connection.
     """
     _warn("get_nats_connection", "`async with nats_connection(url) as conn`")
     return await LeasedClient(as_config(url)).__aenter__()

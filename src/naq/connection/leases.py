@@ -27,7 +27,7 @@ async def connect(config: Config) -> SharedConnection:
     """Return the connection of a configuration with one lease more, whatever it takes.
 
     Raises:
-        NaqConnectionError: there is no connection to be had.
+        NaqConnectionError: there is no connection.
     """
     try:
         return await shared_connection(config)

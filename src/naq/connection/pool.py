@@ -43,7 +43,7 @@ class Pool:
         """Return the connection of a configuration with one lease more on it.
 
         Raises:
-            NaqConnectionError: there is no connection to be had.
+            NaqConnectionError: there is no connection.
         """
         shared = self.connections.get(config)
         if shared is None or shared.client.is_closed:
@@ -206,6 +206,6 @@ async def shared_connection(config: Config) -> SharedConnection:
     """Return the connection of a configuration with one lease more.
 
     Raises:
-        NaqConnectionError: there is no connection to be had.
+        NaqConnectionError: there is no connection.
     """
     return standing_connection(config) or await current_pool().acquire(config)

@@ -1,4 +1,4 @@
-"""Events: what happens to jobs and workers, and what applications say besides."""
+"""Events: what happens to jobs and workers, and applications' own."""
 
 from naq.events.manager import EventManager, EventStats
 from naq.events.publisher import EventPublisher

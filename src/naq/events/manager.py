@@ -46,7 +46,7 @@ class EventManager(EventPublisher, EventSubscriber):
             span: seconds, or a timedelta, up to now.
 
         Raises:
-            NaqConnectionError: there is no connection to be had.
+            NaqConnectionError: there is no connection.
         """
         seconds = span.total_seconds() if isinstance(span, timedelta) else span
         events = await self.history(since=datetime.now(UTC) - timedelta(seconds=seconds))

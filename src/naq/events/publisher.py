@@ -14,7 +14,7 @@ from naq.streams import SYSTEM_EVENT_SUBJECT, ensure_stream, event_stream, syste
 
 
 class EventPublisher:
-    """Publishes events of one's own beside naq's.
+    """Publishes an application's events beside naq's.
 
     Args:
         config: a configuration, a URL, or None for the process's configuration.
@@ -29,11 +29,11 @@ class EventPublisher:
 
         Args:
             event_type: what happened, as dotted words.
-            data: what there is to say of it, in JSON's types.
+            data: its details, in JSON's types.
 
         Raises:
             SerializationError: the data is not in JSON's types.
-            NaqConnectionError: there is no connection to be had.
+            NaqConnectionError: there is no connection.
         """
         event = Event(event_type, dict(data))
         async with nats_jetstream(self.config) as (conn, js):
@@ -47,11 +47,11 @@ class EventPublisher:
 
         Args:
             event_type: what happened, as dotted words.
-            data: what there is to say of it, in JSON's types.
+            data: its details, in JSON's types.
 
         Raises:
             SerializationError: the data is not in JSON's types.
-            NaqConnectionError: there is no connection to be had.
+            NaqConnectionError: there is no connection.
         """
         payload = Event(event_type, dict(data)).serialize()
         async with nats_jetstream(self.config) as (_, js):

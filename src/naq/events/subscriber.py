@@ -44,14 +44,14 @@ class EventSubscriber:
     ) -> AsyncGenerator[Event]:
         """Yield events as they come, for ever.
 
-        An outage of the servers is waited out; what happened meanwhile is told after it.
+        An outage of the servers is waited out; events of that time come after it.
 
         Args:
             pattern: the types, with NATS's wildcards: ``job.*``, ``job.failed``, ``>``.
             since: begin with the stored events from this time on; None begins now.
 
         Raises:
-            NaqConnectionError: at the start; there is no connection to be had.
+            NaqConnectionError: at the start; there is no connection.
         """
         seen: _Place | None = None
         while True:
@@ -80,7 +80,7 @@ class EventSubscriber:
             limit: how many of the latest at most; None is no limit.
 
         Raises:
-            NaqConnectionError: there is no connection to be had.
+            NaqConnectionError: there is no connection.
         """
         events: list[Event] = []
         start = since or datetime.fromtimestamp(0, UTC)

@@ -27,7 +27,7 @@ from naq.names import JOB_STREAM, JOB_SUBJECTS, cancel_subject, kv_subject, toke
 from naq.queue.lookup import stored_outcome
 
 _WORKER_ANSWERS: Final = 2.0
-"""Seconds that a worker may take to say that it breaks off a job; usually it takes none."""
+"""Seconds that a worker may take to confirm that it breaks off a job."""
 
 
 @dataclass(frozen=True)
@@ -74,15 +74,15 @@ class JobInfo:
 async def get_job(job_id: str, config: Config | str | None = None) -> JobInfo | None:
     """Return where a job stands, or None when nothing is known of it.
 
-    A job that was enqueued again after it had ended is told as it stands now. A short job may be
-    told as queued while it runs: workers write down only what takes longer than a fifth of a second.
+    The state of a job that was enqueued again is its newest one. A short job may appear as queued
+    while it runs: workers record only what takes longer than a fifth of a second.
 
     Args:
         job_id: the job's id.
         config: a configuration, a URL, or None for the process's configuration.
 
     Raises:
-        NaqConnectionError: there is no connection to be had.
+        NaqConnectionError: there is no connection.
     """
     async with nats_jetstream(config) as (_, js):
         # In the order in which a job goes through them, so that it is not missed on its way.
@@ -144,7 +144,7 @@ async def cancel_job(job_id: str, config: Config | str | None = None) -> bool:
         Whether there was such a job. A running one may take a moment to end.
 
     Raises:
-        NaqConnectionError: there is no connection to be had.
+        NaqConnectionError: there is no connection.
     """
     async with nats_jetstream(config) as (conn, js):
         found = False

@@ -65,7 +65,7 @@ class Queue:
             function: the function to call, its name as ``package.module:function``, or a
                 :class:`Job`, which goes into the queue that it names.
             args: the call's positional arguments.
-            again: run it anew although a job of this id ended within the last two minutes. A job
+            again: run it again although a job of this id ended within the last two minutes. A job
                 that is still in the queue stays the only one.
             kwargs: the call's keyword arguments. Those named as a setting of :class:`Job`
                 (``job_id``, ``timeout``, ``max_retries`` and so on) are that setting; to pass such
@@ -118,7 +118,7 @@ class Queue:
         Raises:
             JobError: a setting makes no sense.
             SerializationError: the call cannot be written.
-            NaqConnectionError: there is no connection to be had.
+            NaqConnectionError: there is no connection.
         """
         job = make_job(function, args, kwargs, self.name)
         schedule = schedule_for(job, datetime.now(UTC), run_at=when)
@@ -144,7 +144,7 @@ class Queue:
             ScheduleError: the delay makes no sense.
             JobError: a setting makes no sense.
             SerializationError: the call cannot be written.
-            NaqConnectionError: there is no connection to be had.
+            NaqConnectionError: there is no connection.
         """
         wait = span(delay)
         when = await time_of_server(self.config) + wait
@@ -186,7 +186,7 @@ class Queue:
             ScheduleError: there is neither a cron nor an interval, or a value makes no sense.
             JobError: a setting of the job makes no sense.
             SerializationError: the call cannot be written.
-            NaqConnectionError: there is no connection to be had.
+            NaqConnectionError: there is no connection.
         """
         if cron is None and interval is None:
             raise ScheduleError("a schedule needs a cron expression or an interval")
@@ -216,7 +216,7 @@ class Queue:
 
         Raises:
             SerializationError: the message is no job.
-            NaqConnectionError: there is no connection to be had.
+            NaqConnectionError: there is no connection.
         """
         async with nats_jetstream(self.config) as (_, js):
             await ensure_stream(js, job_stream(self.config.replicas))
@@ -264,7 +264,7 @@ async def has_had_a_worker(queue: str, config: Config | str | None = None) -> bo
         config: a configuration, a URL, or None for the process's configuration.
 
     Raises:
-        NaqConnectionError: there is no connection to be had.
+        NaqConnectionError: there is no connection.
     """
     async with nats_jetstream(config) as (_, js):
         try:

@@ -29,7 +29,7 @@ class StoredOutcome:
 
     Args:
         succeeded: whether it is a result, and no failure.
-        created: when the job was made whose outcome it is, as written; None when it does not tell.
+        created: the creation time of its job, as written; None if it is not stored.
         data: its stored form.
     """
 
@@ -71,7 +71,7 @@ async def stored_outcomes(
         if status is not None:
             if ended.done():
                 return
-            # 204 is the end of the answer, 404 says that nothing was found.
+            # 204 ends the answer; 404 means that nothing was found.
             ended.set_result(status in ("204", "404"))
         elif "KV-Operation" not in headers:  # a deleted result is none
             found[headers["Nats-Subject"][len(prefix) :]] = StoredOutcome.of(msg.data, headers)

@@ -61,17 +61,17 @@ def check_size(conn: Client, job: Job, stored: int = 0) -> None:
         raise JobError(
             f"job {job.job_id} has {data} bytes{as_stored}, and {room} fit into a message of the "
             f"server beside its headers (max_payload {conn.max_payload}): store large arguments "
-            "elsewhere, in an object store say, and pass a reference"
+            "elsewhere, for example in an object store, and pass a reference"
         )
 
 
 async def enqueue_job(job: Job, config: Config, *, again: bool = False) -> Enqueued:
-    """Put a job into its queue, through an election or an outage, and say what came of it.
+    """Put a job into its queue, through an election or an outage; return what came of it.
 
     Args:
         job: the job.
         config: the configuration.
-        again: run it anew although a job of this id ended within the last two minutes.
+        again: run it again although a job of this id ended within the last two minutes.
 
     Raises:
         JobError: the job is larger than the server takes, or the stream refuses it.
@@ -130,7 +130,7 @@ async def publish_job(
     Args:
         js: the JetStream context.
         job: the job.
-        message_id: what the server tells duplicates by; the job's id by default.
+        message_id: the server recognises duplicates by it; the job's id by default.
         replicas: copies that the servers keep, should the stream have to be made.
         timeout: seconds that the server may take to answer; None is the configuration's.
 

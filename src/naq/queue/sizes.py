@@ -23,7 +23,7 @@ async def queue_sizes(config: Config | str | None = None) -> dict[str, int]:
         config: a configuration, a URL, or None for the process's configuration.
 
     Raises:
-        NaqConnectionError: there is no connection to be had.
+        NaqConnectionError: there is no connection.
     """
     async with nats_jetstream(config) as (_, js):
         try:

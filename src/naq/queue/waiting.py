@@ -145,7 +145,7 @@ async def list_waiting(config: Config | str | None = None, queue: str | None = N
         queue: only the jobs of this queue; None is all.
 
     Raises:
-        NaqConnectionError: there is no connection to be had.
+        NaqConnectionError: there is no connection.
     """
     stored = await in_bucket(buckets.WAITING_JOBS, as_config(config), entries)
     jobs = []

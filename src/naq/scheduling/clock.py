@@ -46,7 +46,7 @@ async def time_of_server(config: Config) -> datetime:
     """Return the time by the server's clock.
 
     Raises:
-        NaqConnectionError: there is no connection to be had.
+        NaqConnectionError: there is no connection.
     """
     await buckets.ensure_buckets(config, (buckets.SCHEDULED_JOBS,))
     clock = ServerClock()

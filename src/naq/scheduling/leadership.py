@@ -24,7 +24,7 @@ _MARGIN: Final = 0.8
 class Leadership:
     """One member's claim to lead.
 
-    Whoever creates the key leads. The leader writes it anew, from the revision that it wrote
+    The member that creates the key leads. It renews the key from the revision that it wrote
     last; the server forgets it when that stops. So two can't lead by their own account: one that
     was cut off stops by its clock before the server forgets.
 
@@ -56,7 +56,7 @@ class Leadership:
         """Take the lead, or keep it; return whether this member leads now.
 
         Raises:
-            NaqConnectionError: there is no connection to be had.
+            NaqConnectionError: there is no connection.
             TimeoutError: the server did not answer.
             nats.errors.Error: the server could not be asked.
         """
@@ -91,7 +91,7 @@ class Leadership:
         return entry.revision if _member(entry) == self._member else None
 
     async def resign(self) -> None:
-        """Give the lead to whoever asks next. Idempotent."""
+        """Give up the lead; the next member that asks gets it. Idempotent."""
         revision, self._revision, self._until = self._revision, None, 0.0
         if revision is not None:
             async with nats_kv_store(LEADERS, self._config) as kv:

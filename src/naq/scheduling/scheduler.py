@@ -44,16 +44,16 @@ logger = logging.getLogger(__name__)
 
 GROUP: Final = "scheduler"
 REFRESH: Final = 30.0
-"""Seconds after which the leader lists all schedules anew, whatever its watch may have missed."""
+"""Seconds after which the leader lists all schedules again, in case its watch missed one."""
 
 _AT_ONCE: Final = 100
 """How many schedules are worked on at once."""
 
 _REMEMBERED: Final = timedelta(seconds=DUPLICATE_WINDOW / 2)
-"""The age up to which the server surely tells a run that comes again from a new one."""
+"""The age up to which the server recognises a repeated run by its message id."""
 
 _OUTDATED: Final = 10071
-"""nats-server's error code for a revision that is not the last; `delete` says no more."""
+"""nats-server's error code for a revision that is not the last; `delete` raises no class of its own for it."""
 
 _TROUBLE = (NaqConnectionError, nats.errors.Error, TimeoutError, OSError)
 
@@ -98,7 +98,7 @@ class Scheduler:
         return self._leadership.leads
 
     def stop(self) -> None:
-        """Let ``run`` end, once it has finished what it is at."""
+        """Let ``run`` end, once it has finished the current run."""
         self._stopping.set()
 
     async def run(self) -> None:
@@ -107,7 +107,7 @@ class Scheduler:
         Outages of the servers are waited out.
 
         Raises:
-            NaqConnectionError: at the start; there is no connection to be had.
+            NaqConnectionError: at the start; there is no connection.
         """
         await self._prepare()
         try:
@@ -184,10 +184,10 @@ class Scheduler:
     async def _trigger_one(self, job_id: str, kv: KeyValue, js: JetStreamContext) -> None:
         """Put the due runs of one schedule into its queue, then write down what is left of it.
 
-        A crash between the two makes no duplicate: each run has an id that tells its time.
+        A crash between the two makes no duplicate: the id of each run contains its time.
         """
         try:
-            # As it is now: it may have been changed or removed since the watch told of it.
+            # As it is now: it may have changed since the watch reported it.
             entry = await kv.get(job_id)
         except KeyNotFoundError:
             return

@@ -181,7 +181,7 @@ async def prune_schedules(
         The ids of the jobs whose schedules are removed.
 
     Raises:
-        NaqConnectionError: there is no connection to be had.
+        NaqConnectionError: there is no connection.
     """
     kept = {job.job_id if isinstance(job, Job) else job for job in keep}
     gone = [

@@ -79,7 +79,7 @@ class NaqClient(Client):
 
     async def _process_op_err(self, e: Exception) -> None:
         # While there is no connection, nats-py would keep what is published, and send it long
-        # after its publishers were told that they had failed. Without room it says so at once.
+        # after the publishers got an error. Without room it raises at once.
         self._max_pending_size = 0
         await super()._process_op_err(e)
 

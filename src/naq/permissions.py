@@ -125,6 +125,7 @@ def _read(stream: str) -> set[str]:
 
 def _consume(stream: str) -> set[str]:
     return {
+        f"{_API}.STREAM.NAMES",  # an older nats-py looks up the stream of a bucket that it watches
         f"{_API}.CONSUMER.CREATE.{stream}",
         f"{_API}.CONSUMER.CREATE.{stream}.>",
         f"{_API}.CONSUMER.DURABLE.CREATE.{stream}.>",

@@ -140,7 +140,7 @@ class Results:
             async with asyncio.timeout(timeout or None) as limit:
                 while True:
                     try:
-                        # Whoever waits may be here before the first worker, which makes the bucket.
+                        # The first worker makes the bucket, and may start later than this wait.
                         entry = await in_bucket(JOB_RESULTS, self.config, wait)
                         break
                     except (NaqConnectionError, nats.errors.Error) as error:
@@ -203,7 +203,7 @@ class Results:
 async def _remove_up_to(js: JetStreamContext, old: list[KeyValue.Entry]) -> int:
     """Remove the oldest entries of the bucket, which these are, in one request."""
     if old:
-        # By the place in the stream: what is stored anew meanwhile stands behind it and stays.
+        # By sequence: a result stored meanwhile has a higher one and stays.
         last = max(entry.revision or 0 for entry in old)
         await js.purge_stream(_STREAM, seq=last + 1)
     return len(old)

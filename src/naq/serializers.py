@@ -79,7 +79,7 @@ class CloudpickleSerializer:
             data: bytes = cloudpickle.dumps(value)
         except Exception as error:
             raise SerializationError(
-                f"cannot pickle a {type(value).__name__}: {_said(error)}"
+                f"cannot pickle a {type(value).__name__}: {_describe(error)}"
             ) from error
         return data
 
@@ -92,7 +92,7 @@ class CloudpickleSerializer:
         try:
             return pickle.loads(data)
         except Exception as error:
-            raise SerializationError(f"cannot unpickle: {_said(error)}") from error
+            raise SerializationError(f"cannot unpickle: {_describe(error)}") from error
 
     def loads_plain(self, data: bytes) -> Any:
         """Return the unpickled value if that runs no code but Python's own plain types.
@@ -105,7 +105,7 @@ class CloudpickleSerializer:
         except SerializationError:
             raise
         except Exception as error:
-            raise SerializationError(f"cannot unpickle: {_said(error)}") from error
+            raise SerializationError(f"cannot unpickle: {_describe(error)}") from error
 
 
 _HARMLESS: Final = {
@@ -149,7 +149,7 @@ class JsonSerializer:
             return text.encode()
         except (TypeError, ValueError, RecursionError) as error:
             raise SerializationError(
-                f"cannot write a {type(value).__name__} as JSON: {_said(error)}"
+                f"cannot write a {type(value).__name__} as JSON: {_describe(error)}"
             ) from error
 
     def loads(self, data: bytes) -> Any:
@@ -161,7 +161,7 @@ class JsonSerializer:
         try:
             return json.loads(data)
         except (ValueError, RecursionError) as error:
-            raise SerializationError(f"cannot read JSON: {_said(error)}") from error
+            raise SerializationError(f"cannot read JSON: {_describe(error)}") from error
 
 
 def _refuse_other_keys(value: Any) -> None:
@@ -176,7 +176,7 @@ def _refuse_other_keys(value: Any) -> None:
             _refuse_other_keys(inner)
 
 
-def _said(error: BaseException) -> str:
+def _describe(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 

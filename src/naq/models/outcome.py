@@ -34,7 +34,7 @@ _LENGTHS: Final = (8_000, 2_000, 500, 100, 0)
 
 @dataclass(frozen=True, slots=True)
 class JobFailure:
-    """Why a job failed, in words only, so that any exception can be told.
+    """Why a job failed, as text only, so that any exception can be stored.
 
     Args:
         error_type: the exception's class as ``module:Class``.
@@ -56,17 +56,17 @@ class JobFailure:
     def of(
         cls, error: BaseException, *, attempts: int = 1, worker: str = "", failed_at: float = 0.0
     ) -> JobFailure:
-        """Tell an exception. A class whose ``str`` raises is told as far as it goes."""
+        """Describe an exception, also one whose ``str`` raises."""
         try:
             message = str(error)
         except Exception as second:
             message = f"<its text cannot be had: {type(second).__name__}>"
         try:
-            told = "".join(traceback.format_exception(error))
+            trace = "".join(traceback.format_exception(error))
         except Exception as second:
-            told = f"<its traceback cannot be had: {type(second).__name__}>"
+            trace = f"<its traceback cannot be had: {type(second).__name__}>"
         return cls(
-            exception_name(type(error)), _cut(message), _cut(told), attempts, worker, failed_at
+            exception_name(type(error)), _cut(message), _cut(trace), attempts, worker, failed_at
         )
 
     def fitting(self, size: Callable[[JobFailure], int], room: int) -> JobFailure:
@@ -90,15 +90,15 @@ class JobFailure:
         return shorter
 
     @classmethod
-    def from_json(cls, said: dict[str, Any]) -> JobFailure:
-        """Return the failure of its JSON form; what a newer naq says besides is left out."""
-        known = {name: said[name] for name in cls.__slots__ if name in said}
+    def from_json(cls, document: dict[str, Any]) -> JobFailure:
+        """Return the failure of its JSON form; keys of a newer naq are left out."""
+        known = {name: document[name] for name in cls.__slots__ if name in document}
         return cls(**{"error_type": "", "message": "", "traceback": "", **known})
 
     def to_json(self) -> dict[str, Any]:
-        """Return what is to be said of it, in JSON's types."""
-        said = {name: getattr(self, name) for name in self.__slots__}
-        return {name: value for name, value in said.items() if value}
+        """Return its JSON form, without what is empty."""
+        fields = {name: getattr(self, name) for name in self.__slots__}
+        return {name: value for name, value in fields.items() if value}
 
     def __str__(self) -> str:
         name = self.error_type.rpartition(":")[2]
@@ -147,10 +147,10 @@ class Outcome:
             return cls(CLOUDPICKLE.loads(data) if unpickle else CLOUDPICKLE.loads_plain(data))
         head, _, body = data.partition(b"\n")
         try:
-            said = json.loads(head)
-            if "failure" in said:
-                return cls(failure=JobFailure.from_json(said["failure"]))
-            serializer = said["serializer"]
+            document = json.loads(head)
+            if "failure" in document:
+                return cls(failure=JobFailure.from_json(document["failure"]))
+            serializer = document["serializer"]
         except (ValueError, KeyError, TypeError) as error:
             raise SerializationError(f"no result: {data[:40]!r}") from error
         if serializer == CLOUDPICKLE.name and not unpickle:
@@ -173,7 +173,7 @@ class Outcome:
 
     @staticmethod
     def is_failure(data: bytes) -> bool:
-        """Whether stored bytes tell a failure; reads no pickle."""
+        """Whether stored bytes are a failure; reads no pickle."""
         return data.startswith(b'{"naq":1,"failure":')
 
 
@@ -186,8 +186,8 @@ def value_of(data: bytes | None) -> Any:
     return None if data is None else Outcome.deserialize(data).value
 
 
-def _line(said: dict[str, Any]) -> bytes:
-    return json.dumps(said, separators=(",", ":")).encode()
+def _line(document: dict[str, Any]) -> bytes:
+    return json.dumps(document, separators=(",", ":")).encode()
 
 
 def _cut(text: str, length: int = _LONGEST) -> str:

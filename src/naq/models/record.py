@@ -1,4 +1,4 @@
-"""What the bucket ``job_status`` says of a job that is on its way.
+"""The status of a job in the bucket ``job_status``.
 
 The first line is the status and nothing else. The second, where there is one, is JSON: the counts
 that decide whether a job that comes back is tried again.
@@ -46,14 +46,14 @@ class JobRecord:
 
     def serialize(self) -> bytes:
         """Return the bytes to store."""
-        said = {
+        counts = {
             "failures": self.failures,
             "returns": self.returns,
             "crashes": self.crashes,
             "worker": self.worker,
             "updated_at": self.updated_at or time.time(),
         }
-        return self.status.value.encode() + b"\n" + orjson.dumps(said)
+        return self.status.value.encode() + b"\n" + orjson.dumps(counts)
 
     @classmethod
     def deserialize(cls, data: bytes | None) -> JobRecord:

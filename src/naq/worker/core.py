@@ -1,4 +1,4 @@
-"""The worker: takes jobs from queues, runs them, and survives them."""
+"""The worker: takes jobs from queues and runs them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ RETRY_CONNECT_AFTER: Final = 1.0
 
 
 class Worker:
-    """Takes jobs from queues and runs them until it is told to stop.
+    """Takes jobs from queues and runs them until it is asked to stop.
 
     Args:
         queues: the queues' names; one or several.
@@ -60,7 +60,7 @@ class Worker:
         prefetch: how many jobs wait in the worker beside those that run. By default as many as
             are done in a twentieth of a second, so none when jobs take long.
         ack_wait: seconds of silence after which the server gives a worker's jobs to another one.
-        shutdown_timeout: seconds that running jobs have when the worker is told to stop; those
+        shutdown_timeout: seconds that running jobs have when the worker stops; those
             that take longer are given back.
         block_limit: seconds that an async job may hold the event loop; 0 switches the guard off.
         exit_when_blocked: end the process when three times ``block_limit`` have passed and
@@ -170,7 +170,7 @@ class Worker:
     async def run(self) -> None:
         """Work until stopped.
 
-        A lost connection is waited for: the first one must come about.
+        The worker waits for a lost connection; the first one must succeed.
 
         Raises:
             NaqConnectionError: at the start; the server cannot be reached, or has no JetStream.
@@ -198,8 +198,8 @@ class Worker:
                         passing = _is_about_the_server if has_begun else _may_pass
                         if session is None or not all(map(passing, errors)):
                             raise errors[0] from errors[0].__cause__
-                        said = "; ".join(dict.fromkeys(map(describe_error, errors)))
-                        logger.warning("no work is done, and all is tried anew: %s", said)
+                        reasons = "; ".join(dict.fromkeys(map(describe_error, errors)))
+                        logger.warning("the connection is lost, connecting again: %s", reasons)
                     with suppress(TimeoutError):
                         async with asyncio.timeout(RETRY_CONNECT_AFTER):
                             await stop.wait()
@@ -296,7 +296,7 @@ def _executor(settings: WorkerSettings, concurrency: int) -> Executor:
 
 
 def _forget(_progress: bytes) -> None:
-    """Take the progress of a job that nobody watches."""
+    """Drop the progress of a job that nobody watches."""
 
 
 def _host() -> str:

@@ -1,4 +1,4 @@
-"""A worker's knowledge of the jobs that wait for others, so that it can let them go."""
+"""The jobs that wait for others, as a worker knows them: it settles each when a parent ends."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from naq.queue.lookup import stored_outcomes
 logger = logging.getLogger("naq.worker")
 
 SWEEP: Final = 2.0
-"""Seconds between two looks at some of what waits: a watch may tell late, and workers may die."""
+"""Seconds between two looks at some of what waits: a watch may be late, and workers may die."""
 
 SWEEP_BATCH: Final = 100
 """Parents whose outcome is looked up in one sweep, all in one request."""
@@ -60,7 +60,7 @@ class Dependents:
         self._to_look_up: deque[str] = deque()
         self._to_search: deque[str] = deque()
         self._at_once = asyncio.Semaphore(AT_ONCE)
-        self._is_told = False
+        self._is_logged = False
         self._watch: asyncio.Task[None] | None = None
         self.known = asyncio.Event()
 
@@ -86,7 +86,7 @@ class Dependents:
                 self._watch.cancel()
 
     def start_over(self) -> None:
-        """Forget everything and watch the bucket from its beginning: it was made anew."""
+        """Forget everything and watch the bucket from its beginning: it is a new one."""
         if self._watch is not None:
             self._jobs.clear()
             self._children.clear()
@@ -111,10 +111,10 @@ class Dependents:
                 await self._look_up_some()
                 await self._search_some()
             except (nats.errors.Error, APIError, NaqError, TimeoutError) as error:
-                self._tell("waiting jobs", error)
+                self._log("waiting jobs", error)
 
     async def _look_up_some(self) -> None:
-        """Settle the jobs whose parents have ended without a word of it."""
+        """Settle the jobs whose parents ended unnoticed."""
         parents = self._next(self._to_look_up, SWEEP_BATCH)
         outcomes = await stored_outcomes(self._conn, self._js, parents) if parents else {}
         for parent in outcomes:
@@ -136,7 +136,7 @@ class Dependents:
                 await self._settle(patient, lost=parent)
 
     def _next(self, round_: deque[str], count: int) -> list[str]:
-        """Return the next parents of a round over all of them, which begins anew at its end."""
+        """Return the next parents of a round over all of them, which begins again at its end."""
         if not round_:
             round_.extend(self._children)
         return [round_.popleft() for _ in range(min(count, len(round_)))]
@@ -160,14 +160,14 @@ class Dependents:
         try:
             async with self._at_once:
                 await waiting.settle_waiting(self._conn, self._js, job_id, **knowledge)
-            self._is_told = False
+            self._is_logged = False
         except (nats.errors.Error, APIError, NaqError, TimeoutError) as error:
-            self._tell(f"job {job_id}", error)
+            self._log(f"job {job_id}", error)
 
-    def _tell(self, what: str, error: Exception) -> None:
+    def _log(self, what: str, error: Exception) -> None:
         # Once: an outage meets every job that waits, at each sweep.
-        level = logging.DEBUG if self._is_told else logging.WARNING
-        self._is_told = True
+        level = logging.DEBUG if self._is_logged else logging.WARNING
+        self._is_logged = True
         logger.log(level, "%s waits longer than it has to: %s", what, describe_error(error))
 
     def _learn(self, job: Job) -> None:

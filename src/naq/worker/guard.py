@@ -65,7 +65,7 @@ class LoopGuard(AbstractContextManager["LoopGuard"]):
             signal.signal(signal.SIGALRM, self._before)
 
     def wind_up(self) -> None:
-        """Start the time anew: the loop is turning."""
+        """Restart the timers: the loop turns."""
         if self._armed:
             # Again and again, for a job that catches the exception and goes on.
             signal.setitimer(signal.ITIMER_REAL, self._limit, 1.0)

@@ -26,7 +26,7 @@ from naq.worker.intake import Intake
 from naq.worker.places import Places
 from naq.worker.runners import Runners
 from naq.worker.settings import Counters, WorkerSettings
-from naq.worker.settle import Settler, look_away
+from naq.worker.settle import Settler, log_refusal
 from naq.worker.status import WorkerStatusManager
 
 logger = logging.getLogger("naq.worker")
@@ -200,4 +200,4 @@ class Heartbeat:
     async def _put(self, bucket: str, key: str, value: bytes) -> None:
         """Store what is good to know, and no reason to stop for when the server refuses it."""
         future = await self._pipeline.publish(kv_subject(bucket, key), value)
-        future.add_done_callback(look_away)
+        future.add_done_callback(log_refusal)

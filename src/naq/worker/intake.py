@@ -1,4 +1,4 @@
-"""Taking in: the jobs that a worker asks for, and a look whether they are done already."""
+"""Taking in: pulls jobs, and looks up whether they are done already."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Intake:
             await puller.ask()
 
     async def look_after(self, *, reconnected: bool) -> None:
-        """Ask anew where a request is lost; make consumers anew that the server has lost.
+        """Repeat lost requests, and create lost consumers again.
 
         Args:
             reconnected: whether the connection was lost since the last call.

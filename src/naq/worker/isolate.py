@@ -28,7 +28,7 @@ OUT_OF_MEMORY: Final = "killed, maybe for want of memory"
 
 
 class IsolatedJobError(Exception):
-    """What an isolated job raised, told by its process."""
+    """An exception of an isolated job, as its process describes it."""
 
     def __init__(self, failure: JobFailure, lineage: list[str]) -> None:
         super().__init__(failure.message)
@@ -106,8 +106,8 @@ def _read(data: bytes, code: int) -> Outcome:
         except SerializationError as error:
             raise JobCrashedError(f"its process left a broken result: {error}") from error
     if kind == b"failure":
-        told = json.loads(rest)
-        raise IsolatedJobError(JobFailure.from_json(told["failure"]), told["lineage"])
+        report = json.loads(rest)
+        raise IsolatedJobError(JobFailure.from_json(report["failure"]), report["lineage"])
     how = f"exit code {code}"
     if code < 0:
         how = signal.Signals(-code).name

@@ -33,7 +33,7 @@ def main() -> None:
     try:
         answer = b"value\n" + _run(data, order, answers)
     except BaseException as error:
-        answer = b"failure\n" + _told(error)
+        answer = b"failure\n" + _report(error)
     answers.end(answer)
     sys.stdout.flush()
     # Threads that the job has left behind are not waited for.
@@ -82,11 +82,11 @@ async def _wait_for(value: Any) -> Any:
     return await value
 
 
-def _told(error: BaseException) -> bytes:
+def _report(error: BaseException) -> bytes:
     failure = JobFailure.of(error)
     lineage = [exception_name(cls) for cls in type(error).__mro__[:-1]]
-    told = {name: getattr(failure, name) for name in failure.__slots__}
-    return json.dumps({"failure": told, "lineage": lineage}).encode()
+    described = {name: getattr(failure, name) for name in failure.__slots__}
+    return json.dumps({"failure": described, "lineage": lineage}).encode()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The streams and buckets that a worker needs, made anew where they are missing."""
+"""The streams and buckets that a worker needs, created again where they are missing."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Places:
         self._streams = [JOB_STREAM, *(f"KV_{name}" for name in buckets.BUCKETS)]
         if settings.events:
             self._streams.append(EVENT_STREAM)
-        self._said = ""
+        self._last_message = ""
 
     async def ensure(self) -> None:
         """Make the streams and buckets that do not exist.
@@ -56,7 +56,7 @@ class Places:
         return bool(info.config.allow_msg_ttl)
 
     async def mend(self) -> bool:
-        """Make anew what is missing, and log it; return whether anything was.
+        """Create what is missing and log it; return whether anything was missing.
 
         Raises:
             nats.errors.Error: the server does not answer.
@@ -64,7 +64,7 @@ class Places:
         found = await asyncio.gather(*map(self._exists, self._streams))
         names = [name for name, exists in zip(self._streams, found, strict=True) if not exists]
         if not names:
-            self._said = ""
+            self._last_message = ""
             return False
         missing = ", ".join(
             f"bucket {name.removeprefix('KV_')}" if name.startswith("KV_") else f"stream {name}"
@@ -73,9 +73,11 @@ class Places:
         try:
             await self.ensure()
         except (APIError, NaqError) as error:
-            self._log(logging.ERROR, f"missing: {missing}; cannot be made: {describe_error(error)}")
+            self._log(
+                logging.ERROR, f"missing, and cannot be created: {missing}: {describe_error(error)}"
+            )
             return False
-        self._log(logging.WARNING, f"missing, and made anew: {missing}")
+        self._log(logging.WARNING, f"created again, since it was missing: {missing}")
         return True
 
     async def _exists(self, stream: str) -> bool:
@@ -86,6 +88,6 @@ class Places:
         return True
 
     def _log(self, level: int, message: str) -> None:
-        if message != self._said:  # once, not at each look
+        if message != self._last_message:  # once, not at each look
             logger.log(level, message)
-        self._said = message
+        self._last_message = message

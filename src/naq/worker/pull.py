@@ -81,9 +81,9 @@ class Puller(Inbox):
             self._asked -= wanted  # no connection: asked again by `look_after`
 
     async def look_after(self, *, reconnected: bool) -> None:
-        """Ask anew when the standing requests are gone. To be called now and then.
+        """Repeat the request when none stands any longer. Call it now and then.
 
-        When ``consumer_lost`` is set the consumer, or its server, said that it is in trouble.
+        ``consumer_lost`` is set when the consumer, or its server, reports trouble.
 
         Args:
             reconnected: whether the connection was lost since the last call.

@@ -1,4 +1,4 @@
-"""Telling the server what became of a job: the order of these steps is what makes jobs safe.
+"""Storing outcomes and acknowledging jobs, in the order that makes jobs safe.
 
 The result is stored first; when the server has acknowledged it, the job is acknowledged. So a crash
 in between brings the job back, and the stored result says that it need not run again. Nothing here
@@ -146,7 +146,7 @@ class Settler:
         if not final and attempt <= job.max_retries and is_worth_a_retry(delivery, error):
             await self._retry(delivery, error)
             return
-        failure = tell(error, attempt, self._worker)
+        failure = failure_of(error, attempt, self._worker)
         logger.warning("%s failed after %s: %s", job, counted(attempt, "attempt"), failure)
         try:
             kept = await self._pipeline.publish(
@@ -169,7 +169,9 @@ class Settler:
 
     async def cancel(self, delivery: Delivery) -> None:
         """Store that a job was broken off because somebody has asked for it."""
-        failure = tell(JobCancelledError("cancelled while it ran"), delivery.attempt, self._worker)
+        failure = failure_of(
+            JobCancelledError("cancelled while it ran"), delivery.attempt, self._worker
+        )
         event = self._event_of("job.cancelled", delivery)
         self._store_failure(delivery, failure, event)
         before = delivery.attempt - 1
@@ -192,9 +194,9 @@ class Settler:
         with suppress(Exception):
             await asyncio.wait_for(await self.record(delivery, record), RECORD_TIMEOUT)
         await self.give_back(delivery, delay=delay)
-        told = tell(error, attempt, self._worker)
-        logger.info("%s failed, attempt %d; again in %.3g s: %s", job, attempt, delay, told)
-        self.event("job.retrying", delivery, error=str(told), attempt=attempt, delay=delay)
+        failure = failure_of(error, attempt, self._worker)
+        logger.info("%s failed, attempt %d; again in %.3g s: %s", job, attempt, delay, failure)
+        self.event("job.retrying", delivery, error=str(failure), attempt=attempt, delay=delay)
 
     async def give_back(self, delivery: Delivery, delay: float = 0.0) -> None:
         """Hand a job back to the server, for any worker to take after a delay in seconds."""
@@ -238,7 +240,7 @@ class Settler:
         future = await self._pipeline.publish(
             kv_subject(buckets.JOB_STATUS, delivery.job.job_id), record.serialize()
         )
-        future.add_done_callback(look_away)
+        future.add_done_callback(log_refusal)
         return future
 
     def event(self, kind: str, delivery: Delivery, **more: Any) -> None:
@@ -367,17 +369,15 @@ def is_worth_a_retry(delivery: Delivery, error: BaseException) -> bool:
     return not job.retry_on or is_one_of(error, job.retry_on)
 
 
-def tell(error: BaseException, attempts: int, worker: str) -> JobFailure:
-    """Return a failure in words."""
+def failure_of(error: BaseException, attempts: int, worker: str) -> JobFailure:
+    """Return the description of an exception."""
     if isinstance(error, IsolatedJobError):
-        told = error.failure
-        return JobFailure(
-            told.error_type, told.message, told.traceback, attempts, worker, time.time()
-        )
+        own = error.failure
+        return JobFailure(own.error_type, own.message, own.traceback, attempts, worker, time.time())
     return JobFailure.of(error, attempts=attempts, worker=worker, failed_at=time.time())
 
 
-def look_away(future: asyncio.Future[bool]) -> None:
-    """Take note of a refused status or progress: it is a courtesy, and no job depends on it."""
+def log_refusal(future: asyncio.Future[bool]) -> None:
+    """Log a refused status or progress: no job depends on it."""
     if not future.cancelled() and (error := future.exception()):
         logger.warning("a status is not stored: %s", describe_error(error))

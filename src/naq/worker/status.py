@@ -27,14 +27,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class WorkerInfo:
-    """A worker, as it last told of itself.
+    """A worker, as it last described itself.
 
     Args:
         worker_id: its id.
         status: its status.
         last_seen: the time of its last heartbeat, by the server's clock.
         stale: whether it has been silent for too long, and is presumed dead.
-        details: what it tells besides, such as its host and its queues.
+        details: its host, its queues and so on.
     """
 
     worker_id: str
@@ -85,7 +85,7 @@ class WorkerStatusManager:
                 raise
 
     async def update_worker_details(self, worker_id: str, details: Mapping[str, Any]) -> None:
-        """Store what a worker tells of itself besides its status.
+        """Store the details of a worker.
 
         Args:
             worker_id: the worker's id.
@@ -112,7 +112,7 @@ class WorkerStatusManager:
         async with nats_jetstream(self.config) as (conn, js):
             stored = await entries(await js.key_value(buckets.WORKER_STATUS))
             now = await server_time(conn, buckets.WORKER_STATUS)
-            told = await entries(await js.key_value(buckets.WORKER_DETAILS))
+            details_of = await entries(await js.key_value(buckets.WORKER_DETAILS))
         workers = []
         for worker_id in sorted(stored):
             try:
@@ -121,7 +121,7 @@ class WorkerStatusManager:
                 logger.error("the status of worker %s cannot be read: %s", worker_id, error)
                 continue
             last_seen = stored_at(stored[worker_id])
-            details = told[worker_id].value if worker_id in told else None
+            details = details_of[worker_id].value if worker_id in details_of else None
             workers.append(
                 WorkerInfo(
                     worker_id,

@@ -49,7 +49,7 @@ async def test_jobs_end_although_a_bucket_was_deleted(
     for job in bad:
         with pytest.raises(JobFailedError):
             await naq.fetch_job_result(job, config=url, timeout=20)
-    assert f"missing, and made anew: bucket {bucket}" in caplog.text
+    assert f"created again, since it was missing: bucket {bucket}" in caplog.text
     assert await naq.FailedJobs(url).count() == 4
 
 
@@ -59,7 +59,7 @@ async def test_jobs_wait_for_others_although_the_bucket_was_deleted(
 ) -> None:
     await delete(url, "waiting_jobs")
     async with asyncio.timeout(20):
-        while "made anew: bucket waiting_jobs" not in caplog.text:  # noqa: ASYNC110
+        while "was missing: bucket waiting_jobs" not in caplog.text:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     parent = await naq.enqueue("time:sleep", 0.5, config=url)
     child = await naq.enqueue("math:sqrt", 16, depends_on=parent, config=url)

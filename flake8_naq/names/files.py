@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Protocol
 
 
@@ -40,7 +39,8 @@ class Disk:
     def read(self, path: str) -> str:
         """A file's text, empty when it cannot be read."""
         try:
-            return Path(path).read_text("utf-8-sig", errors="replace")
+            with open(path, "rb") as file:  # noqa: PTH123  `pathlib` takes twice as long
+                return file.read().decode("utf-8-sig", errors="replace")
         except OSError:
             return ""
 

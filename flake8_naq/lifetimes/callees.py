@@ -85,6 +85,17 @@ class Callee:
     yields: Acquirer | None
 
     @property
+    def factory(self) -> str:
+        """The dotted name of the project's own function, empty when it opens no connection."""
+        if self.function is None or self.acquirer is None:
+            return ""
+        names = self.function.names
+        qualname = names.scopes[self.function.node].qualname
+        aliases = names.elsewhere.own_aliases(qualname, frozenset()) if names.elsewhere else ()
+        longest = max(aliases, key=lambda name: (len(name), name), default=qualname)
+        return longest.removeprefix("src.")
+
+    @property
     def opens(self) -> bool:
         """Whether a call may open a connection."""
         return bool(self.flavour or self.manages or self.yields)

@@ -113,6 +113,7 @@ class Site:
         url: The URL argument as written, None when there is none.
         flavour: ``naq`` for a helper, ``nats-py`` for the library itself.
         returned: What the acquiring call returns, when that is a tuple with the connection in it.
+        factory: Dotted name of the project's own function that opens it, empty for any other.
         opener: The acquiring function as written, empty for the `connect` of a client.
         configured: Whether an option names the opener: what it returns need not be a client.
         manager: The context manager that an option names beside it, empty without one.
@@ -142,6 +143,7 @@ class Site:
     url: ast.expr | None
     flavour: Flavour
     returned: tuple[Returned, ...] = ()
+    factory: str = ""
     opener: str = ""
     configured: bool = False
     manager: str = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
@@ -49,6 +49,7 @@ class Connection:
         operations: How often the connection, or a handle derived from it, is used.
         handles_errors: Whether an ``except`` clause covers the connection or a use of it.
         findings: Every finding about this connection, the shape's own included.
+        factory: Dotted name of the project's own function that opens it, empty for any other.
     """
 
     path: str
@@ -62,6 +63,7 @@ class Connection:
     operations: int
     handles_errors: bool
     findings: tuple[Finding, ...]
+    factory: str = ""
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -113,6 +115,7 @@ class Inventory:
                     len(site.uses),
                     _handles_errors(site),
                     tuple(findings),
+                    site.factory,
                 )
             )
 
@@ -125,6 +128,15 @@ class Inventory:
         for tier in TIERS:
             if found := [one for one in self.connections if one.tier == tier]:
                 yield tier, found
+
+    @property
+    def factories(self) -> dict[str, list[Connection]]:
+        """The project's own functions that open a connection, each with its callers."""
+        found: dict[str, list[Connection]] = defaultdict(list)
+        for one in self.connections:
+            if one.factory:
+                found[one.factory].append(one)
+        return dict(sorted(found.items()))
 
     @property
     def by_hand(self) -> list[Connection]:

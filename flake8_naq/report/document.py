@@ -20,6 +20,9 @@ The document is an object::
         operations            how often the connection, or what was derived from it, is used
         handles_errors        whether an except clause covers it
         findings              [{"code": "NAQ211", "message": ...}]
+    factories     the project's own functions that open a connection, a list of objects:
+        name                  dotted name
+        callers               [{"path": ..., "line": ..., "function": ..., "closing": ...}]
 """
 
 from __future__ import annotations
@@ -49,6 +52,19 @@ def document(inventory: Inventory, files: int) -> dict[str, object]:
             for tier, found in inventory.by_tier()
         },
         "connections": [_connection(one) for one in inventory.connections],
+        "factories": [
+            {"name": name, "callers": [_caller(one) for one in callers]}
+            for name, callers in inventory.factories.items()
+        ],
+    }
+
+
+def _caller(one: Connection) -> dict[str, object]:
+    return {
+        "path": one.path,
+        "line": one.line,
+        "function": one.function,
+        "closing": one.closing,
     }
 
 

@@ -31,6 +31,12 @@ def _parts(inventory: Inventory, files: int) -> Iterator[str]:
             yield f"<details><summary>{len(rows)} places</summary>\n\n{table}\n\n</details>"
         else:
             yield table
+    if inventory.factories:
+        yield "### Functions of the project that open a connection"
+        yield "\n".join(
+            f"- {_code(factory)}\n" + "\n".join(f"  - {summary.caller(one)}" for one in callers)
+            for factory, callers in inventory.factories.items()
+        )
     yield f"Categories: {summary.legend()}."
 
 

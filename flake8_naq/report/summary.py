@@ -89,3 +89,10 @@ def title(tier: int, found: list[Connection]) -> str:
 def counted(number: int, noun: str) -> str:
     """A number of things, with the noun in the right number."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def caller(one: Connection) -> str:
+    """Who calls a function that opens a connection, and what closes the connection there."""
+    function = one.function or "the module"
+    closing = "owned elsewhere" if one.closing == "elsewhere" else f"closed {CLOSINGS[one.closing]}"
+    return f"{one.path}:{one.line} {function}: {closing}"

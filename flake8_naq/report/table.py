@@ -27,6 +27,12 @@ def show(console: Console, inventory: Inventory, files: int) -> None:
         for path, connections in groupby(found, key=lambda one: one.path):
             console.print(Text(path, "cyan"), soft_wrap=True)
             console.print(_block(list(connections), width))
+    if inventory.factories:
+        console.print("\n[bold]Functions of the project that open a connection[/]")
+    for factory, callers in inventory.factories.items():
+        console.print(Text(factory, "cyan"), soft_wrap=True)
+        for one in callers:
+            console.print(Text(f"    {summary.caller(one)}"), soft_wrap=True)
     if inventory.connections:
         console.print(f"\n{summary.legend()}.", markup=False, style="dim")
     console.print(summary.headline(inventory, files), markup=False, soft_wrap=True)

@@ -55,6 +55,7 @@ class Acquisitions:
         place = self._state.temporary(node)
         site = self._site(node, flavour)
         acquirer = callee.acquirer
+        site.factory = callee.factory
         site.opener = dotted(node.func) or ""
         site.configured = callee.configured
         site.manager = self._state.context.vocabulary.manager_option

@@ -44,10 +44,6 @@ async def setup(
 
 def permissions(
     role: Annotated[Role, typer.Argument(help="Who the permissions are for.")],
-    json_: Annotated[bool, typer.Option("--json", help="Print them on one line.")] = False,
 ) -> None:
     """Print the permissions of a role, for the configuration of a nats-server."""
-    if json_:
-        as_json(permissions_of(role))
-    else:
-        sys.stdout.write(json.dumps(permissions_of(role), indent=2) + "\n")
+    sys.stdout.write(json.dumps(permissions_of(role), indent=2) + "\n")

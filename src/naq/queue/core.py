@@ -21,8 +21,7 @@ from naq.queue.call import make_job
 from naq.queue.publish import enqueue_job, publish_jobs
 from naq.queue.sizes import queue_sizes
 from naq.queue.waiting import list_waiting, park
-from naq.scheduling.clock import time_of_server
-from naq.scheduling.store import schedule_for, span, store_schedule
+from naq.scheduling.store import schedule_for, span, store_schedule, time_of_server
 from naq.streams import ACK_WAIT, ensure_consumer, ensure_stream, job_stream
 
 

@@ -8,8 +8,6 @@ from nats.aio.client import Client
 
 from naq import buckets
 from naq.buckets import server_time
-from naq.config import Config
-from naq.connection import nats_connection
 
 
 def local_time() -> datetime:
@@ -40,16 +38,3 @@ class ServerClock:
     def now(self) -> datetime:
         """Return the server's time."""
         return local_time() + self._ahead
-
-
-async def time_of_server(config: Config) -> datetime:
-    """Return the time by the server's clock.
-
-    Raises:
-        NaqConnectionError: there is no connection.
-    """
-    await buckets.ensure_buckets(config, (buckets.SCHEDULED_JOBS,))
-    clock = ServerClock()
-    async with nats_connection(config) as conn:
-        await clock.set(conn)
-    return clock.now()

@@ -26,6 +26,7 @@ from naq.models.job import Enqueued, Job
 from naq.models.schedule import MissedRuns, Schedule, ScheduleStatus
 from naq.queue.patience import with_retries
 from naq.queue.publish import check_size
+from naq.scheduling.clock import ServerClock
 from naq.scheduling.recurrence import first_run
 
 logger = logging.getLogger("naq.scheduling")
@@ -45,6 +46,22 @@ def span(seconds: float | timedelta) -> timedelta:
     except (ValueError, OverflowError):
         raise ScheduleError(f"{seconds!r} seconds make no sense") from None
     return wait
+
+
+async def time_of_server(config: Config) -> datetime:
+    """Return the time by the server's clock, through an election or an outage.
+
+    Raises:
+        NaqConnectionError: there is no connection, or the server did not answer in time.
+    """
+
+    async def ask(conn: Client, _js: JetStreamContext, _wait: float) -> datetime:
+        await buckets.ensure_buckets(config, (buckets.SCHEDULED_JOBS,))
+        clock = ServerClock()
+        await clock.set(conn)
+        return clock.now()
+
+    return await with_retries(config, "ask for the server's time", ask)
 
 
 def schedule_for(

@@ -14,7 +14,7 @@ import naq
 from naq.buckets import LEADERS, SCHEDULED_JOBS, ensure_buckets
 from naq.config import Config
 from naq.connection import close_all_connections, nats_kv_store
-from naq.exceptions import ScheduleError
+from naq.exceptions import NaqConnectionError, ScheduleError
 from naq.models import Schedule, ScheduleStatus
 from naq.scheduling import clock
 from naq.scheduling.scheduler import GROUP, Scheduler
@@ -163,3 +163,29 @@ async def test_an_unreadable_leader_does_not_end_a_scheduler(
         await kv.put(GROUP, b"[1]")
     async with a_scheduler(config) as scheduler:
         await eventually(lambda: scheduler.is_leader)
+
+
+async def test_a_schedule_is_stored_through_an_outage(nats_server: NatsServer) -> None:
+    config = Config(servers=(nats_server.url,), request_timeout=0.3, connect_timeout=0.3)
+    await naq.schedule(math.sqrt, 4, job_id="j", interval=60, config=config)
+    nats_server.pause()
+    storing = asyncio.create_task(
+        naq.schedule(math.sqrt, 9, job_id="j", interval=60, config=config)
+    )
+    await asyncio.sleep(1)
+    assert not storing.done()
+    nats_server.resume()
+    assert (await storing).args == (9,)
+    await close_all_connections()
+
+
+async def test_storing_a_schedule_gives_up_with_a_documented_error(
+    nats_server: NatsServer,
+) -> None:
+    config = Config(servers=(nats_server.url,), request_timeout=0.3, enqueue_timeout=0.5)
+    await naq.schedule(math.sqrt, 4, interval=60, config=config)
+    nats_server.pause()
+    with pytest.raises(NaqConnectionError, match=r"cannot ask for the server's time within 0.5 s"):
+        await naq.schedule(math.sqrt, 9, interval=60, config=config)
+    nats_server.resume()
+    await close_all_connections()

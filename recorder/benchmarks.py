@@ -3,7 +3,8 @@
 A benchmark is a script in ``tests/benchmarks`` that prints JSON when it is called with ``--json``:
 ``charts`` (each with ``title``, ``unit`` and ``rows`` of ``name`` and ``value``) and ``goals``
 (``name``, ``value``, ``limit``, and ``sense``, which is ``at most`` or ``at least``). One that draws
-a single chart gives its ``unit`` and ``rows`` beside the goals.
+a single chart gives its ``unit`` and ``rows`` beside the goals. The soak in ``tests/soak`` prints
+``tables`` as well, each with ``title``, ``head`` and ``rows``.
 """
 
 from __future__ import annotations
@@ -194,6 +195,10 @@ def section(benchmark: Benchmark, document: Mapping[str, Any]) -> str:
     """One benchmark: its charts, its goals, and how they were made."""
     parts = [f"## {benchmark.title}\n\n{benchmark.summary}\n"]
     parts += [chart(one, benchmark.ours) for one in document.get("charts", [document])]
+    parts += [
+        f"**{one['title']}**\n\n{table(one['head'], one['rows'], numbers=len(one['head']) - 1)}"
+        for one in document.get("tables", ())
+    ]
     if document.get("goals"):
         parts.append(table(["Goal", "Measured", "Limit", "Verdict"], map(_goal, document["goals"])))
     made = document["made"]
@@ -217,7 +222,9 @@ def _goal(goal: Mapping[str, Any]) -> list[str]:
 
 
 def _figure(value: float) -> str:
-    """A figure with three significant digits and separated thousands."""
+    """A figure with three significant digits and separated thousands; a count as it is."""
+    if isinstance(value, int):
+        return f"{value:,}"
     digits = next((digits for limit, digits in ((100, 0), (10, 1), (1, 2)) if value >= limit), 3)
     return f"{value:,.{digits}f}"
 

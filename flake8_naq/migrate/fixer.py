@@ -127,7 +127,7 @@ def fix_text(text: str, filename: str, options: Options) -> Result:
                 guilty = _guilty(source, filename, options, skip, guilty)
             if skip.keys() >= set(guilty):
                 return Result(text)
-            reason = Message("the rewrite fails a check: ", *failure.message.parts)
+            reason = Message("its rewrite did not pass the check: ", *failure.message.parts)
             skip.update(dict.fromkeys(guilty, reason))
 
 
@@ -271,11 +271,11 @@ class _Attempt:
         for joined in joins.joined:
             finding = manual[joined.qualname][joined.gone]
             other = Line(manual[joined.qualname][joined.stays].line)
-            text = Message("shares the connection of ", other)
+            text = Message("it no longer has a connection of its own, but that of ", other)
             self.result.reports.append(_report_of(finding, "unsafe", text))
         for blocked in joins.blocked:
             finding = manual[blocked.qualname][blocked.stays]
-            text = Message("keeps its own connection: ", *blocked.reason.parts)
+            text = Message("it keeps a connection of its own: ", *blocked.reason.parts)
             self.result.reports.append(_report_of(finding, "note", text))
 
 
@@ -342,7 +342,7 @@ def _plan(
 
 
 def _only_unsafe(finding: Finding, lines: Lines) -> Report:
-    reason = Message("needs --unsafe-fixes: callers have to pass a `Config`")
+    reason = Message("callers have to pass a `Config` (--unsafe-fixes does it)")
     line = lines.number(finding.line)
     return Report(line, finding.code, finding.qualname, "left", reason)
 
@@ -357,7 +357,7 @@ def _planned(module: ParsedModule, site: Site, options: Options, lines: Lines) -
         target = options.target or _target(module, site)
         rewrite = proven_rewrite(module, site, target, options.settings)
         if rewrite.unsafe and not options.unsafe:
-            raise RefusedError("needs --unsafe-fixes: ", *rewrite.unsafe[0].parts)
+            raise RefusedError(*rewrite.unsafe[0].parts, " (--unsafe-fixes does it)")
     except RefusedError as reason:
         raise RefusedError(*lines.before_the_run(reason.message).parts) from None
     rewrite.unsafe = [lines.before_the_run(text) for text in rewrite.unsafe]

@@ -65,7 +65,7 @@ def _prove(rewrite: Rewrite, settings: Settings) -> None:
     if verdict.difference is not None:
         rewrite.unsafe.append(Message(*_numbered(verdict.difference)))
     rewrite.notes += [
-        Message(f"adds a close of `{region.handle}` on errors, before ", Line(line), " runs")
+        Message(f"an error left `{region.handle}` open; it is now closed before ", Line(line))
         for line in sorted(verdict.closed_before)
     ]
 

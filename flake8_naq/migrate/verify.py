@@ -71,7 +71,7 @@ def prove(
     new = Counter(map(_said, flaking)) - Counter(map(_said, flaked))
     if new:
         kind, arguments = next(iter(new))
-        raise ProofError(f"pyflakes would report {kind}: {', '.join(map(str, arguments))}")
+        raise ProofError(f"pyflakes would say {kind} of {', '.join(map(str, arguments))}")
     try:
         compile(after.tree, home.filename, "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:
@@ -132,12 +132,12 @@ def prove_findings(
     old = _counted(left)
     new = _counted(finding for finding in after if finding.rule in adds_no)
     for rule, qualname in new - old:
-        raise ProofError(f"rule {rule} would find something new in `{qualname}`", qualname=qualname)
+        raise ProofError(
+            f"there would be a new finding of rule {rule} in `{qualname}`", qualname=qualname
+        )
     for qualname, number in Counter(name for name, _ in fixed).items():
         if new["01", qualname] > old["01", qualname] - number:
-            raise ProofError(
-                f"`{qualname}` would still manage the connection by hand", qualname=qualname
-            )
+            raise ProofError(f"`{qualname}` would still manage it by hand", qualname=qualname)
 
 
 def _counted(findings: Iterable[Finding]) -> Counter[tuple[str, str]]:

@@ -212,7 +212,7 @@ class _JoinWriter:
             self._old_header(joined, end, own)
         else:
             if (own, body) != (outer, inner):
-                raise RefusedError("the two blocks have different indentation")
+                raise RefusedError("the two are not indented alike")
             unit = inner.removeprefix(outer)
             first = self._last_line(kept, inner) + 1
             self.edits.shift(first, joined.lineno - 1, Shift(outer, unit, right=True))
@@ -249,7 +249,7 @@ class _JoinWriter:
         line = self.source.lines[number - 1]
         code = line[: comment[0]] if comment else line
         if not code.rstrip().endswith(":"):
-            raise RefusedError(Line(number), ": cannot read how it is written")
+            raise RefusedError(Line(number), " is written in a way that is not understood")
         return number
 
     def _new_header(self, outer: str, inner: str) -> None:
@@ -319,5 +319,5 @@ class _JoinWriter:
             line = self.edits.changed.get(number, self.source.lines[number - 1])
             at = self.source.column(number, node.col_offset)
             if line[at : at + len(node.id)] != node.id:
-                raise RefusedError(Line(number), ": cannot read how it is written")
+                raise RefusedError(Line(number), " is written in a way that is not understood")
             self.edits.changed[number] = line[:at] + new + line[at + len(node.id) :]

@@ -46,7 +46,7 @@ class ClientHeader:
         assert isinstance(value, ast.Call)
         names = self.module.analysis.names
         if names.resolve(value.func, region.scope) not in CLIENT_CLASSES:
-            raise RefusedError(f"`{region.handle}` is no client of nats-py")
+            raise RefusedError(f"`{region.handle}` is not a client of nats-py itself")
         if not self._connects_at_once(region.made) or not self._is_as_the_function():
             return BlockHeader([f"async with {region.handle}:"])
         imports = []
@@ -59,7 +59,7 @@ class ClientHeader:
         for close in self.region.closes:
             if close.helper and not (helper and helper.is_closed_by(close.helper)):
                 raise RefusedError(
-                    f"no rule says which context manager replaces `{close.helper}` on ",
+                    f"no rule names the context manager that does what `{close.helper}` does on ",
                     Line(close.statement.lineno),
                 )
 

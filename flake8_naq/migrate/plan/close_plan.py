@@ -52,7 +52,7 @@ class ClosePlan:
             return []
         if region.others or len(final) < len(guard.finalbody):
             line = Line(final[0].statement.lineno)
-            raise RefusedError("the `finally` on ", line, " does other work besides the close")
+            raise RefusedError("the `finally` on ", line, " does more than to close")
         return [close for close in final if close not in kept]
 
     def _stays(self, close: ClosingStatement) -> bool:

@@ -70,7 +70,7 @@ class DeclaredManager:
         helper = self.module.helper(self.site)
         if helper is None or not helper.becomes:
             called = ast.unparse(self.site.call.func)
-            raise RefusedError(f"no rule says which context manager replaces `{called}`")
+            raise RefusedError(f"no rule names the context manager that `{called}` becomes")
         return helper
 
     @cached_property
@@ -95,7 +95,7 @@ class DeclaredManager:
                 raise RefusedError(
                     f"`{ast.unparse(close.call.func)}` closes it on ",
                     Line(close.call.lineno),
-                    f", and the rule `{self._helper.rule}` does not list that in `closed-by`",
+                    f", which the rule `{self._helper.rule}` does not list in `closed-by`",
                 )
 
     # -- the manager for each use
@@ -227,13 +227,14 @@ class DeclaredManager:
         for name in given:
             if name not in used:
                 raise RefusedError(
-                    f"the context manager of the rule `{self._helper.rule}` takes no `{name}`"
+                    f"the connecting call's `{name}` has no place in the context manager "
+                    f"of the rule `{self._helper.rule}`"
                 )
         evaluated = [name for name in used if name in given]
         in_order = sorted(given, key=lambda name: _place(bound[name]))
         if evaluated != in_order and not all(_is_pure(bound[name]) for name in given):
             raise RefusedError(
-                "the rewrite would evaluate the connecting call's arguments in another order"
+                "the connecting call's arguments would be evaluated in another order"
             )
 
     def _is_given(self, value: ast.expr) -> bool:
@@ -266,7 +267,7 @@ class DeclaredManager:
             return []  # imported already
         origin = names.resolve(function, self.scope)
         if origin is None or "." not in origin:
-            raise RefusedError(f"cannot tell where `{ast.unparse(function)}` is imported from")
+            raise RefusedError(f"where `{ast.unparse(function)}` comes from is not clear")
         root = ast.unparse(function).partition(".")[0]
         module = self._helper.module or origin.rpartition(".")[0] or "."
         return [Import(manager, module, root, self.scope.qualname)]

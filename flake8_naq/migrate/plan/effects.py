@@ -34,15 +34,15 @@ class Effects:
             return [self._never_closed()]
         closing = {close.statement for close in closes}
         found = [
-            Message("adds a close on ", Line(node.lineno), f", where `{region.handle}` stayed open")
+            Message(Line(node.lineno), f" left `{region.handle}` open; it is now closed there")
             for node in self._own_statements()
             if self._leaves_open(node, closing)
         ]
         if region.shape == "straight" and self._swallowed() and self._listens():
             found.append(
                 Message(
-                    f"adds a close on errors; until now `{region.handle}` and its subscriptions "
-                    "stayed open"
+                    f"an error left `{region.handle}` open with its subscriptions at work; "
+                    "it is now closed"
                 )
             )
         return found
@@ -51,11 +51,11 @@ class Effects:
         region = self.region
         if self._listens() and not _waits(region.end):
             raise RefusedError(
-                f"`{region.handle}` has callbacks that need it open: "
+                f"its callbacks work for as long as `{region.handle}` is open: "
                 "close it where the program ends"
             )
         return Message(
-            f"adds a close of `{region.handle}`, which nothing closed, after ",
+            f"`{region.handle}` was never closed; it now closes when the block ends, after ",
             Line(last_line(region.end)),
         )
 
@@ -123,7 +123,7 @@ class Effects:
             Message(
                 "the `except` on ",
                 Line(handler.lineno),
-                " now also catches a cancellation of the close",
+                " now also sees a cancellation of the close",
             )
             for handler in guard.handlers
             if handler.type is None
@@ -185,8 +185,8 @@ class Effects:
             ):
                 return [
                     Message(
-                        f"`{root}` is a parameter: callers must pass a function that returns "
-                        "an async context manager"
+                        f"`{root}` is a parameter: what callers pass for it must give a client "
+                        "that `async with` takes"
                     )
                 ]
         return []
@@ -198,11 +198,17 @@ class Effects:
             return self._unknown_opener()
         client = helper.gives_client
         if self.target == "naq" and client:
-            return [Message("uses a shared connection with the settings of naq's `Config`")]
+            return [
+                Message(
+                    "the connection becomes one that is shared, with the settings of naq's `Config`"
+                )
+            ]
         pooled = any(close.method in ("helper", "pooled") for close in self.region.closes)
         if self.target == "nats-py" and not client and pooled:
             return [
-                Message("the block closes the connection, which naq's helper may share with others")
+                Message(
+                    "the block closes the connection itself, which naq's helper might have shared"
+                )
             ]
         return []
 
@@ -225,7 +231,7 @@ class Effects:
         notes = [
             Message(
                 Line(close.statement.lineno),
-                f" closed the connection of the pool, not `{region.handle}`",
+                f" closed whatever the pool holds, not `{region.handle}`",
             )
             for close in removed
             if close.method == "pooled"
@@ -239,8 +245,8 @@ class Effects:
         ):
             notes.append(
                 Message(
-                    f"a failed connect raises its own error, no longer an UnboundLocalError "
-                    f"for `{region.handle}`"
+                    f"a failed connect raised an UnboundLocalError for `{region.handle}`; "
+                    "it now raises its own error"
                 )
             )
         return notes
@@ -264,11 +270,11 @@ class Effects:
             later = other.statement.lineno > close.statement.lineno
             if outside and not later and other.handle != region.handle:
                 yield Message(
-                    f"closes `{region.handle}` before `{other.handle}`, no longer after it"
+                    f"`{region.handle}` was closed after `{other.handle}`, and is now closed before it"
                 )
             elif not outside and later and opened[other.handle] > region.acquire.lineno:
                 yield Message(
-                    f"closes `{region.handle}` after `{other.handle}`, no longer before it"
+                    f"`{region.handle}` was closed before `{other.handle}`, and is now closed after it"
                 )
 
 

@@ -56,14 +56,16 @@ class HeaderChoice:
         """Refuse what is more than a variable that is bound to the awaited call."""
         region = self.region
         if region.anchor is not region.acquire:
-            raise RefusedError("a `try` of its own opens it, and the function uses it after that")
+            raise RefusedError("it is opened in a `try` of its own and used after it")
         if region.unpacked:
-            raise RefusedError("the acquisition unpacks other values besides the connection")
+            raise RefusedError("the connection is unpacked together with other values")
         if region.made is not None:
             raise RefusedError("the client is made before it connects")
         value = getattr(region.acquire, "value", None)
         if not isinstance(value, ast.Await) or value.value is not region.site.call:
-            raise RefusedError("another call wraps the connecting call, and would be lost")
+            raise RefusedError(
+                "the connecting call stands inside another call, which would be lost"
+            )
 
     def _refuse_type_comments(self, statements: list[ast.stmt]) -> None:
         comments = self.module.source.comments

@@ -98,7 +98,7 @@ class _Finder:
         module, site = self.module, self.site
         self.scope = module.analysis.names.scopes[site.scope]
         if not isinstance(self.scope.node, ast.AsyncFunctionDef):
-            raise RefusedError("no `async def` opens it")
+            raise RefusedError("it is not opened in an `async def`")
         _refuse_gathered(module, site)
         self.handle = _bound_name(site)
         closers = ClosingForms(
@@ -167,13 +167,15 @@ class _Finder:
                 )
         first = self.site.statement.lineno
         if any(first < close.statement.lineno < self.rebound for close in self.mine):
-            raise RefusedError("not every path closes it in the block in which it is opened")
+            raise RefusedError(
+                "it is closed in some branches only, or in another block than it is opened"
+            )
         for release in self.site.releases:
             line = Line(release.call.lineno)
             if release.method == "helper":
                 called = ast.unparse(release.call.func)
-                raise RefusedError(f"`{called}` closes it on ", line)
-            raise RefusedError("cannot read the close on ", line)
+                raise RefusedError(f"`{called}`, which ", line, " calls, closes it")
+            raise RefusedError("the close on ", line, " is of a form that is not known")
         return self._region("never", None, self.module.blocks.place(self.anchor).block[-1])
 
     def _region(self, shape: Shape, guard: ast.Try | None, end: ast.stmt) -> Region:
@@ -298,7 +300,7 @@ def _refuse_gathered(module: ParsedModule, site: Site) -> None:
             isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "gather"
         ):
             raise RefusedError(
-                "several connections open at once on ",
+                "several connections are opened at once on ",
                 Line(site.call.lineno),
                 ": open one connection and use it for all",
             )
@@ -322,7 +324,7 @@ def _bound_name(site: Site) -> str:
                 return site.handle
     if site.handle and "." in site.handle:
         raise RefusedError(f"the connection is kept on `{site.handle}`")
-    raise RefusedError("no statement of its own binds the connection to a variable")
+    raise RefusedError("the connection is not bound to a variable by a statement of its own")
 
 
 def _closes(closers: ClosingForms, root: ast.AST) -> Iterator[ClosingStatement]:

@@ -56,7 +56,7 @@ def bindings_of(
             line = getattr(node, "lineno", site.statement.lineno)
             raise RefusedError(f"`{handle}` is bound again on ", Line(line))
     if isinstance(site.statement, ast.Expr) and found.made is None:
-        raise RefusedError(f"another function makes the client `{handle}`")
+        raise RefusedError(f"`{handle}` is a client that was made elsewhere")
     return found
 
 
@@ -167,10 +167,10 @@ def refuse_kept(module: ParsedModule, scope: Scope, handle: str, named: list[Men
         if isinstance(parent, (ast.Return, ast.Yield, ast.YieldFrom)):
             raise RefusedError(f"`{handle}` leaves the function on ", line)
         if isinstance(mention.node.ctx, ast.Load) and isinstance(parent, _KEEPING):
-            raise RefusedError(f"`{handle}` gets another name on ", line)
+            raise RefusedError(f"`{handle}` is kept under another name on ", line)
         if _collects(parent, mention):
             raise RefusedError(
-                "collects connections on ",
+                "connections are collected on ",
                 line,
                 ": open one connection outside the loop and use it for all",
             )

@@ -53,12 +53,10 @@ class Callers:
                 self._change_call(holder)
             elif isinstance(holder, ast.ClassDef):
                 raise RefusedError(
-                    f"`{holder.name}` in ", Line(holder.lineno, self.path), ", inherits from it"
+                    f"`{holder.name}` in ", Line(holder.lineno, self.path), ", is derived from it"
                 )
             elif _hands_on(node, self._around):
-                raise RefusedError(
-                    "the class itself is passed on in ", Line(node.lineno, self.path)
-                )
+                raise RefusedError("the class is handed on in ", Line(node.lineno, self.path))
 
     @cached_property
     def _source(self) -> Source:
@@ -92,7 +90,7 @@ class Callers:
             raise RefusedError(
                 f"`{ast.unparse(node)}` may be the class: ",
                 Line(node.lineno, self.path),
-                ", does not import it",
+                " does not show where it comes from",
             )
         module = origin + base[len(root) :]
         if any(module_means(self.path, module, other) for other in self.offering):
@@ -102,7 +100,7 @@ class Callers:
             raise RefusedError(
                 f"`{ast.unparse(node)}` may be the class: ",
                 Line(node.lineno, self.path),
-                f", passes `{PARAMETER}`",
+                f" gives it `{PARAMETER}`",
             )
         return False
 
@@ -120,7 +118,7 @@ class Callers:
                 continue
             if dotted(node.value) in objects or self._makes_one(node.value):
                 raise RefusedError(
-                    f"`{ast.unparse(node)}` reads the URL in ", Line(node.lineno, self.path)
+                    f"`{ast.unparse(node)}` is used in ", Line(node.lineno, self.path)
                 )
 
     def _makes_one(self, value: ast.expr | None) -> bool:
@@ -134,7 +132,7 @@ class Callers:
         if any(isinstance(argument, ast.Starred) for argument in call.args) or any(
             keyword.arg is None for keyword in call.keywords
         ):
-            raise RefusedError("the call in ", where, ", does not list its arguments one by one")
+            raise RefusedError("the call in ", where, " does not say its arguments one by one")
         given = self._positional(call)
         if given is None:
             keyword = next((word for word in call.keywords if word.arg == PARAMETER), None)
@@ -142,7 +140,7 @@ class Callers:
                 return
             given = keyword.value
             if keyword.lineno != given.lineno:
-                raise RefusedError("the call in ", where, ", spans several lines")
+                raise RefusedError("the call in ", where, " goes on over several lines")
             start = self._source.column(keyword.lineno, keyword.col_offset)
             end = self._source.column(given.lineno, given.col_offset)
             self.patches.patches.append(Patch(keyword.lineno, start, end, "config="))
@@ -173,7 +171,7 @@ class Callers:
         origin = next(filter(None, origins), None)
         if origin is None:
             raise RefusedError(
-                "cannot tell where ", Line(function.lineno, self.path), ", imports the class from"
+                "where ", Line(function.lineno, self.path), " has the class from is not clear"
             )
         if module.startswith("."):
             module = _seen_from(self.path, self.found.path, module, origin)
@@ -200,13 +198,13 @@ def _seen_from(path: str, home: str, module: str, origin: str) -> str:
             package.insert(0, base.name)
             base = base.parent
         if not package:
-            raise RefusedError(f"cannot tell where {path} imports `Config` from")
+            raise RefusedError(f"how {path} imports `Config` is not clear")
         return ".".join([*package, name])
     folders = [Path(path).resolve().parent, *Path(path).resolve().parent.parents]
     for level, folder in enumerate(folders, 1):
         if base.is_relative_to(folder):
             return "." * level + ".".join([*base.relative_to(folder).parts, name])
-    raise RefusedError(f"cannot tell where {path} imports `Config` from")
+    raise RefusedError(f"how {path} imports `Config` is not clear")
 
 
 def _hands_on(node: ast.AST, around: Mapping[ast.AST, ast.AST]) -> bool:

@@ -91,7 +91,7 @@ def _refuse_bases(found: Constructor, names: Names) -> None:
     for base in found.owner.bases:
         name = names.resolve(base, found.scope) or ast.unparse(base)
         if name not in _HARMLESS_BASES and not name.startswith(("Generic[", "Protocol[")):
-            raise RefusedError(f"the base class `{ast.unparse(base)}` may use `{PARAMETER}`")
+            raise RefusedError(f"its base class `{ast.unparse(base)}` may use `{PARAMETER}`, too")
 
 
 def config_module(names: Names, found: Constructor) -> tuple[str, str]:
@@ -102,7 +102,7 @@ def config_module(names: Names, found: Constructor) -> tuple[str, str]:
             index = parts.index("connection")
             return ".".join([*parts[:index], "config"]), local
     raise RefusedError(
-        "cannot tell where to import `Config` from: the module imports no naq context manager"
+        "the file does not import naq's context managers, beside which `Config` is found"
     )
 
 
@@ -130,7 +130,7 @@ def _kept(found: Constructor) -> tuple[str, ast.Assign | ast.AnnAssign]:
         ):
             kept, attribute = node, target.attr
     if kept is None:
-        raise RefusedError(f"the class does not keep `{PARAMETER}` unchanged")
+        raise RefusedError(f"`{PARAMETER}` is not kept as it is")
     other = [use.lineno for use in uses if use is not kept.value]
     if other:
         raise RefusedError(f"`{PARAMETER}` is also used on ", Line(other[0]))
@@ -178,5 +178,5 @@ def _refuse_other_use(
     raise RefusedError(
         f"`{ast.unparse(node)}` is used on ",
         Line(node.lineno),
-        ", where a `Config` does not fit",
+        " for something that takes no `Config`",
     )

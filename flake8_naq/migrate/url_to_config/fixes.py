@@ -149,13 +149,13 @@ class _Fix:
             home.reports.append(report("left", reason.message))
             return
         except (ProofError, SourceError) as error:
-            reason_ = Message("the rewrite fails a check: ", *error.message.parts)
+            reason_ = Message("its rewrite did not pass the check: ", *error.message.parts)
             home.reports.append(report("left", reason_))
             return
         home.rewritten.append(report("rewritten", Message()))
         text = (
-            f"`{self.constructor.owner.name}` takes a `Config`: change callers outside of the "
-            f"given paths that pass `{PARAMETER}=`"
+            f"`{self.constructor.owner.name}` takes a `Config`: callers outside of the given "
+            f"paths that pass `{PARAMETER}=` must be changed"
         )
         home.reports.append(report("unsafe", Message(text)))
         for path, new in texts.items():

@@ -48,7 +48,7 @@ class Patches:
         """
         last = until if until is not None else node
         if node.lineno != last.end_lineno:
-            raise RefusedError(Line(node.lineno), " spans several lines")
+            raise RefusedError(Line(node.lineno), " goes on over several lines")
         start = self.source.column(node.lineno, node.col_offset)
         end = self.source.column(node.lineno, last.end_col_offset or 0)
         self.patches.append(Patch(node.lineno, start, end, text))

@@ -83,7 +83,7 @@ class BlockWriter:
             at = last_line(rest[-1]) + 1 if rest else after
             inner = self.base if not guard.handlers and whole else self.base + self.unit
             if guard.handlers and self.kept:
-                raise RefusedError("the body does not use the connection")
+                raise RefusedError("nothing is done with the connection")
             self.edits.insert(at, [f"{inner}pass"])
         self._close_gap(after)
 
@@ -239,7 +239,9 @@ class BlockWriter:
         at = self.source.column(statement.lineno, before.end_col_offset or 0)
         found = _EQUALS.match(self.source.lines[statement.lineno - 1], at)
         if found is None or before.end_lineno != statement.lineno:
-            raise RefusedError(Line(statement.lineno), ": cannot read how it is written")
+            raise RefusedError(
+                Line(statement.lineno), " is written in a way that is not understood"
+            )
         return found.end()
 
     def _gap(self, number: int, comment: tuple[int, str] | None) -> str:
@@ -272,7 +274,7 @@ class BlockWriter:
         for number in range(last_line(above[-1]) + 1, guard.finalbody[0].lineno + 1):
             if _FINALLY.match(self.source.lines[number - 1]):
                 return number
-        raise RefusedError("cannot read how the `finally` is written")
+        raise RefusedError("the `finally` is written in a way that is not understood")
 
     def _drop_closes(self) -> None:
         for statement in self.removed:

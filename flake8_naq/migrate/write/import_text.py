@@ -73,7 +73,7 @@ class ImportText:
         first, last = statement.lineno, statement.end_lineno or statement.lineno
         if not source.alone(statement):
             raise RefusedError(
-                "the import on ", Line(first), " shares its line with another statement"
+                "the import on ", Line(first), " shares its line with something else"
             )
         comments = {
             n: source.comments[n][1] for n in range(first, last + 1) if n in source.comments

@@ -143,8 +143,7 @@ class _Mender:
                 if found := [pair for pair in binding if pair[0] in own]:
                     return found
         raise RefusedError(
-            f"cannot tell where to import `{wanted.name or wanted.module}` from: "
-            f"no import of `{wanted.beside}` found"
+            f"no import of `{wanted.beside}` to put `{wanted.name or wanted.module}` beside"
         )
 
     def _unused(self) -> Iterator[tuple[ImportStatement, list[ast.stmt], str]]:

@@ -25,7 +25,7 @@ def joined(text: str) -> bool:
     said = [
         str(report.message)
         for report in result.reports
-        if "shares the connection of" in str(report.message)
+        if "connection of its own" in str(report.message)
     ]
     return bool(said)
 
@@ -54,7 +54,7 @@ def test_without_unsafe_fixes_each_keeps_its_own_block() -> None:
 def test_it_says_which_connection_is_shared() -> None:
     (said,) = fix(plain("await a.publish('x', b'')")).reports
     assert (said.line, said.kind) == (6, "unsafe")
-    assert str(said.message) == "shares the connection of line 5"
+    assert str(said.message) == "it no longer has a connection of its own, but that of line 5"
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_what_is_left_as_it_is_is_not_joined_with_what_is_not() -> None:
     await a.close()
     return b
 """
-    assert "shares the connection of" not in "".join(
+    assert "connection of its own" not in "".join(
         str(report.message) for report in fix(text).reports
     )
 
@@ -279,13 +279,13 @@ def test_a_url_on_an_object_may_have_changed_after_a_call_that_sees_the_object(
 
 def test_a_join_that_is_blocked_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
-        raise ProofError("rule 14 would find something new in `work`")
+        raise ProofError("there would be a new finding of rule 14 in `work`")
 
     monkeypatch.setattr("flake8_naq.migrate.join.joining.prove_findings", refuse)
     result = fix(plain("await a.publish('x', b'')"))
     (report,) = result.reports
     assert (report.line, report.kind) == (6, "note")
     assert str(report.message) == (
-        "keeps its own connection: rule 14 would find something new in `work`"
+        "it keeps a connection of its own: there would be a new finding of rule 14 in `work`"
     )
     assert result.text.count("async with") == 2

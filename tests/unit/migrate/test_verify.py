@@ -36,7 +36,7 @@ def test_a_leak_that_is_mended_makes_no_room_for_another() -> None:
     before, after = (lint(Source(text).tree, "m.py", Settings()) for text in (REBOUND, WRONG))
     assert [finding.rule for finding in before].count("11") == 1
     assert [finding.rule for finding in after].count("11") == 1
-    with pytest.raises(ProofError, match="rule 11 would find something new in `work`"):
+    with pytest.raises(ProofError, match="new finding of rule 11 in `work`"):
         prove_findings(before, after, [("work", 5)])
 
 

@@ -142,10 +142,11 @@ def describe_error(error: BaseException) -> str:
     """
     if isinstance(error, NaqError):
         return str(error)
-    if isinstance(error, nats.js.errors.BucketNotFoundError) and error.description:
-        return f"{error.description}: `naq setup` makes naq's own"
-    if isinstance(error, nats.js.errors.APIError) and error.description:
-        return f"the server refuses: {error.description}"
+    description = getattr(error, "description", None)  # KeyNotFoundError's constructor sets none
+    if isinstance(error, nats.js.errors.BucketNotFoundError) and description:
+        return f"{description}: `naq setup` makes naq's own"
+    if isinstance(error, nats.js.errors.APIError) and description:
+        return f"the server refuses: {description}"
     if isinstance(error, nats.js.errors.InvalidKeyError):
         return "an id has letters, digits and -/_=. only, with no dot at an end"
     if isinstance(error, nats.js.errors.NoStreamResponseError):

@@ -7,6 +7,7 @@ import dataclasses
 import difflib
 import os
 import sys
+from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -107,11 +108,25 @@ def run(arguments: argparse.Namespace) -> int:
     found, failures = candidates(files, explicit, options)
     for failure in failures:
         files_run.take(failure)
-    options = dataclasses.replace(options, imported=imported_elsewhere(files, found))
+    options = dataclasses.replace(
+        options,
+        imported=imported_elsewhere(files, found),
+        unwritable=_unwritable(arguments, files),
+    )
     outcomes = fix_files(found, options, arguments.jobs, files)
     for outcome in files_run.output.progress(outcomes, len(found)):
         files_run.take(outcome)
     return files_run.finish()
+
+
+def _unwritable(arguments: argparse.Namespace, files: Sequence[str]) -> frozenset[str]:
+    """The files that must not be written, where a fix may have to write several."""
+    from flake8_naq.migrate.write.replacing import unstaged
+
+    dry = arguments.diff or arguments.check
+    if dry or arguments.allow_dirty or not arguments.unsafe_fixes:
+        return frozenset()
+    return frozenset(unstaged(files))
 
 
 def _refuse_two_outputs(arguments: argparse.Namespace) -> None:

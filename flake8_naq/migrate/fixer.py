@@ -53,6 +53,7 @@ class Options:
         flake8: What is not reported by flake8 is left alone; None takes every finding.
         imported: The names that files of this run import from each other, by the path of the file
             that they are imported from.
+        unwritable: Files that must not change: a fix of several files has to be written whole.
     """
 
     unsafe: bool = False
@@ -61,6 +62,7 @@ class Options:
     rules: tuple[RuleFile, ...] = field(default_factory=built_in)
     flake8: Flake8 | None = None
     imported: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    unwritable: frozenset[str] = frozenset()
 
     @cached_property
     def helpers(self) -> DeclaredHelpers:

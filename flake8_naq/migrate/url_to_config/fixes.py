@@ -217,7 +217,17 @@ class _Fix:
         for path, source in sources.items():
             patches = changes.setdefault(path, Patches(source))
             Callers(found, path, names[path], known[path], offering, config, patches).change()
-        yield from ((path, patches) for path, patches in changes.items() if patches.patches)
+        for path, patches in changes.items():
+            if patches.patches:
+                self._refuse_unwritable(path)
+                yield path, patches
+
+    def _refuse_unwritable(self, path: str) -> None:
+        if path in self.options.unwritable:
+            raise RefusedError(
+                f"{path} has changes that are not staged; stage or commit it first, "
+                "or use --allow-dirty"
+            )
 
     def _proven(self, path: str, patches: Patches) -> str:
         """The new text of one file.

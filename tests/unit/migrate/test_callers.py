@@ -23,13 +23,15 @@ class Results:
 """
 
 
-def fixed(folder: Path, files: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+def fixed(
+    folder: Path, files: Mapping[str, str], unwritable: frozenset[str] = frozenset()
+) -> tuple[dict[str, str], list[str]]:
     """The new texts by name, and what is reported."""
     for name, text in {"shop/__init__.py": "", "shop/results.py": CLASS, **files}.items():
         (folder / name).parent.mkdir(exist_ok=True, parents=True)
         (folder / name).write_text(text)
     paths = [str(path) for path in sorted(folder.rglob("*.py"))]
-    options = Options(unsafe=True)
+    options = Options(unsafe=True, unwritable=unwritable)
     found, failures = candidates(paths, frozenset(), options)
     assert not failures
     outcomes = list(fix_files(found, options, 1, paths))
@@ -111,3 +113,11 @@ def test_a_caller_that_cannot_follow_leaves_the_class_as_it_is(
     assert texts == {}
     assert reason in left
     assert "app.py, line" in left
+
+
+def test_a_caller_that_must_not_be_written_leaves_the_class_as_it_is(tmp_path: Path) -> None:
+    app = str(tmp_path / "app.py")
+    code = "from shop.results import Results\n\nr = Results('a')\n"
+    texts, (left,) = fixed(tmp_path, {"app.py": code}, unwritable=frozenset({app}))
+    assert texts == {}
+    assert left.startswith(f"{app} has changes that are not staged")

@@ -326,17 +326,23 @@ def _returns(function: ast.AST) -> list[ast.Return]:
 
 def _always_leaves(body: list[ast.stmt]) -> bool:
     """Whether the end of a block is never reached."""
-    match body[-1]:
-        case ast.Return() | ast.Raise():
-            return True
-        case ast.If(body=first, orelse=second):
-            return bool(second) and _always_leaves(first) and _always_leaves(second)
-        case ast.Try(body=inner, handlers=handlers, orelse=orelse, finalbody=final):
-            if final and _always_leaves(final):
-                return True
-            return _always_leaves(orelse or inner) and all(
-                _always_leaves(handler.body) for handler in handlers
-            )
-        case ast.While(test=ast.Constant(value=True), body=inner):
-            return not any(isinstance(node, ast.Break) for part in inner for node in ast.walk(part))
-    return False
+    blocks = [body]
+    while blocks:
+        match blocks.pop()[-1]:
+            case ast.Return() | ast.Raise():
+                continue
+            case ast.If(body=first, orelse=second) if second:
+                blocks += [first, second]
+            case ast.Try(finalbody=final) if final and _always_leaves(final):
+                continue
+            case ast.Try(body=inner, handlers=handlers, orelse=orelse):
+                blocks += [orelse or inner, *(handler.body for handler in handlers)]
+            case ast.While(test=ast.Constant(value=True), body=inner) if not _breaks(inner):
+                continue
+            case _:
+                return False
+    return True
+
+
+def _breaks(body: list[ast.stmt]) -> bool:
+    return any(isinstance(node, ast.Break) for part in body for node in ast.walk(part))

@@ -170,3 +170,35 @@ def test_code_that_may_reach_the_connection_keeps_its_place_at_the_close(call: s
     assert verdict(before, after).difference is not None
     fine = before.replace(call, "logger.info('x')"), after.replace(call, "logger.info('x')")
     assert verdict(*fine).difference is None
+
+
+FACTORIES = {
+    "a branch without a client": (
+        "if to:\n        return await nats.connect(to)\n    return g()",
+        False,
+    ),
+    "a branch that ends": ("if to:\n        return await nats.connect(to)", False),
+    "a client with another close": (
+        "nc = await nats.connect(to)\n    nc.close = g\n    return nc",
+        False,
+    ),
+    "a client on every branch": (
+        "if to:\n        return await nats.connect(to)\n    nc = NATS()\n"
+        "    await nc.connect()\n    return nc",
+        True,
+    ),
+    "many branches": (
+        "if to == 0:\n        return await nats.connect()\n"
+        + "".join(f"    elif to == {i}:\n        return await nats.connect()\n" for i in range(500))
+        + "    else:\n        return await nats.connect()",
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize(("body", "proven"), FACTORIES.values(), ids=FACTORIES)
+def test_a_function_has_to_give_the_client_itself_on_every_branch(body: str, proven: bool) -> None:
+    head = f"async def dial(to):\n    {body}\n\n\nasync def f(url, g):\n"
+    before = "    nc = await dial(url)\n    try:\n        await nc.flush()\n    finally:\n        await nc.close()\n"
+    after = "    async with await dial(url) as nc:\n        await nc.flush()\n"
+    assert (verdict(head + before, head + after).difference is None) == proven

@@ -388,7 +388,7 @@ def surroundings(path: str | None, settings: Settings) -> Surroundings | None:
     """The project as a file sees it; None for a text that is no file."""
     if path is None or path in ("-", "stdin"):
         return None
-    return _project_on_disk(settings).around(os.path.abspath(path))  # noqa: PTH100  ten times as fast
+    return project_of(settings).around(os.path.abspath(path))  # noqa: PTH100  ten times as fast
 
 
 def reaches_nats(text: str, path: str, settings: Settings) -> bool:
@@ -406,6 +406,6 @@ def reaches_nats(text: str, path: str, settings: Settings) -> bool:
 
 
 @cache
-def _project_on_disk(settings: Settings) -> Project:
+def project_of(settings: Settings) -> Project:
     """The projects on this machine: what was read once is kept as long as the process lives."""
     return Project(Disk(), frozenset(Vocabulary(settings).opening_names))

@@ -19,6 +19,7 @@ import statistics
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import time
 import warnings
 from collections.abc import Callable
@@ -26,13 +27,18 @@ from pathlib import Path
 
 from figures import Figures
 
+from flake8_naq.lifetimes.analysis import workspace_of
 from flake8_naq.linter import lint
+from flake8_naq.names.project import project_of
 from flake8_naq.plugin import Plugin
 from flake8_naq.settings import Settings, mentions_nats
 
 ROUNDS = 5
 PROCESS_ROUNDS = 3
 """Of the tools that run in a process of their own; pylint takes a second for 1,000 lines."""
+
+PROJECT_FILES = 400
+"""Of the generated project; the share does not depend on their number."""
 
 DEFAULTS = Settings()
 Source = tuple[str, list[str], ast.Module]
@@ -64,6 +70,7 @@ def main() -> int:
     per_file(plain, figures)
     share(plain[::3], figures)
     growth(figures)
+    across_files(figures)
     return figures.tell()
 
 
@@ -153,6 +160,92 @@ def growth(figures: Figures) -> None:
     for name in shapes:
         largest = f"{sizes[-1]:,} {name}"
         figures.goal(f"a function of {largest}, ms", found[largest], 1000)
+
+
+def across_files(figures: Figures) -> None:
+    """A generated project in which every second file reaches NATS through helpers of other files."""
+    with tempfile.TemporaryDirectory(prefix="naq-linter-") as name:
+        files = generated(Path(name), PROJECT_FILES)
+        names = [source[0] for source in files]
+        flake8 = [sys.executable, "-m", "flake8", "--isolated", "--jobs=1", "--quiet", *names]
+        whole = _process(flake8)
+        shares = {}
+        for jobs in (1, 8):
+            # Each process of flake8 reads the helpers for itself.
+            parts = [files[number::jobs] for number in range(jobs)]
+            taken = sum(cpu(lambda part=part: _fresh_run(part)) for part in parts)
+            shares[f"{jobs} jobs"] = taken / whole * 100
+    figures.chart(
+        f"Share of flake8's time over {len(files):,} generated files, half of them with helpers "
+        "in other files",
+        "%",
+        shares,
+    )
+
+
+def _fresh_run(files: list[Source]) -> None:
+    """Run over files as a new process does, with nothing read before."""
+    workspace_of.cache_clear()
+    project_of.cache_clear()
+    for source in files:
+        plugin(source)
+
+
+def generated(root: Path, number: int) -> list[Source]:
+    """A project of modules that import one another in a circle."""
+    package = root / "shop"
+    package.mkdir()
+    (root / "setup.cfg").touch()
+    (package / "__init__.py").touch()
+    (package / "bus.py").write_text(
+        "import nats\n\n\nasync def open_bus(url):\n    return await nats.connect(url)\n"
+    )
+    (package / "door.py").write_text(
+        "from shop.bus import open_bus\n\n\n"
+        "async def open_door(url):\n    bus = await open_bus(url)\n"
+        "    return bus, bus.jetstream()\n"
+    )
+    for index in range(number):
+        near, far = (index + 1) % number, (index + 7) % number
+        text = (
+            f"import json\n\nfrom shop import mod{far}\nfrom shop.mod{near} import Order{near}_0\n"
+        )
+        text += "from shop.door import open_door\n" if index % 2 else ""
+        text += "".join(_ORDER.format(name=f"{index}_{part}") for part in range(12))
+        text += (
+            f"\n\ndef pair():\n    return mod{far}.Order{far}_0('x', 1), Order{near}_0('y', 2)\n"
+        )
+        text += _WORK if index % 2 else ""
+        (package / f"mod{index}.py").write_text(text)
+    return sources([root], number)
+
+
+_ORDER = """
+
+class Order{name}:
+    def __init__(self, name: str, amount: int) -> None:
+        self.name = name
+        self.amount = amount
+
+    def total(self, tax: float) -> float:
+        if self.amount < 0:
+            raise ValueError(self.name)
+        return self.amount * (1 + tax)
+
+    async def load(self, store) -> None:
+        data = await store.get(self.name)
+        for key, value in json.loads(data).items():
+            setattr(self, key, value)
+"""
+_WORK = """
+
+async def work(url):
+    bus, js = await open_door(url)
+    try:
+        await js.publish("a", b"")
+    finally:
+        await bus.close()
+"""
 
 
 def beside(files: list[Source], figures: Figures) -> None:

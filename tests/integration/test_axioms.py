@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import types
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -32,6 +33,20 @@ async def close_nats_connection(nc=None):
     while pool:
         await pool.pop().close()
 """
+
+
+# A cancelled close and a failed connect leave their sockets to the garbage collector.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+@pytest.fixture(autouse=True)
+def _collected() -> Iterator[None]:
+    """Let no other test see what one of these leaves behind."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="module")

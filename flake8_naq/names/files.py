@@ -54,5 +54,5 @@ def parent_of(path: str) -> str:
 
 
 def inside(folder: str, name: str) -> str:
-    """The path of what is in a folder."""
+    """The folder's path and the name, joined to one path; nothing is looked at."""
     return f"{folder.rstrip(os.sep)}{os.sep}{name}"

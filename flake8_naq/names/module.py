@@ -33,7 +33,7 @@ class Known:
 
 
 class Elsewhere(Protocol):
-    """The other files of the project, as one file imports from them."""
+    """The other files of the project, as one file imports from them (`project.Surroundings`)."""
 
     def defines(self, origin: str) -> bool:
         """Whether a file of the project defines what has this dotted name."""

@@ -31,7 +31,7 @@ def defaults_of(arguments: ast.arguments) -> Iterator[tuple[ast.arg, ast.expr | 
 
 
 def own_nodes(root: ast.AST) -> Iterator[ast.AST]:
-    """The nodes of a scope without those of the scopes inside it (whose own nodes are given)."""
+    """The nodes below a node. A function, class or lambda in it is given, what it holds is not."""
     stack = list(_inside(root))
     while stack:
         node = stack.pop()

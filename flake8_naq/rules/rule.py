@@ -40,9 +40,10 @@ class Example:
         code: The module.
         findings: Line to the numbers of the rules that report there, separated by spaces; all of
             them, of every rule.
-        fixed: What ``naq-migrate fix`` makes of it.
+        fixed: What ``naq-migrate fix`` makes of it, for whichever rule; None when it stays as it is.
         unsafe: Whether that takes ``--unsafe-fixes``.
-        left_alone: Whether ``naq-migrate fix --unsafe-fixes`` leaves it as it is.
+        left_alone: For bad examples only: True says that ``fixed`` is left out on purpose, since
+            ``naq-migrate fix --unsafe-fixes`` changes nothing.
     """
 
     title: str
@@ -58,7 +59,8 @@ class Rule:
     """One rule.
 
     Attributes:
-        number: Two digits; its codes are ``NAQ``, the tier's digit, this number.
+        number: Two digits, those in the name of its file; its codes are ``NAQ``, the tier's digit,
+            this number.
         name: Its name in kebab case.
         summary: One sentence that says what it flags.
         why: One or two paragraphs of Markdown: what goes wrong, and what to do instead.
@@ -66,7 +68,8 @@ class Rule:
         good: Examples that nothing reports.
         misses: Examples that it ought to report and does not; their `findings` are what it says
             today.
-        fix: Whether ``naq-migrate fix`` has a safe or an unsafe fix, None for no fix.
+        fix: Whether a safe or an unsafe fix takes away a finding of this rule, None when no fix
+            does.
         check: Finds the problems of a module.
         defect: Whether the program misbehaves there; otherwise it works, and is to be migrated.
     """
@@ -85,7 +88,7 @@ class Rule:
 
 @cache
 def all_rules() -> tuple[Rule, ...]:
-    """Every rule of the package, by number."""
+    """The ``RULE`` of every module here whose name begins with ``naq``, by number."""
     package = importlib.import_module("flake8_naq.rules")
     modules = (
         importlib.import_module(f"{package.__name__}.{module.name}")

@@ -1,4 +1,7 @@
-"""The proof of an edit: what must hold of the new text before it may replace the old."""
+"""Checks an edit as a text: constants, comments, pyflakes, and what the linter says of it.
+
+That a rewritten function still means the same is proven elsewhere, in the package `prove`.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +51,7 @@ def prove(
     dropped: Iterable[str],
     added: Iterable[str] = (),
 ) -> None:
-    """Hold the new text of a module beside the old one.
+    """Check that the new text of a module has lost nothing and compiles.
 
     Args:
         before: The module as it was.

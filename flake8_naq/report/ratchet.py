@@ -1,4 +1,7 @@
-"""``naq-migrate baseline``: the known findings, of which there are only ever fewer."""
+"""``naq-migrate baseline``: compares the findings with the baseline and writes it anew.
+
+The file itself, and what it hides from flake8, is `flake8_naq.baseline`.
+"""
 
 from __future__ import annotations
 
@@ -137,6 +140,7 @@ def _changes(old: Baseline, inspection: Inspection) -> list[_Change]:
 
 
 def _change(file: str, entries: Iterable[Entry], inspected: Inspected, flake8: Flake8) -> _Change:
+    """Hold the old entries of one file beside its findings of today. It writes nothing."""
     path, lines = inspected.module.path, inspected.module.lines
     found = Counter(Entry.of(finding, lines) for finding in inspected.findings if finding.tier)
     reported = [(one.line, Entry.of(one, lines)) for one in inspected.reported if one.tier]
@@ -160,6 +164,7 @@ def _change(file: str, entries: Iterable[Entry], inspected: Inspected, flake8: F
 def _update(
     shown: str, old: Baseline, changes: Sequence[_Change], *, add: bool, prune: bool, listed: bool
 ) -> int:
+    """Write the baseline without what is gone, and with what is new if `add`; print the counts."""
     added = sum(len(change.new) for change in changes) if add else 0
     gone = sum(change.gone.total() for change in changes)
     files = {

@@ -36,9 +36,19 @@ _UNWRAPPED = {BOX: CONNECTION, HANDLES: HANDLE}
 
 
 class TransferFunction:
-    """Applies the instructions of a basic block to one state."""
+    """Applies the instructions of a basic block to one state, and notes events in the trace.
 
-    def __init__(self, trace: Trace, status: Status, way: Way, state: State, line: int) -> None:
+    Args:
+        trace: Gets what happens to the connection.
+        status: Whether the connection is open, escaped or closed before the block.
+        way: How the path came to the block.
+        state: What else is known before the block.
+        block_line: The line of the block.
+    """
+
+    def __init__(
+        self, trace: Trace, status: Status, way: Way, state: State, block_line: int
+    ) -> None:
         self.trace = trace
         self.status: Status = status
         self.way = way
@@ -47,7 +57,7 @@ class TransferFunction:
         self.deferred = state.deferred
         self.line = state.line
         self._nullness = Nullness(state.facts)
-        self._statement_line = line
+        self._statement_line = block_line
 
     @property
     def state(self) -> State:

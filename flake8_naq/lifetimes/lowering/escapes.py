@@ -1,4 +1,4 @@
-"""Lowers the escape of an argument to the call that gets it."""
+"""Lowers what a call does to one argument: it looks at it, uses it, takes it over or keeps it."""
 
 from __future__ import annotations
 

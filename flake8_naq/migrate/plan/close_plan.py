@@ -81,7 +81,7 @@ class ClosePlan:
         """
         siblings = self.region.siblings(self.module)
         tail = siblings[siblings.index(close.statement) : siblings.index(self.region.end) + 1]
-        closing = [close.statement for close in self.region.closing]
+        closing = [close.statement for close in self.region.all_closes]
         return any(statement not in closing for statement in tail)
 
     def _leaves_at_once(self, close: ClosingStatement) -> bool:

@@ -264,7 +264,7 @@ class Effects:
         }
         # A `finally` that goes on to close others stays where it is, around the block.
         outside = region.shape == "inside-try" and not kept
-        for other in region.closing:
+        for other in region.all_closes:
             if other.handle not in opened or other.statement not in block:
                 continue
             later = other.statement.lineno > close.statement.lineno

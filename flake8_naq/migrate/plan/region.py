@@ -34,7 +34,7 @@ class Region:
         others: Statements of the ``finally`` that do something else.
         inits: ``nc = None`` before the acquisition.
         mentions: Every mention of the variable in the function.
-        closing: Every close of a connection in the function, this one or another.
+        all_closes: Every close of a connection in the function, this one or another.
     """
 
     site: Site
@@ -50,7 +50,7 @@ class Region:
     others: list[ast.stmt]
     inits: list[ast.stmt]
     mentions: list[Mention]
-    closing: list[ClosingStatement]
+    all_closes: list[ClosingStatement]
 
     @property
     def unpacked(self) -> bool:

@@ -67,7 +67,7 @@ class _Finder:
         scope: The function around it.
         handle: The variable.
         named: Every mention of the variable in the function.
-        found: Every close of a connection in the function.
+        all_closes: Every close of a connection in the function.
         mine: Those of this connection.
         anchor: The statement that the region starts with.
         bindings: What else binds the variable.
@@ -80,7 +80,7 @@ class _Finder:
     scope: Scope = field(init=False)
     handle: str = field(init=False)
     named: list[Mention] = field(init=False)
-    found: list[ClosingStatement] = field(init=False)
+    all_closes: list[ClosingStatement] = field(init=False)
     mine: list[ClosingStatement] = field(init=False)
     anchor: ast.stmt = field(init=False)
     bindings: VariableBindings = field(init=False)
@@ -110,10 +110,10 @@ class _Finder:
         )
         self.named = module.mentions(self.scope, self.handle)
         refuse_kept(module, self.scope, self.handle, self.named)
-        self.found = list(_closes(closers, self.scope.node))
-        self.mine = [close for close in self.found if close.handle == self.handle]
+        self.all_closes = list(_closes(closers, self.scope.node))
+        self.mine = [close for close in self.all_closes if close.handle == self.handle]
         if not self.mine:
-            self.mine = [close for close in self.found if close.handle is None]
+            self.mine = [close for close in self.all_closes if close.handle is None]
         self.anchor = _anchor(module, site, self.mine)
         self.bindings = bindings_of(module, site, self.handle, self.named, self.mine)
         place = module.blocks.place(self.anchor)
@@ -155,7 +155,7 @@ class _Finder:
             return None
         block = self.module.blocks.place(self.anchor).block
         return self._region(
-            "straight", None, _outermost(self.module, self.site, self.found, block, ends[-1])
+            "straight", None, _outermost(self.module, self.site, self.all_closes, block, ends[-1])
         )
 
     def _never(self) -> Region:
@@ -179,7 +179,7 @@ class _Finder:
         return self._region("never", None, self.module.blocks.place(self.anchor).block[-1])
 
     def _region(self, shape: Shape, guard: ast.Try | None, end: ast.stmt) -> Region:
-        closing = [close.statement for close in self.found]
+        closing = [close.statement for close in self.all_closes]
         finalbody = guard.finalbody if guard is not None else []
         others = [statement for statement in finalbody if statement not in closing]
         last = end.end_lineno or end.lineno
@@ -202,7 +202,7 @@ class _Finder:
             others,
             self.bindings.inits,
             self.named,
-            self.found,
+            self.all_closes,
         )
 
 

@@ -45,7 +45,7 @@ class Pair(NamedTuple):
     cut: bool = False
 
 
-# Where a pair leads: by which edge, and from which atom.
+# Where a pair leads: the edge, and the pair behind it.
 Next: TypeAlias = tuple[str, Pair]
 
 

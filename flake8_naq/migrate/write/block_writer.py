@@ -32,7 +32,11 @@ class BlockWriter:
         self.unit = self._unit()
 
     def write(self) -> None:
-        """Make the edits."""
+        """Make the edits.
+
+        Raises:
+            RefusedError: The lines cannot be moved: they are part of a string, for example.
+        """
         for init in self.inits:
             self._take_out(init)
         {

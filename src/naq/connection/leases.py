@@ -24,7 +24,7 @@ from naq.exceptions import NaqJetStreamError
 
 
 async def connect(config: Config) -> SharedConnection:
-    """Return the connection of a configuration with one lease more, whatever it takes.
+    """Return the connection of a configuration with one lease more, and count a failure.
 
     Raises:
         NaqConnectionError: there is no connection.
@@ -59,6 +59,7 @@ class Lease(ABC):
         """End the lease."""
 
     def _begin(self, shared: SharedConnection) -> None:
+        """Count that the lease begins, unless a monitored call counts it."""
         self._shared = shared
         if in_monitored_call.get():
             self._began = 0.0
@@ -67,6 +68,7 @@ class Lease(ABC):
             self._began = perf_counter()
 
     def _end(self) -> None:
+        """Count that the lease ends, and give it back. May be called once."""
         shared, self._shared = self._shared, None
         assert shared is not None
         if self._began:

@@ -1,4 +1,9 @@
-"""Putting jobs into the stream of jobs."""
+"""Putting jobs into the stream of jobs, in one of three ways.
+
+`enqueue_job` puts one in, through an election or an outage. `publish_jobs` puts many in, without a
+wait for each. `publish_job` is one attempt on a connection that is there: what `enqueue_job`
+repeats, and what schedules, dependent jobs and failed jobs are put in by.
+"""
 
 from __future__ import annotations
 

@@ -19,7 +19,9 @@ BATCH: Final = 1000
 
 
 def first_run(schedule: Schedule, now: datetime) -> datetime | None:
-    """Return the time of the next run of a schedule; None when it never runs.
+    """Return a schedule's ``run_at``, due or not; without one, its first time after now.
+
+    None is a schedule that never runs. `split_due` says which runs are due.
 
     Raises:
         ScheduleError: the cron expression or the zone can't be read.

@@ -213,7 +213,11 @@ class Scheduler:
     async def _run_due(
         self, schedule: Schedule, now: datetime, js: JetStreamContext
     ) -> Schedule | None:
-        """Publish the due runs of a schedule; return what is left of it."""
+        """Decide whether a schedule is due, and publish its due runs.
+
+        Returns:
+            What is left of the schedule; None when it has ended.
+        """
         if schedule.status is not ScheduleStatus.ACTIVE:
             return schedule
         run_at = first_run(schedule, now)

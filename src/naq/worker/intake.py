@@ -37,6 +37,10 @@ LOOKUP_BATCH: Final = 200
 class Intake:
     """Pulls jobs from the queues of a worker and hands them on when they may run.
 
+    The pullers that ``open`` starts call ``_deliver`` for each message. A job about which there is
+    no doubt is ready at once. A doubtful one may have been done already, or may have killed its
+    worker: it waits until ``resolve_doubts`` has looked up its result and its record.
+
     Args:
         settings: the worker's settings.
         conn: the connection.
@@ -133,6 +137,7 @@ class Intake:
                     await asyncio.sleep(1)
 
     def _room(self) -> int:
+        """Return for how many more jobs a puller may ask."""
         in_hand = self._in_hand
         if len(in_hand.deliveries) >= MAX_IN_HAND or not in_hand.open.is_set():
             return 0
@@ -140,6 +145,7 @@ class Intake:
         return idle + self._prefetch - in_hand.waiting
 
     def _deliver(self, msg: Msg) -> None:
+        """Take one message in: a job that is new, one that comes again, or what is no job."""
         sequence, delivered = position(msg)
         held = self._in_hand.deliveries.get(sequence)
         if held is not None:
@@ -159,6 +165,7 @@ class Intake:
             self._in_hand.ready.put_nowait(delivery)
 
     async def _look_up(self, batch: list[Delivery]) -> None:
+        """Settle the jobs that are done; let the others run, suspects alone."""
         ids = [delivery.job.job_id for delivery in batch if delivery.job.keep_result]
         stored = await stored_outcomes(self._conn, self._js, ids) if ids else {}
         done = {d: s for d in batch if (s := stored.get(d.job.job_id)) and s.is_of(d.job)}

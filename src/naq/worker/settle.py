@@ -141,7 +141,13 @@ class Settler:
         return headers
 
     async def fail(self, delivery: Delivery, error: BaseException, *, final: bool = False) -> None:
-        """Have a failed job tried again, or keep it among the failed jobs."""
+        """Have a failed job tried again, or keep it among the failed jobs.
+
+        Args:
+            delivery: the job.
+            error: what its attempt raised.
+            final: whether it is not to be tried again, whatever its settings say.
+        """
         job, attempt = delivery.job, delivery.attempt
         if not final and attempt <= job.max_retries and is_worth_a_retry(delivery, error):
             await self._retry(delivery, error)
@@ -285,13 +291,14 @@ class Settler:
         self._unstored.append((delivery, data, succeeded, event))
         self._wake.set()
 
-    def _is_stored(
+    def _when_stored(
         self,
         delivery: Delivery,
         succeeded: bool,
         event: Event | None,
         future: asyncio.Future[bool],
     ) -> None:
+        """Take the server's answer for an outcome: acknowledge the job, or have it come back."""
         if future.cancelled():
             return  # the worker is leaving the connection; the job comes back
         if error := future.exception():
@@ -328,7 +335,9 @@ class Settler:
                 data,
                 self._headers(delivery),
             )
-            future.add_done_callback(functools.partial(self._is_stored, delivery, succeeded, event))
+            future.add_done_callback(
+                functools.partial(self._when_stored, delivery, succeeded, event)
+            )
         await self._send_events()
         while self._stored:
             delivery, succeeded = self._stored.popleft()

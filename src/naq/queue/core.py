@@ -14,7 +14,7 @@ from naq.config import Config, as_config
 from naq.connection import nats_jetstream
 from naq.connection.nats_py.jetstream import purge_subject
 from naq.exceptions import ScheduleError
-from naq.models.job import Job, check_queue_name
+from naq.models.job import Enqueued, Job, check_queue_name
 from naq.models.schedule import MissedRuns
 from naq.names import DEFAULT_QUEUE, JOB_STREAM, consumer_name, queue_subject
 from naq.queue.call import make_job
@@ -121,7 +121,8 @@ class Queue:
         """
         job = make_job(function, args, kwargs, self.name)
         schedule = schedule_for(job, datetime.now(UTC), run_at=when)
-        await store_schedule(schedule, job, self.config)
+        await store_schedule(schedule, self.config)
+        job.enqueued = Enqueued.NEW
         return job
 
     async def enqueue_in(
@@ -201,7 +202,8 @@ class Queue:
             missed_runs=missed_runs,
             owner=owner,
         )
-        await store_schedule(schedule, job, self.config)
+        await store_schedule(schedule, self.config)
+        job.enqueued = Enqueued.NEW
         return job
 
     async def dequeue(self, timeout: float = 1.0) -> Job | None:

@@ -47,24 +47,23 @@ _HEADERS_TO_COME: Final = 128
 """Bytes: a job that is enqueued again, or updated in a bucket, has other headers."""
 
 
-def check_size(conn: Client, job: Job, stored: int = 0) -> None:
+def check_size(conn: Client, job_id: str, size: int, stored: int = 0) -> None:
     """Refuse a job that does not fit into a message of the server.
 
     Args:
         conn: the connection, which knows the server's limit.
-        job: the job.
+        job_id: the job's id.
+        size: bytes of the job's wire form.
         stored: bytes of the form in which it is stored first, where that is a longer one.
 
     Raises:
         JobError: the job does not fit.
-        SerializationError: the job's serializer cannot write the call.
     """
-    data = len(job.serialize())
-    room = conn.max_payload - _HEADERS_TO_COME - size_of_headers({_MSG_ID: job.job_id})
-    if max(data, stored) > room:
-        as_stored = f" ({stored} as it is stored)" if stored > data else ""
+    room = conn.max_payload - _HEADERS_TO_COME - size_of_headers({_MSG_ID: job_id})
+    if max(size, stored) > room:
+        as_stored = f" ({stored} as it is stored)" if stored > size else ""
         raise JobError(
-            f"job {job.job_id} has {data} bytes{as_stored}, and {room} fit into a message of the "
+            f"job {job_id} has {size} bytes{as_stored}, and {room} fit into a message of the "
             f"server beside its headers (max_payload {conn.max_payload}): store large arguments "
             "elsewhere, for example in an object store, and pass a reference"
         )
@@ -90,7 +89,7 @@ async def enqueue_job(job: Job, config: Config, *, again: bool = False) -> Enque
     async def publish(conn: Client, js: JetStreamContext, wait: float) -> Enqueued:
         nonlocal attempts
         attempts += 1
-        check_size(conn, job)
+        check_size(conn, job.job_id, len(job.serialize()))
         replicas = config.replicas
         if replicas > 1 and config not in _compared:
             _compared.add(config)
@@ -197,7 +196,7 @@ async def publish_jobs(jobs: Iterable[Job], config: Config) -> int:
         for job in jobs:
             try:
                 _check_independent(job)
-                check_size(conn, job)
+                check_size(conn, job.job_id, len(job.serialize()))
             except (JobError, SerializationError) as error:
                 await batch.settle(0)  # the jobs before it count
                 raise type(error)(f"{error}{batch.enqueued_before}") from error

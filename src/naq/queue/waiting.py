@@ -63,7 +63,7 @@ async def park(job: Job, config: Config) -> None:
             waiting = await js.key_value(buckets.WAITING_JOBS)
         unkept = await _without_result(js, job.depends_on)
         kept = (job.waiting_for(job.depends_on, unkept) if unkept else job).serialize()
-        check_size(conn, job, stored=len(kept))
+        check_size(conn, job.job_id, len(job.serialize()), stored=len(kept))
         # First kept, then looked: a parent that ends in between finds the job waiting.
         await waiting.put(job.job_id, kept)
         await settle_waiting(conn, js, job.job_id)

@@ -20,9 +20,9 @@ from nats.js.kv import KeyValue
 
 from naq import buckets
 from naq.buckets import entries, in_bucket, readable
-from naq.config import Config
+from naq.config import Config, as_config
 from naq.exceptions import ScheduleError, SerializationError
-from naq.models.job import Enqueued, Job
+from naq.models.job import Job
 from naq.models.schedule import MissedRuns, Schedule, ScheduleStatus
 from naq.queue.patience import with_retries
 from naq.queue.publish import check_size
@@ -115,7 +115,7 @@ def schedule_for(
     return dataclasses.replace(asked, definition=definition)
 
 
-async def store_schedule(schedule: Schedule, job: Job, config: Config) -> None:
+async def store_schedule(schedule: Schedule, config: Config | str | None = None) -> None:
     """Store the schedule of a job.
 
     One that is stored already, with the same definition, keeps its next run, its pause and the
@@ -125,13 +125,14 @@ async def store_schedule(schedule: Schedule, job: Job, config: Config) -> None:
         JobError: the job is larger than the server takes.
         NaqConnectionError: there is no connection, or the server did not answer in time.
     """
+    settings = as_config(config)
 
     async def put(conn: Client, _js: JetStreamContext, _wait: float) -> None:
-        check_size(conn, job, stored=len(schedule.serialize()))
-        await in_bucket(buckets.SCHEDULED_JOBS, config, lambda kv: _put(kv, schedule))
+        stored = len(schedule.serialize())
+        check_size(conn, schedule.job_id, len(schedule.payload), stored=stored)
+        await in_bucket(buckets.SCHEDULED_JOBS, settings, lambda kv: _put(kv, schedule))
 
-    await with_retries(config, f"store the schedule of job {job.job_id}", put)
-    job.enqueued = Enqueued.NEW
+    await with_retries(settings, f"store the schedule of job {schedule.job_id}", put)
 
 
 async def _put(kv: KeyValue, schedule: Schedule) -> None:

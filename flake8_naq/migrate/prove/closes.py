@@ -57,7 +57,7 @@ class Closes:
     # -- debts
 
     def pay(self, a: Spot, b: Spot, pair: Pair) -> Next | None:
-        """Where a close leads that its side has yet to do; None where neither stands at one."""
+        """One side does a close that it owes: where that leads. None when it is not there yet."""
         for side, spot in ((0, a), (1, b)):
             debt = _debt(spot, side, pair.debts)
             if debt is None:

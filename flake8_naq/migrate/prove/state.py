@@ -96,7 +96,7 @@ class Spot:
         return self.node.op
 
 
-class Settler:
+class UnobservedSteps:
     """Walks over what cannot be observed: jumps, `x = None`, tests that the state decides."""
 
     def __init__(self, leased: set[str], used: set[Axiom]) -> None:
@@ -104,8 +104,8 @@ class Settler:
         self._leased = leased
         self._used = used
 
-    def settle(self, node: Node, state: State) -> Spot:
-        """The next thing that can be observed."""
+    def next_spot(self, node: Node, state: State) -> Spot:
+        """The next thing that can be observed, from a node on."""
         for _ in range(_FOREVER):
             node = forced(node)
             found = self._step(node, state)

@@ -21,7 +21,7 @@ from flake8_naq.migrate.prove.pairs import (
     stepped,
 )
 from flake8_naq.migrate.prove.reach import Reach
-from flake8_naq.migrate.prove.state import CLOSED, OPEN, Settler, Spot, State, opened
+from flake8_naq.migrate.prove.state import CLOSED, OPEN, Spot, State, UnobservedSteps, opened
 
 # More pairs than this are more paths than a proof should take.
 _MOST = 40_000
@@ -37,7 +37,7 @@ class Walk:
         self._captured = captured
         self._leased: set[str] = set()
         self.verdict = Verdict()
-        self._settler = Settler(self._leased, self.verdict.axioms)
+        self._unobserved = UnobservedSteps(self._leased, self.verdict.axioms)
         self._closes = Closes(reach, self.verdict)
 
     def run(self, before: tuple[Node, State], after: tuple[Node, State]) -> Verdict:
@@ -47,7 +47,8 @@ class Walk:
         waiting = deque([(first, _key(first))])
         while waiting:
             pair, key = waiting.popleft()
-            a, b = self._settler.settle(*pair.before), self._settler.settle(*pair.after)
+            a = self._unobserved.next_spot(*pair.before)
+            b = self._unobserved.next_spot(*pair.after)
             try:
                 for edge, following in self._next(a, b, pair):
                     found = _key(following)

@@ -64,6 +64,9 @@ class Ended(Protocol):
 class Settler:
     """Stores outcomes and acknowledges jobs, for one worker on one connection.
 
+    Runners call ``complete``, ``fail`` or ``cancel`` when an attempt ends. ``acknowledge`` is the
+    loop that sends what these leave to be sent; the session runs it as a task.
+
     Args:
         conn: the connection.
         pipeline: publishes on it.

@@ -49,7 +49,9 @@ def cases(*kinds: str) -> list[object]:
 
 @pytest.mark.parametrize(("name", "example"), cases("bad"))
 def test_a_bad_example_is_fixed_or_left_alone(name: str, example: Example) -> None:
-    assert (example.fixed is None) is example.left_alone, name
+    assert (example.fixed is None) is example.left_alone, (
+        f"{name}: a bad example has either `fixed` or `left_alone=True`"
+    )
 
 
 @pytest.mark.parametrize(("name", "example"), cases("bad", "misses"))

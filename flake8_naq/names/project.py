@@ -58,6 +58,7 @@ class Project:
         self._search_paths: dict[str, tuple[str, ...]] = {}
         self._located: dict[tuple[str, str], Located | None] = {}
         self._opening: dict[Located, bool] = {}
+        self._stars: dict[tuple[SourceFile, str], Located | None] = {}
         self._names: dict[SourceFile, Names | None] = {}
         self._around: Surroundings | None = None
 
@@ -205,11 +206,26 @@ class Project:
             if (rest or not is_call) and value.partition(".")[0] != first:
                 return self._inside(source, [*value.split("."), *rest], way + 1)
             return None
-        for star in reversed(source.stars):
-            found = self.locate(joined(star, ".".join(parts)), folder, way + 1)
-            if found is not None:
-                return found
-        return None
+        starred = self._starred(source, first, way)
+        if starred is None or not rest:
+            return starred
+        if not starred.qualname:
+            return self._inside(starred.source, rest, way + 1)
+        return Located(starred.source, ".".join([starred.qualname, *rest]))
+
+    def _starred(self, source: SourceFile, name: str, way: int) -> Located | None:
+        """What a star import gives a file under a name; each name is looked for once in a file."""
+        key = (source, name)
+        if key not in self._stars:
+            self._stars[key] = None  # star imports in a circle
+            for star in reversed(source.stars if way <= _LONGEST_WAY else []):
+                module = self.locate(star, parent_of(source.path), way + 1)
+                if module is not None and not module.qualname:
+                    found = self._inside(module.source, [name], way + 1)
+                    if found is not None:
+                        self._stars[key] = found
+                        break
+        return self._stars[key]
 
     # What a text may open
 

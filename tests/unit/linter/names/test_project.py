@@ -185,3 +185,11 @@ def test_wrappers_that_call_one_another_end(tmp_path: Path) -> None:
     }
     around = Surroundings(project(tmp_path, files), str(tmp_path / "main.py"))
     assert not around.reaches_nats("from a import f")
+
+
+def test_star_imports_in_a_circle_end(tmp_path: Path) -> None:
+    modules = [f"m{number}" for number in range(12)]
+    stars = "".join(f"from app.{module} import *\n" for module in modules)
+    files = {"app/__init__.py": stars, "setup.cfg": ""}
+    files |= {f"app/{module}.py": f"from app import *\n{stars}" for module in modules}
+    assert found(tmp_path, files, "main.py", "app.models.fields.Field") is None

@@ -8,7 +8,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 
 from recorder.commands import Finding
-from recorder.measure import Outcome
+from recorder.measure import VariantRun
 from recorder.phases import Phase
 from recorder.record import play_as_recorded, replays_text, run_migration
 from recorder.variants import VARIANTS
@@ -34,7 +34,7 @@ def _diff(title: str, text: str) -> Panel:
     return Panel(Syntax(text, "diff", background_color="default"), title=title, title_align="left")
 
 
-def _effect(outcomes: dict[str, Outcome]) -> Table:
+def _effect(outcomes: dict[str, VariantRun]) -> Table:
     table = Table(title="The same calls on a real nats-server", title_justify="left")
     table.add_column("")
     for state in outcomes:

@@ -114,7 +114,7 @@ def _text(value: bytes | None) -> str:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class VariantRun:
     """One run of a variant: its calls, its stored state and the server's counts.
 
     Args:
@@ -134,7 +134,7 @@ class Outcome:
         return asdict(self)
 
 
-def play(phase: Phase, state: str) -> Outcome:
+def play(phase: Phase, state: str) -> VariantRun:
     """Play the scenario on a fresh server, then its part for an unprepared server on another.
 
     Args:
@@ -152,7 +152,7 @@ def play(phase: Phase, state: str) -> Outcome:
         stored = asyncio.run(_stored(server.url, scenario))
     with run_nats_server() as server:
         asyncio.run(_run(scenario.play_unprepared(variant, server.url, journal), server))
-    return Outcome(journal.steps, stored, spent, left_open)
+    return VariantRun(journal.steps, stored, spent, left_open)
 
 
 async def _run(calls: Coroutine[Any, Any, None], server: NatsServer) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from recorder.commands import Finding, Left, left, lint, migrate
-from recorder.measure import Outcome, play, time_calls
+from recorder.measure import VariantRun, play, time_calls
 from recorder.phases import ROOT, Phase
 from recorder.variants import VARIANTS
 
@@ -132,7 +132,7 @@ class Played:
         replays: how often it was played again because it differed from the record.
     """
 
-    outcome: Outcome
+    outcome: VariantRun
     replays: int
 
 

@@ -14,7 +14,7 @@ from flake8_naq.migrate.match.ast_grep import (
     suspicious,
     unreadable_for_ast_grep,
 )
-from flake8_naq.migrate.outcome import Outcome
+from flake8_naq.migrate.outcome import FileOutcome
 from flake8_naq.migrate.processes import map_in_processes
 from flake8_naq.migrate.source_text import Source, SourceError
 from flake8_naq.migrate.url_to_config.fixes import fix_constructors
@@ -28,7 +28,7 @@ _WORTH_A_PROCESS = 16
 
 def candidates(
     paths: Iterable[str], explicit: frozenset[str], options: Options
-) -> tuple[list[str], list[Outcome]]:
+) -> tuple[list[str], list[FileOutcome]]:
     """The files worth parsing, and what cannot be read.
 
     Args:
@@ -39,14 +39,14 @@ def candidates(
     sought = needles(options.settings, options.helpers)
     for_ast_grep: list[str] = []
     others: list[str] = []
-    failures: list[Outcome] = []
+    failures: list[FileOutcome] = []
     for path in paths:
         try:
             content = read_bytes(path)
             if path in explicit:
                 Source(document(path, content).text)
         except SourceError as error:
-            failures.append(Outcome(path, error=str(error)))
+            failures.append(FileOutcome(path, error=str(error)))
             continue
         fits = suspicious(content, sought) and not unreadable_for_ast_grep(content)
         (for_ast_grep if fits else others).append(path)
@@ -68,17 +68,17 @@ def _may_concern(path: str, options: Options) -> bool:
         return False
 
 
-def fix_file(path: str, options: Options) -> Outcome:
+def fix_file(path: str, options: Options) -> FileOutcome:
     """Fix one file; nothing is written."""
     try:
         return _fix_connections(document(path, read_bytes(path)), options)
     except SourceError as error:
-        return Outcome(path, error=str(error))
+        return FileOutcome(path, error=str(error))
     except RecursionError:
-        return Outcome(path, error=NESTED)
+        return FileOutcome(path, error=NESTED)
 
 
-def fix_stdin(name: str, options: Options) -> Outcome:
+def fix_stdin(name: str, options: Options) -> FileOutcome:
     """Fix what standard input gives; nothing is written.
 
     Args:
@@ -88,12 +88,12 @@ def fix_stdin(name: str, options: Options) -> Outcome:
     try:
         return fix_document(document(name, read_bytes(STDIN)), options)
     except SourceError as error:
-        return Outcome(name, error=str(error))
+        return FileOutcome(name, error=str(error))
     except RecursionError:
-        return Outcome(name, error=NESTED)
+        return FileOutcome(name, error=NESTED)
 
 
-def fix_document(read: Document, options: Options) -> Outcome:
+def fix_document(read: Document, options: Options) -> FileOutcome:
     """Fix one module that stands alone; nothing is written.
 
     Raises:
@@ -103,14 +103,14 @@ def fix_document(read: Document, options: Options) -> Outcome:
     return next(fix_constructors([outcome], options)) if options.unsafe else outcome
 
 
-def _fix_connections(read: Document, options: Options) -> Outcome:
+def _fix_connections(read: Document, options: Options) -> FileOutcome:
     result: Result = fix_text(read.text, read.path, options)
-    return Outcome(read.path, read, result.text, result.rewritten, result.reports)
+    return FileOutcome(read.path, read, result.text, result.rewritten, result.reports)
 
 
 def fix_files(
     paths: Sequence[str], options: Options, jobs: int, given: Sequence[str] = ()
-) -> Iterator[Outcome]:
+) -> Iterator[FileOutcome]:
     """Fix many files, in their order; nothing is written.
 
     Without unsafe fixes a file is forgotten as soon as it has been given: memory does not grow
@@ -129,7 +129,7 @@ def fix_files(
     yield from fix_constructors(outcomes, options, given)
 
 
-def _fixed(paths: Sequence[str], options: Options, jobs: int) -> Iterator[Outcome]:
+def _fixed(paths: Sequence[str], options: Options, jobs: int) -> Iterator[FileOutcome]:
     if jobs < 2 or len(paths) < _WORTH_A_PROCESS:
         for path in paths:
             yield fix_file(path, options)

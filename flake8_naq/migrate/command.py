@@ -18,7 +18,7 @@ from flake8_naq.paths import STDIN, explicit_files, python_files
 
 if TYPE_CHECKING:
     from flake8_naq.migrate.documents import Document
-    from flake8_naq.migrate.outcome import Outcome
+    from flake8_naq.migrate.outcome import FileOutcome
 
 _NEEDED = {"pyflakes": "pyflakes", "rich": "rich", "yaml": "pyyaml"}
 
@@ -155,7 +155,7 @@ class _Run:
         self._tally = Tally(dry=arguments.diff or arguments.check)
         self.output = output_of(arguments.format, dry=self._tally.dry)
 
-    def take(self, outcome: Outcome) -> None:
+    def take(self, outcome: FileOutcome) -> None:
         """Write one file, or show what would be written, and report on its sites."""
         if outcome.error is not None:
             self._fail(outcome.path, outcome.error)
@@ -168,7 +168,7 @@ class _Run:
         self.output.file(outcome)
         self._tally.add(outcome)
 
-    def _keep(self, outcome: Outcome, document: Document) -> bool:
+    def _keep(self, outcome: FileOutcome, document: Document) -> bool:
         """Show or write a change; False when that could not be done."""
         from flake8_naq.migrate.write.replacing import replace, unstaged
 

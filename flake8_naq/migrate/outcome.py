@@ -31,7 +31,7 @@ class Report:
 
 
 @dataclass(slots=True)
-class Outcome:
+class FileOutcome:
     """What became of one file.
 
     Attributes:

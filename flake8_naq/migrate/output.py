@@ -15,7 +15,7 @@ from flake8_naq.report.summary import counted
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from flake8_naq.migrate.outcome import Outcome, Report
+    from flake8_naq.migrate.outcome import FileOutcome, Report
 
 FORMATS = ("text", "json", "github")
 
@@ -41,7 +41,7 @@ class Tally:
     left: int = 0
     errors: int = 0
 
-    def add(self, outcome: Outcome) -> None:
+    def add(self, outcome: FileOutcome) -> None:
         """Count one file."""
         self.rewritten += len(outcome.rewritten)
         self.files += outcome.changed
@@ -51,12 +51,12 @@ class Tally:
 class Output(ABC):
     """Prints what becomes of the sites, file by file, and a summary."""
 
-    def progress(self, outcomes: Iterator[Outcome], number: int) -> Iterable[Outcome]:
+    def progress(self, outcomes: Iterator[FileOutcome], number: int) -> Iterable[FileOutcome]:
         """The outcomes, with a bar where somebody watches a long run."""
         return outcomes
 
     @abstractmethod
-    def file(self, outcome: Outcome) -> None:
+    def file(self, outcome: FileOutcome) -> None:
         """Print what became of the sites of one file."""
 
     @abstractmethod
@@ -84,7 +84,7 @@ def describe(path: str, report: Report) -> str:
     return f"{path}:{report.line}: {report.code} {report.kind}{where}: {report.message}"
 
 
-def _reports(outcome: Outcome) -> Iterable[Report]:
+def _reports(outcome: FileOutcome) -> Iterable[Report]:
     # Two sites on one line can have the same message.
     return dict.fromkeys(sorted(outcome.reports, key=lambda report: (report.line, report.kind)))
 
@@ -97,14 +97,14 @@ class _Text(Output):
 
         self._console: Console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 
-    def progress(self, outcomes: Iterator[Outcome], number: int) -> Iterable[Outcome]:
+    def progress(self, outcomes: Iterator[FileOutcome], number: int) -> Iterable[FileOutcome]:
         if number < _WORTH_A_BAR or not self._console.is_terminal:
             return outcomes
         from rich.progress import track
 
         return track(outcomes, "Fixing", total=number, console=self._console, transient=True)
 
-    def file(self, outcome: Outcome) -> None:
+    def file(self, outcome: FileOutcome) -> None:
         for report in _reports(outcome):
             self._console.print(describe(outcome.path, report))
 
@@ -132,7 +132,7 @@ class _Json(Output):
         self._results: list[dict[str, object]] = []
         self._errors: list[dict[str, str]] = []
 
-    def file(self, outcome: Outcome) -> None:
+    def file(self, outcome: FileOutcome) -> None:
         reports = [*outcome.rewritten, *_reports(outcome)]
         self._results += [
             _result(outcome.path, report) for report in sorted(reports, key=lambda r: r.line)
@@ -183,7 +183,7 @@ class _GitHub(Output):
         self._text = _Text()
         self._rewritten = "would be rewritten" if dry else "rewritten"
 
-    def file(self, outcome: Outcome) -> None:
+    def file(self, outcome: FileOutcome) -> None:
         for report in sorted([*outcome.rewritten, *_reports(outcome)], key=lambda r: r.line):
             kind = self._rewritten if report.kind == "rewritten" else report.kind
             title = f"{report.code} {kind}"

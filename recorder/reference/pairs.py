@@ -41,7 +41,7 @@ def _pair(folder: Path, group: str) -> str:
     if unsafe.exists():
         safe = after if after.exists() else before
         parts.append(_diff("naq-migrate fix --unsafe-fixes, on top", safe, unsafe))
-    messages = (folder / "says.txt").read_text(encoding="utf-8")
+    messages = (folder / "messages.txt").read_text(encoding="utf-8")
     if messages:
         parts.append(fence("text", messages, title="messages"))
     return "\n".join(parts)

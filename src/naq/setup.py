@@ -29,7 +29,7 @@ _NANOSECONDS: Final = 1_000_000_000
 _NO_LIMIT: Final = float("inf")
 
 
-class Outcome(StrEnum):
+class SetupOutcome(StrEnum):
     """What becomes of a difference between what exists and what is configured."""
 
     MADE = "made"
@@ -55,11 +55,11 @@ class Difference:
     setting: str
     exists: str
     configured: str
-    outcome: Outcome
+    outcome: SetupOutcome
 
 
 @dataclass(frozen=True)
-class _Place:
+class _StreamOrBucket:
     """A stream, perhaps that of a bucket, and the least that its settings should be."""
 
     name: str
@@ -68,17 +68,17 @@ class _Place:
     made_from: StreamConfig | None
 
 
-def _places(config: Config) -> Iterator[_Place]:
+def _places(config: Config) -> Iterator[_StreamOrBucket]:
     replicas = config.replicas
     for stream in (job_stream(replicas), event_stream(replicas), system_event_stream(replicas)):
         assert stream.name
         settings = {"num_replicas": replicas}
         if stream.max_age:
             settings |= {"max_age": int(stream.max_age * _NANOSECONDS)}
-        yield _Place(f"stream {stream.name}", stream.name, settings, stream)
+        yield _StreamOrBucket(f"stream {stream.name}", stream.name, settings, stream)
     for bucket in buckets.BUCKETS:
         ttl = int(buckets.ttl_of(bucket, config) * _NANOSECONDS)
-        yield _Place(
+        yield _StreamOrBucket(
             f"bucket {bucket}", f"KV_{bucket}", {"num_replicas": replicas, "max_age": ttl}, None
         )
 
@@ -126,47 +126,47 @@ async def warn_if_less(
         f"{each.place} has {each.setting} {each.exists}, not {each.configured}"
         for differences in found
         for each in differences
-        if each.outcome is Outcome.LESS
+        if each.outcome is SetupOutcome.LESS
     ]
     if less:
         logger.warning("`naq setup` has to raise what exists: %s", "; ".join(less))
 
 
 async def _settle(
-    js: JetStreamContext, place: _Place, config: Config, check: bool
+    js: JetStreamContext, place: _StreamOrBucket, config: Config, check: bool
 ) -> list[Difference]:
     differences = await _compare(js, place)
     if check or not differences:
         return differences
-    if differences[0].outcome is Outcome.MISSING:
+    if differences[0].outcome is SetupOutcome.MISSING:
         if place.made_from is not None:
             await ensure_stream(js, place.made_from)
         else:
             await buckets.ensure_buckets(config, (place.stream.removeprefix("KV_"),))
-        return [dataclasses.replace(differences[0], outcome=Outcome.MADE)]
-    less = {each.setting for each in differences if each.outcome is Outcome.LESS}
+        return [dataclasses.replace(differences[0], outcome=SetupOutcome.MADE)]
+    less = {each.setting for each in differences if each.outcome is SetupOutcome.LESS}
     if less:
         existing = await stream_settings(js, place.stream)
         changes = {setting: place.settings[setting] for setting in less}
         await update_stream(js, existing | changes)
     return [
-        dataclasses.replace(each, outcome=Outcome.RAISED) if each.setting in less else each
+        dataclasses.replace(each, outcome=SetupOutcome.RAISED) if each.setting in less else each
         for each in differences
     ]
 
 
-async def _compare(js: JetStreamContext, place: _Place) -> list[Difference]:
+async def _compare(js: JetStreamContext, place: _StreamOrBucket) -> list[Difference]:
     try:
         existing = await stream_settings(js, place.stream)
     except NotFoundError:
-        return [Difference(place.name, "", "", "", Outcome.MISSING)]
+        return [Difference(place.name, "", "", "", SetupOutcome.MISSING)]
     differences = []
     for setting, wanted in place.settings.items():
         has = existing.get(setting, 0)
         if has == wanted:
             continue
         less = _size(setting, has) < _size(setting, wanted)
-        outcome = Outcome.LESS if less else Outcome.MORE
+        outcome = SetupOutcome.LESS if less else SetupOutcome.MORE
         shown = (_shown(setting, has), _shown(setting, wanted))
         differences.append(Difference(place.name, setting, *shown, outcome))
     return differences

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from recorder import commands, record
-from recorder.measure import Outcome
+from recorder.measure import VariantRun
 from recorder.phases import ROOT, Phase, all_phases
 from recorder.variants import VARIANTS
 
@@ -35,12 +35,12 @@ def migration(phase: Phase, migrations: dict[Phase, record.Migration]) -> record
 
 
 @pytest.fixture(scope="module")
-def played() -> dict[Phase, dict[str, Outcome]]:
+def played() -> dict[Phase, dict[str, VariantRun]]:
     return {}
 
 
 @pytest.fixture
-def outcomes(phase: Phase, played: dict[Phase, dict[str, Outcome]]) -> dict[str, Outcome]:
+def outcomes(phase: Phase, played: dict[Phase, dict[str, VariantRun]]) -> dict[str, VariantRun]:
     if phase not in played:
         played[phase] = {state: record.play_as_recorded(phase, state).outcome for state in VARIANTS}
     return played[phase]
@@ -72,31 +72,33 @@ def test_the_codemod_has_nothing_to_do_on_its_own_output(phase: Phase, tmp_path:
 
 @pytest.mark.parametrize("state", ["fixed", "now"])
 def test_every_call_has_the_outcome_that_it_had_before(
-    outcomes: dict[str, Outcome], state: str
+    outcomes: dict[str, VariantRun], state: str
 ) -> None:
     assert outcomes[state].steps == outcomes["before"].steps
 
 
 @pytest.mark.parametrize("state", ["fixed", "now"])
-def test_the_stored_state_is_what_it_was_before(outcomes: dict[str, Outcome], state: str) -> None:
+def test_the_stored_state_is_what_it_was_before(
+    outcomes: dict[str, VariantRun], state: str
+) -> None:
     assert outcomes[state].stored == outcomes["before"].stored
 
 
 @pytest.mark.parametrize("state", ["fixed", "now"])
-def test_no_connection_stays_open(outcomes: dict[str, Outcome], state: str) -> None:
+def test_no_connection_stays_open(outcomes: dict[str, VariantRun], state: str) -> None:
     assert outcomes[state].left_open == 0
 
 
-def test_the_codemods_output_opens_fewer_connections(outcomes: dict[str, Outcome]) -> None:
+def test_the_codemods_output_opens_fewer_connections(outcomes: dict[str, VariantRun]) -> None:
     assert outcomes["fixed"].counts.connections < outcomes["before"].counts.connections
 
 
-def test_all_calls_share_one_connection_now(phase: Phase, outcomes: dict[str, Outcome]) -> None:
+def test_all_calls_share_one_connection_now(phase: Phase, outcomes: dict[str, VariantRun]) -> None:
     assert outcomes["now"].counts.connections == phase.connections
 
 
 @pytest.mark.parametrize("state", VARIANTS)
 def test_the_recorded_counts_are_what_the_server_counts(
-    phase: Phase, outcomes: dict[str, Outcome], state: str
+    phase: Phase, outcomes: dict[str, VariantRun], state: str
 ) -> None:
     assert record.read(phase)["variants"][state] == outcomes[state].document()

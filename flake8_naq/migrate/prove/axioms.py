@@ -14,12 +14,12 @@ class Axiom:
 
     Attributes:
         name: Its name, as its section on the docs page has it.
-        says: What is equal to what.
+        statement: The two forms that are equal.
         reason: Why.
     """
 
     name: str
-    says: str
+    statement: str
     reason: str
 
 

@@ -14,7 +14,7 @@ from flake8_naq.migrate.documents import document, read_bytes
 from flake8_naq.migrate.fixer import URL_RULE, Options
 from flake8_naq.migrate.lines import Lines
 from flake8_naq.migrate.message import Line, Message, RefusedError
-from flake8_naq.migrate.outcome import Kind, Outcome, Report
+from flake8_naq.migrate.outcome import FileOutcome, Kind, Report
 from flake8_naq.migrate.source_text import Source, SourceError
 from flake8_naq.migrate.url_to_config.callers import Callers
 from flake8_naq.migrate.url_to_config.class_names import local_names
@@ -34,8 +34,8 @@ _RENAMED = re.compile(rb"\b(\w+)\s+as\s+(\w+)")
 
 
 def fix_constructors(
-    outcomes: Iterable[Outcome], options: Options, paths: Sequence[str] = ()
-) -> Iterator[Outcome]:
+    outcomes: Iterable[FileOutcome], options: Options, paths: Sequence[str] = ()
+) -> Iterator[FileOutcome]:
     """Make rule 21's fixes on top of the others, file by file or in several at once.
 
     Args:
@@ -43,7 +43,7 @@ def fix_constructors(
         options: What to do.
         paths: All files of the run: those that only call are read, too.
     """
-    held: dict[str, Outcome] = {}
+    held: dict[str, FileOutcome] = {}
     for outcome in outcomes:
         # Files that define no such class are read again where they call one.
         if outcome.document is not None and _may_call(outcome):
@@ -58,7 +58,7 @@ def fix_constructors(
     yield from held.values()
 
 
-def _defined(held: Mapping[str, Outcome]) -> Iterator[Constructor]:
+def _defined(held: Mapping[str, FileOutcome]) -> Iterator[Constructor]:
     """The classes that take a URL."""
     for path, outcome in held.items():
         if PARAMETER in outcome.text:
@@ -66,7 +66,7 @@ def _defined(held: Mapping[str, Outcome]) -> Iterator[Constructor]:
 
 
 def _hold_callers(
-    held: dict[str, Outcome], found: Iterable[Constructor], paths: Iterable[str]
+    held: dict[str, FileOutcome], found: Iterable[Constructor], paths: Iterable[str]
 ) -> frozenset[str]:
     """Hold the files that may call a class, too; the names that the classes may have."""
     contents = {path: outcome.text.encode() for path, outcome in held.items()}
@@ -76,7 +76,7 @@ def _hold_callers(
     return names
 
 
-def _may_call(outcome: Outcome) -> bool:
+def _may_call(outcome: FileOutcome) -> bool:
     # A file that was rewritten cannot be read again.
     return outcome.changed or bool(outcome.reports) or PARAMETER in outcome.text
 
@@ -102,15 +102,15 @@ def _names(found: Iterable[Constructor], contents: Iterable[bytes]) -> frozenset
     return frozenset(names)
 
 
-def _callers(contents: Mapping[str, bytes], names: Collection[str]) -> dict[str, Outcome]:
+def _callers(contents: Mapping[str, bytes], names: Collection[str]) -> dict[str, FileOutcome]:
     """The files that hold one of the names."""
-    found: dict[str, Outcome] = {}
+    found: dict[str, FileOutcome] = {}
     for path, content in contents.items():
         if any(name.encode() in content for name in names):
             with suppress(SourceError, RecursionError):
                 read = document(path, content)
                 Source(read.text)
-                found[path] = Outcome(path, read, read.text)
+                found[path] = FileOutcome(path, read, read.text)
     return found
 
 
@@ -126,7 +126,7 @@ class _Fix:
     """
 
     constructor: Constructor
-    held: dict[str, Outcome]
+    held: dict[str, FileOutcome]
     names: Collection[str]
     options: Options
     _lines: dict[str, Lines] = field(default_factory=dict)

@@ -59,7 +59,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class CommitLine:
     """A line of commits, the oldest first.
 
     Attributes:
@@ -91,7 +91,7 @@ class Line:
             yield commit, [change for change in changes if change]
 
 
-def line_of_commits(since: str | None) -> Line:
+def line_of_commits(since: str | None) -> CommitLine:
     """The first-parent line that ends at ``HEAD``.
 
     Args:
@@ -114,7 +114,7 @@ def line_of_commits(since: str | None) -> Line:
         # The state before the first of them is where the line starts.
         before = commits[0].parents[:1] if commits else ("HEAD",)
         commits = [*(_log("-1", *before) if before else ()), *commits]
-    return Line(tuple(commits), commits[0].id in _shallow_commits())
+    return CommitLine(tuple(commits), commits[0].id in _shallow_commits())
 
 
 def prefix() -> str:

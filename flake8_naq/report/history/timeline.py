@@ -10,7 +10,7 @@ from typing import Literal
 from flake8_naq.flake8_config import Flake8
 from flake8_naq.report.connections import TIERS
 from flake8_naq.report.history.git import Change, Commit
-from flake8_naq.report.history.versions import Opening, Version
+from flake8_naq.report.history.versions import OpenedConnection, Version
 from flake8_naq.tiers import tier_of
 
 Kind = Literal["by hand", "owned", "managed", "silenced"]
@@ -105,7 +105,7 @@ class Timeline:
             self._known[path, blob] = Counter(filter(None, kinds))
         return self._known[path, blob]
 
-    def _kind(self, path: str, opening: Opening) -> tuple[int, Kind] | None:
+    def _kind(self, path: str, opening: OpenedConnection) -> tuple[int, Kind] | None:
         """Tier and kind; None for one that is owned elsewhere in code that is not selected."""
         tier = tier_of(path, opening.function, self.flake8.settings)
         if opening.managed:

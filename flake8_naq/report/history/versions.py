@@ -29,7 +29,7 @@ _WORTH_A_PROCESS = 4 * _BATCH
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
+class OpenedConnection:
     """One call that opens a connection.
 
     Attributes:
@@ -54,7 +54,7 @@ class Version:
         error: Why it cannot be read, empty when it can.
     """
 
-    openings: tuple[Opening, ...] = ()
+    openings: tuple[OpenedConnection, ...] = ()
     error: str = ""
 
 
@@ -121,7 +121,7 @@ def _version(content: bytes | None, flake8: Flake8) -> Version:
     noqa = flake8.noqa_lines("", module.lines)
     return Version(
         tuple(
-            Opening(
+            OpenedConnection(
                 site.qualname,
                 pattern_of(site),
                 site.managed,

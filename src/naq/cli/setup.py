@@ -12,7 +12,7 @@ import typer
 from naq.cli.output import AsJson, Url, as_json, command, config_of, say, table
 from naq.permissions import Role
 from naq.permissions import permissions as permissions_of
-from naq.setup import Outcome
+from naq.setup import SetupOutcome
 from naq.setup import setup as set_up
 
 
@@ -38,7 +38,7 @@ async def setup(
         )
     else:
         say("all streams and buckets are as configured")
-    if any(each.outcome in (Outcome.MISSING, Outcome.LESS) for each in differences):
+    if any(each.outcome in (SetupOutcome.MISSING, SetupOutcome.LESS) for each in differences):
         raise typer.Exit(1)
 
 

@@ -53,7 +53,7 @@ class EventSubscriber:
         Raises:
             NaqConnectionError: at the start; there is no connection.
         """
-        seen: _Place | None = None
+        seen: _StreamPosition | None = None
         while True:
             try:
                 async with self._subscription(pattern, since, seen) as subscribed:
@@ -97,16 +97,16 @@ class EventSubscriber:
 
     @asynccontextmanager
     async def _subscription(
-        self, pattern: str, since: datetime | None, seen: _Place | None = None
+        self, pattern: str, since: datetime | None, seen: _StreamPosition | None = None
     ) -> AsyncGenerator[_Subscribed]:
         """Subscribe to what comes after a place, or else from a time on, or now."""
         async with nats_jetstream(self.config) as (conn, js):
             await ensure_stream(js, event_stream(self.config.replicas))
             created, last = await stream_end(js, EVENT_STREAM)
             if seen is None:
-                seen = _Place(created, 0 if since else last)
+                seen = _StreamPosition(created, 0 if since else last)
             elif seen.stream != created:
-                seen = _Place(created, 0)  # the stream has been made anew
+                seen = _StreamPosition(created, 0)  # the stream has been made anew
             if seen.sequence:
                 since = None
             subscription = await js.subscribe(
@@ -130,7 +130,7 @@ class EventSubscriber:
                     await subscription.unsubscribe()
 
 
-class _Place(NamedTuple):
+class _StreamPosition(NamedTuple):
     """A place in the stream of events: when the stream was made, and the number of an event."""
 
     stream: str
@@ -149,7 +149,7 @@ class _Subscribed:
 
     conn: Client
     subscription: JetStreamContext.PushSubscription
-    after: _Place
+    after: _StreamPosition
 
     async def left(self) -> int:
         """Return how many stored events are to come."""

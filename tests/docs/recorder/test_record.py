@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from recorder import record
-from recorder.measure import Counts, Outcome
+from recorder.measure import Counts, VariantRun
 from recorder.phases import Phase, load
 
-Plays = Callable[[str, list[Outcome]], list[str]]
+Plays = Callable[[str, list[VariantRun]], list[str]]
 
 
 @pytest.fixture
@@ -22,10 +22,10 @@ def phase() -> Phase:
 def plays(monkeypatch: pytest.MonkeyPatch) -> Plays:
     """Record one outcome, and let a state have others: the states played, one for each play."""
 
-    def arrange(recorded: str, outcomes: list[Outcome]) -> list[str]:
+    def arrange(recorded: str, outcomes: list[VariantRun]) -> list[str]:
         played: list[str] = []
 
-        def play(_: Phase, state: str) -> Outcome:
+        def play(_: Phase, state: str) -> VariantRun:
             played.append(state)
             return outcomes[len(played) - 1]
 
@@ -37,8 +37,8 @@ def plays(monkeypatch: pytest.MonkeyPatch) -> Plays:
     return arrange
 
 
-def outcome(connections: int) -> Outcome:
-    return Outcome([], {}, Counts(connections, 0, 0), 0)
+def outcome(connections: int) -> VariantRun:
+    return VariantRun([], {}, Counts(connections, 0, 0), 0)
 
 
 @pytest.mark.parametrize("state", ["before", "fixed"])

@@ -20,7 +20,7 @@ from naq.names import JOB_STREAM
 from naq.permissions import Role, permissions
 from naq.scheduling.scheduler import Scheduler
 from naq.server import NatsServer, run_nats_server
-from naq.setup import Outcome, setup, warn_if_less
+from naq.setup import SetupOutcome, setup, warn_if_less
 from naq.worker import Worker
 
 DAY = 86_400
@@ -34,13 +34,13 @@ async def url(nats_server: NatsServer) -> AsyncIterator[str]:
 
 async def test_setup_makes_everything_and_then_has_nothing_to_do(url: str) -> None:
     made = await setup(url)
-    assert {each.outcome for each in made} == {Outcome.MADE}
+    assert {each.outcome for each in made} == {SetupOutcome.MADE}
     assert f"stream {JOB_STREAM}" in {each.place for each in made}
     assert await setup(url) == []
 
 
 async def test_a_check_changes_nothing(url: str) -> None:
-    assert {each.outcome for each in await setup(url, check=True)} == {Outcome.MISSING}
+    assert {each.outcome for each in await setup(url, check=True)} == {SetupOutcome.MISSING}
     async with nats_jetstream(url) as (_, js):
         with pytest.raises(BucketNotFoundError):
             await js.key_value(JOB_RESULTS)
@@ -50,11 +50,11 @@ async def test_setup_raises_what_is_less_and_lowers_nothing(nats_server: NatsSer
     servers = (nats_server.url,)
     await setup(naq.Config(servers=servers, result_ttl=DAY))
     less = naq.Config(servers=servers, result_ttl=DAY / 2)
-    assert {each.outcome for each in await setup(less)} == {Outcome.MORE}
+    assert {each.outcome for each in await setup(less)} == {SetupOutcome.MORE}
     more = naq.Config(servers=servers, result_ttl=2 * DAY)
     (raised, *_) = await setup(more)
     assert (raised.outcome, raised.exists, raised.configured) == (
-        Outcome.RAISED,
+        SetupOutcome.RAISED,
         "86400 s",
         "172800 s",
     )

@@ -14,7 +14,7 @@ from flake8_naq.migrate import command as fix
 from flake8_naq.report import add_noqa, explain, inventory, ratchet
 from flake8_naq.report.history import command as history
 
-# Exit codes: a command itself returns 0 or 1.
+# Exit codes; a command itself returns 0 or 1.
 ERROR = 2
 INTERRUPTED = 130
 

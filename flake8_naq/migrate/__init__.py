@@ -1,1 +1,1 @@
-"""The codemod: rewrites hand-managed connections that it can prove, and says why it leaves the rest."""
+"""The codemod: rewrites the hand-managed connections that it can prove, and explains each refusal."""

@@ -29,11 +29,11 @@ _WORTH_A_PROCESS = 16
 def candidates(
     paths: Iterable[str], explicit: frozenset[str], options: Options
 ) -> tuple[list[str], list[FileOutcome]]:
-    """The files worth parsing, and what cannot be read.
+    """The files worth parsing, and the files that cannot be read.
 
     Args:
         paths: All files of the run.
-        explicit: Those that the user named: they are checked even when they hold nothing of interest.
+        explicit: The files that the user named. They are checked even when ast-grep finds nothing.
         options: What to do.
     """
     sought = needles(options.settings, options.helpers)
@@ -51,7 +51,7 @@ def candidates(
         fits = suspicious(content, sought) and not unreadable_for_ast_grep(content)
         (for_ast_grep if fits else others).append(path)
     matched = matching(for_ast_grep, rules_for(options.rules, options.settings))
-    # What ast-grep cannot see: odd encodings, and helpers that stand in other files.
+    # ast-grep misses files in odd encodings and helpers of other files.
     unmatched = [path for path in for_ast_grep if path not in matched]
     wanted = {*matched, *(path for path in (*others, *unmatched) if _may_concern(path, options))}
     return [path for path in (*others, *for_ast_grep) if path in wanted], failures
@@ -69,7 +69,7 @@ def _may_concern(path: str, options: Options) -> bool:
 
 
 def fix_file(path: str, options: Options) -> FileOutcome:
-    """Fix one file; nothing is written."""
+    """Fix one file, without writing it."""
     try:
         return _fix_connections(document(path, read_bytes(path)), options)
     except SourceError as error:
@@ -79,10 +79,10 @@ def fix_file(path: str, options: Options) -> FileOutcome:
 
 
 def fix_stdin(name: str, options: Options) -> FileOutcome:
-    """Fix what standard input gives; nothing is written.
+    """Fix a module from standard input, without writing it.
 
     Args:
-        name: What to call it.
+        name: Its name in reports.
         options: What to do.
     """
     try:
@@ -94,7 +94,7 @@ def fix_stdin(name: str, options: Options) -> FileOutcome:
 
 
 def fix_document(read: Document, options: Options) -> FileOutcome:
-    """Fix one module that stands alone; nothing is written.
+    """Fix one module by itself, without writing it.
 
     Raises:
         SourceError: It is not Python.
@@ -111,16 +111,16 @@ def _fix_connections(read: Document, options: Options) -> FileOutcome:
 def fix_files(
     paths: Sequence[str], options: Options, jobs: int, given: Sequence[str] = ()
 ) -> Iterator[FileOutcome]:
-    """Fix many files, in their order; nothing is written.
+    """Fix many files in their order, without writing them.
 
-    Without unsafe fixes a file is forgotten as soon as it has been given: memory does not grow
-    with their number. With them, those that rule 21 concerns are looked at together at the end.
+    Without unsafe fixes, each file leaves memory once it is yielded. With unsafe fixes, the files
+    that rule 21 concerns stay in memory until the end.
 
     Args:
         paths: The files to fix.
         options: What to do.
         jobs: How many processes to use.
-        given: All files of the run: they may call a class that changes.
+        given: All files of the run. They may call a class that changes.
     """
     outcomes = _fixed(paths, options, jobs)
     if not options.unsafe:

@@ -1,4 +1,4 @@
-"""``naq-migrate fix``: its arguments, what it prints, its exit code."""
+"""``naq-migrate fix``: its arguments, its output, its exit code."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def _unwritable(arguments: argparse.Namespace, files: Sequence[str]) -> frozense
 
 
 def _refuse_two_outputs(arguments: argparse.Namespace) -> None:
-    """Refuse options that would write two things to standard output."""
+    """Refuse options that both write to standard output."""
     if arguments.format == "text":
         return
     if arguments.diff:
@@ -143,7 +143,7 @@ def _refuse_two_outputs(arguments: argparse.Namespace) -> None:
 
 
 class _Run:
-    """Writes or shows each file's new text, and reports on its sites.
+    """Writes or shows each file's new text, and reports its sites.
 
     Attributes:
         output: Where the sites are reported.
@@ -156,7 +156,7 @@ class _Run:
         self.output = output_of(arguments.format, dry=self._tally.dry)
 
     def take(self, outcome: FileOutcome) -> None:
-        """Write one file, or show what would be written, and report on its sites."""
+        """Write one file or show its diff, and report its sites."""
         if outcome.error is not None:
             self._fail(outcome.path, outcome.error)
             return
@@ -169,7 +169,7 @@ class _Run:
         self._tally.add(outcome)
 
     def _keep(self, outcome: FileOutcome, document: Document) -> bool:
-        """Show or write a change; False when that could not be done."""
+        """Show or write a change; False if that fails."""
         from flake8_naq.migrate.write.replacing import replace, unstaged
 
         if self._arguments.diff:

@@ -1,4 +1,4 @@
-"""Files as they are: their bytes, their text, their encoding."""
+"""Files: their bytes, their text, their encoding."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def document(path: str, content: bytes) -> Document:
     """A file from its bytes.
 
     Raises:
-        SourceError: They are not text in the encoding that they say.
+        SourceError: The bytes do not fit the encoding that they declare.
     """
     text, codec = decode(content)
     return Document(path, text, codec)

@@ -35,22 +35,22 @@ from flake8_naq.settings import Settings, mentions_nats
 
 URL_RULE = "21"
 
-# A place as it reads: function, variable and call.
+# The text of a place: function, variable and call.
 _Look: TypeAlias = tuple[str, str, str]
-# What tells one place from all others: how it reads, and its line before the run.
+# The identity of a place: its text, and its line before the run.
 _Key: TypeAlias = tuple[_Look, int]
 
 
 @dataclass(frozen=True)
 class Options:
-    """What a run of the codemod was asked for.
+    """The options of one run of the codemod.
 
     Attributes:
         unsafe: Whether rewrites that may change the meaning are made.
         target: The kind of context manager; None lets each site's own imports decide.
         settings: The linter's settings.
         rules: The rules that declare helpers, by default those of nats-py and naq.
-        flake8: What is not reported by flake8 is left alone; None takes every finding.
+        flake8: Only findings that flake8 reports are fixed; None takes every finding.
         imported: The names that files of this run import from each other, by the path of the file
             that they are imported from.
         unwritable: Files that must not change: a fix of several files has to be written whole.
@@ -66,11 +66,11 @@ class Options:
 
     @cached_property
     def helpers(self) -> DeclaredHelpers:
-        """The functions that the rules give a meaning."""
+        """The functions that the rules declare."""
         return helpers_of(self.rules)
 
     def home(self, filename: str) -> Home:
-        """A module as others import from it."""
+        """The module's path, and the names that other files import from it."""
         return Home(filename, self.imported.get(filename, frozenset()))
 
     def reported(
@@ -82,12 +82,12 @@ class Options:
 
 @dataclass(slots=True)
 class Result:
-    """What became of one module.
+    """The result for one module.
 
     Attributes:
         text: The new text; the old one when nothing was done.
         rewritten: Codes of the findings that were fixed, a place each.
-        reports: What to tell the user.
+        reports: The messages for the user.
     """
 
     text: str
@@ -137,7 +137,7 @@ class _FailedError(ExplainedError):
     """The proof of a whole run fails. The message is the proof's.
 
     Attributes:
-        suspects: The places that were rewritten, as far as they can be at fault.
+        suspects: The rewritten places that may have caused the failure.
     """
 
     def __init__(self, message: Message, suspects: list[_Key]) -> None:
@@ -148,7 +148,7 @@ class _FailedError(ExplainedError):
 def _guilty(
     source: Source, filename: str, options: Options, skip: dict[_Key, Message], suspects: list[_Key]
 ) -> list[_Key]:
-    """Narrow down by halves which rewrites fail the proof: one, or a few that only fail together."""
+    """Bisect for the rewrites that fail the proof: one, or a few that only fail together."""
     while len(suspects) > 1:
         half = suspects[: len(suspects) // 2]
         rest = suspects[len(half) :]
@@ -167,18 +167,18 @@ def _guilty(
 
 @dataclass
 class _Attempt:
-    """One run over a module, to the end.
+    """One complete run over a module.
 
     Attributes:
         original: The module before the run.
         filename: Its path.
         options: What to do.
-        skip: Places to be left alone, and why.
-        source: The module as the turns have left it.
-        result: What became of it so far.
-        chosen: The rewrites that were made.
+        skip: Places to leave alone, and why.
+        source: The module after the turns so far.
+        result: The result so far.
+        chosen: The rewrites made so far.
         first: The findings before the run.
-        flaked: What pyflakes finds before the run.
+        flaked: The messages of pyflakes before the run.
         standing: The lines before the run of the places that are left, by how they read; filled
             in the first turn. Places that read alike keep their order.
     """
@@ -195,7 +195,7 @@ class _Attempt:
     standing: dict[_Look, list[int]] = field(default_factory=dict)
 
     def run(self) -> Result:
-        """Rewrite until nothing is left to do, prove the whole, join connections.
+        """Rewrite until nothing is left to do, prove the result, join connections.
 
         Raises:
             _FailedError: The proof of the whole fails.
@@ -237,7 +237,7 @@ class _Attempt:
             _report(self.result, candidate)
 
     def _prove(self, findings: list[Finding]) -> None:
-        """Prove the whole. The last turn found nothing to do: neither would a second run.
+        """Prove the result. The last turn found nothing to do, so a second run changes nothing.
 
         Raises:
             ProofError: Something would be lost, or is wrong that was right.
@@ -259,7 +259,7 @@ class _Attempt:
         return [candidate.key for candidate in mine or self.chosen]
 
     def _join(self) -> None:
-        """Join the connections of functions in which all were rewritten, and report it."""
+        """Join connections in functions whose connections were all rewritten, and report it."""
         manual: dict[str, list[Finding]] = {}
         for finding in sorted(self.first, key=lambda finding: (finding.line, finding.column)):
             if finding.rule in MANUAL:
@@ -287,7 +287,7 @@ def _report_of(finding: Finding, kind: Kind, message: Message) -> Report:
 
 @dataclass(slots=True)
 class _Turn:
-    """What there is to do in a text, and what the linter says of it."""
+    """The work of one turn: the linter's findings, the candidates, the refusals."""
 
     findings: list[Finding]
     candidates: list[_Candidate] = field(default_factory=list)
@@ -306,10 +306,10 @@ def _plan(
 
     Args:
         original: The module before the run.
-        source: The module as earlier turns have left it.
+        source: The module after the earlier turns.
         filename: Its path.
         options: What to do.
-        skip: Places to be left alone, and why.
+        skip: Places to leave alone, and why.
         standing: The lines before the run of the places that are left, by how they read; filled
             in the first turn. Places that read alike keep their order.
     """
@@ -353,7 +353,7 @@ def _planned(module: ParsedModule, site: Site, options: Options, lines: Lines) -
     """Plan one rewrite.
 
     Raises:
-        RefusedError: There is none, or it is not asked for.
+        RefusedError: There is none, or the options exclude it.
     """
     try:
         target = options.target or _target(module, site)
@@ -368,7 +368,7 @@ def _planned(module: ParsedModule, site: Site, options: Options, lines: Lines) -
 
 
 def _target(module: ParsedModule, site: Site) -> Target:
-    """Whose context managers fit: those that a rule declares, or nats-py's client itself."""
+    """The kind of context manager that fits: one that a rule declares, or nats-py's client."""
     helper = module.helper(site)
     declared = helper is not None and helper.becomes and not helper.gives_client
     return "naq" if declared else "nats-py"

@@ -1,4 +1,4 @@
-"""The numbers that lines had in the user's file before the run."""
+"""Line numbers of the user's file, as they were before the run."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ class Lines:
 
     Attributes:
         before: The lines before the run.
-        now: The lines as they are.
+        now: The current lines.
     """
 
     before: list[str]
     now: list[str]
 
     def before_the_run(self, message: Message) -> Message:
-        """A message about the text as it is, with the line numbers of the text before the run."""
+        """A message with the line numbers of the text before the run."""
         return message if self.before is self.now else message.renumbered(self._renumbered)
 
     def _renumbered(self, line: Line) -> Line:
         return line if line.path else replace(line, number=self.number(line.number))
 
     def number(self, now: int) -> int:
-        """The number that a line had before the run."""
+        """The number of a line before the run."""
         return now if self.before is self.now else self._numbers[now - 1]
 
     @cached_property
     def _numbers(self) -> list[int]:
-        """For each line the number that it had; a new one has that of the line it came for."""
-        # A turn moves lines to the side and takes some out: what is left is found by its text.
+        """For each line its old number; a new line has that of the line it replaces."""
+        # A turn indents lines and deletes some, so match the rest by their text.
         before, now = ([line.strip() for line in lines] for lines in (self.before, self.now))
         numbers: list[int] = []
         for _, first, last, start, end in SequenceMatcher(

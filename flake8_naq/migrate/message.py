@@ -1,4 +1,4 @@
-"""What the codemod tells the user: text in which line numbers are data until it is shown."""
+"""Messages of the codemod: text whose line numbers stay data until it is shown."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line that a message names, shown as ``line 12``.
+    """A line number in a message, shown as ``line 12``.
 
     Attributes:
         number: Its number, counted from 1.
-        path: Its file, empty for the file that the message is about.
+        path: Its file, empty for the file of the message itself.
     """
 
     number: int
@@ -26,7 +26,7 @@ class Message:
     """One sentence for the user.
 
     Attributes:
-        parts: Its text, with its lines in their places.
+        parts: Its text and its line numbers, in order.
     """
 
     __slots__ = ("parts",)
@@ -48,7 +48,7 @@ class Message:
 
     @property
     def lines(self) -> list[Line]:
-        """The lines that it names."""
+        """The lines in it."""
         return [part for part in self.parts if isinstance(part, Line)]
 
     def renumbered(self, number_of: Callable[[Line], Line]) -> Message:
@@ -71,4 +71,4 @@ class ExplainedError(Exception):
 
 
 class RefusedError(ExplainedError):
-    """A site that stays as it is. The message is the reason."""
+    """The codemod refuses a rewrite. The message is the reason."""

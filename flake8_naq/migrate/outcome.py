@@ -1,4 +1,4 @@
-"""What a run reports: one line for each site, one outcome for each file."""
+"""The results of a run: one report for each site, one outcome for each file."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ Kind = Literal["rewritten", "left", "unsafe", "note"]
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One line for the user about one place.
+    """One line for the user about one site.
 
     Attributes:
         line: Line of the acquiring call in the file before the run.
         code: Code of the finding.
         qualname: The function.
-        kind: What became of it.
-        message: The reason of a refusal, or what a reviewer should know.
+        kind: Whether it was rewritten, left or noted.
+        message: The reason of a refusal, or a note for the reviewer.
     """
 
     line: int
@@ -32,14 +32,14 @@ class Report:
 
 @dataclass(slots=True)
 class FileOutcome:
-    """What became of one file.
+    """The outcome for one file.
 
     Attributes:
         path: Its path.
-        document: The file as it was; None when it could not be read.
+        document: The file before the run; None when it could not be read.
         text: Its new text.
-        rewritten: What was fixed.
-        reports: What to tell the user.
+        rewritten: The findings that were fixed.
+        reports: The messages for the user.
         error: Why it could not be read, one line.
     """
 

@@ -1,4 +1,4 @@
-"""What a run prints about its sites: lines for people, JSON, or GitHub's annotations."""
+"""The output of a run: lines for people, JSON, or GitHub's annotations."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("text", "json", "github")
 
-# Below this the run is over before a bar has been drawn.
+# A run over fewer files ends before a bar is drawn.
 _WORTH_A_BAR = 50
 
 
@@ -28,10 +28,10 @@ class Tally:
     """The figures of a run.
 
     Attributes:
-        dry: Whether nothing is written.
-        rewritten: Sites that were rewritten, or would be.
+        dry: Whether the run writes no file.
+        rewritten: Sites that were rewritten, or would be without ``dry``.
         files: Files in which they are.
-        left: Sites that stay as they are.
+        left: Sites that were left alone.
         errors: Files that could not be read or written.
     """
 
@@ -49,19 +49,19 @@ class Tally:
 
 
 class Output(ABC):
-    """Prints what becomes of the sites, file by file, and a summary."""
+    """Prints the report of each site, file by file, and a summary."""
 
     def progress(self, outcomes: Iterator[FileOutcome], number: int) -> Iterable[FileOutcome]:
-        """The outcomes, with a bar where somebody watches a long run."""
+        """The outcomes, with a progress bar for a long run on a terminal."""
         return outcomes
 
     @abstractmethod
     def file(self, outcome: FileOutcome) -> None:
-        """Print what became of the sites of one file."""
+        """Print the reports of one file."""
 
     @abstractmethod
     def error(self, path: str, text: str) -> None:
-        """Print why a file could not be read or written."""
+        """Print an error of reading or writing a file."""
 
     @abstractmethod
     def finish(self, tally: Tally) -> None:

@@ -24,7 +24,7 @@ Result = TypeVar("Result")
 
 _SPAWN = multiprocessing.get_context("spawn")
 
-# Each process has its next item before it is done with the one before.
+# Each process gets its next item before it finishes the current one.
 _IN_HAND = 2
 # How many results may wait for an earlier one, for each process.
 _AHEAD = 8
@@ -36,8 +36,8 @@ def map_in_processes(
     """Apply a function to each item.
 
     Args:
-        function: Something that pickle knows, as its argument and its result.
-        items: What to apply it to.
+        function: A picklable function of picklable arguments and results.
+        items: Its arguments.
         jobs: How many processes to start.
 
     Yields:
@@ -114,7 +114,7 @@ def _killed() -> CommandError:
 
 def _start(function: Callable[[Item], Result]) -> tuple[Connection, BaseProcess]:
     ours, theirs = _SPAWN.Pipe()
-    # A daemon is ended at the exit of its parent, whatever happened before it got into our list.
+    # Python ends a daemon when its parent exits, even before it is in our list.
     process = _SPAWN.Process(target=_work, args=(function, theirs), daemon=True)
     with _interrupts_blocked():
         process.start()
@@ -124,7 +124,7 @@ def _start(function: Callable[[Item], Result]) -> tuple[Connection, BaseProcess]
 
 @contextmanager
 def _interrupts_blocked() -> Iterator[None]:
-    """Have a child start with Ctrl-C blocked: it is for the parent, which ends the children."""
+    """Start a child with Ctrl-C blocked: the parent handles it and ends the children."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return

@@ -1,4 +1,4 @@
-"""The rewrite of one connection: the first plan that is proven, or why none is."""
+"""The rewrite of one connection: the first plan with a proof, or the reason of the refusal."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from flake8_naq.settings import Settings
 
 
 def proven_rewrite(module: ParsedModule, site: Site, target: Target, settings: Settings) -> Rewrite:
-    """Plan a rewrite and prove it; where the proof fails, plan more carefully.
+    """Plan a rewrite and prove it; where the proof fails, try a more careful plan.
 
-    What cannot be proven is unsafe, with the difference as its reason.
+    A plan without a proof is unsafe, and the difference is its reason.
 
     Raises:
         RefusedError: There is no rewrite.
@@ -38,7 +38,7 @@ def proven_rewrite(module: ParsedModule, site: Site, target: Target, settings: S
 
 
 def _careful(module: ParsedModule, site: Site, settings: Settings) -> Rewrite | None:
-    """The rewrite that leaves every close before a `return` or a `raise` in its place."""
+    """The rewrite that keeps every close before a `return` or a `raise`."""
     try:
         rewrite = plan_rewrite(module, site, "nats-py", keep_early=True)
         if not rewrite.unsafe:
@@ -49,10 +49,10 @@ def _careful(module: ParsedModule, site: Site, settings: Settings) -> Rewrite | 
 
 
 def _prove(rewrite: Rewrite, settings: Settings) -> None:
-    """Add the difference that the proof finds, and what it notes.
+    """Add the difference and the notes of the proof.
 
     Raises:
-        RefusedError: The edit cannot be made.
+        RefusedError: The edit is not possible.
     """
     module, region = rewrite.module, rewrite.region
     edits = Edits(module.source)
@@ -76,10 +76,10 @@ def prove_together(rewrites: Sequence[Rewrite], source: Source, settings: Settin
     Args:
         rewrites: All rewrites of a run, in the order in which they were made.
         source: The module after them.
-        settings: The names that the project has configured.
+        settings: The linter's settings.
 
     Raises:
-        ProofError: A function acts otherwise, although each of its rewrites was proven.
+        ProofError: The rewrites together change a function, although each was proven by itself.
     """
     counts = Counter(rewrite.region.scope.qualname for rewrite in rewrites)
     unsafe = {rewrite.region.scope.qualname for rewrite in rewrites if rewrite.unsafe}

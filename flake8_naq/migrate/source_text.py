@@ -1,4 +1,4 @@
-"""A source file as bytes and as lines, so that an edit changes nothing but what it says."""
+"""A source file as bytes and as lines: an edit keeps everything outside of it byte for byte."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _LEADING = re.compile(r"[ \t\f]*")
 
 
 class SourceError(ExplainedError):
-    """A file that cannot be read as Python. One clear line."""
+    """A file that cannot be read as Python, in one line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """How a file's bytes stand for its text.
+    """The encoding of a file.
 
     Attributes:
         encoding: Name of the encoding.
@@ -60,7 +60,7 @@ class Source:
     """The text of a module with its tree and tokens.
 
     Attributes:
-        text: The whole text, line endings as they stand.
+        text: The whole text with its own line endings.
         lines: Its lines, endings kept; line N of the tree is ``lines[N - 1]``.
         tree: Its syntax tree.
     """
@@ -77,7 +77,7 @@ class Source:
 
     @cached_property
     def newline(self) -> str:
-        """The line ending that new lines get: the one the file uses most."""
+        """The line ending of new lines: the most frequent one of the file."""
         ends = [line[len(line.rstrip("\r\n")) :] for line in self.lines]
         found = [end for end in ends if end]
         return max(dict.fromkeys(found), key=found.count) if found else "\n"
@@ -89,7 +89,7 @@ class Source:
 
     @cached_property
     def inside_string(self) -> frozenset[int]:
-        """Numbers of the lines that start inside a string: their white space is its content."""
+        """Numbers of the lines that start inside a string, whose indentation is content."""
         inside: set[int] = set()
         for token in _strings(self.tokens):
             inside.update(range(token[0] + 1, token[1] + 1))
@@ -105,7 +105,7 @@ class Source:
         }
 
     def indentation(self, number: int) -> str:
-        """The white space that a line starts with."""
+        """The indentation of a line."""
         found = _LEADING.match(self.lines[number - 1])
         return found.group() if found else ""
 
@@ -115,7 +115,7 @@ class Source:
         return offset if line.isascii() else len(line.encode()[:offset].decode())
 
     def segment(self, node: ast.expr) -> str:
-        """The text of an expression as it stands."""
+        """The source text of an expression."""
         assert node.end_lineno is not None
         assert node.end_col_offset is not None
         start = self.column(node.lineno, node.col_offset)

@@ -1,4 +1,4 @@
-"""Where a statement stands: its block, its neighbours, and which names a function mentions."""
+"""The place of a statement in its block, and the names that a function mentions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 
 @dataclass(frozen=True, slots=True)
 class StatementPlace:
-    """Where a statement stands.
+    """The place of a statement.
 
     Attributes:
         block: The statements of its block.
@@ -122,7 +122,7 @@ def last_line(node: ast.AST) -> int:
 
 
 def bound_value(statement: ast.AST) -> ast.expr | None:
-    """What a statement binds to one name, None for any other statement."""
+    """The value that a statement binds to one name, None for any other statement."""
     match statement:
         case ast.Assign(targets=[ast.Name()], value=value):
             return value
@@ -140,7 +140,7 @@ def bound_name(statement: ast.AST) -> str:
 
 
 def within(statement: ast.stmt) -> set[ast.AST]:
-    """A statement and all that it holds."""
+    """A statement and the nodes below it."""
     return set(ast.walk(statement))
 
 

@@ -1,6 +1,6 @@
-"""Checks an edit as a text: constants, comments, pyflakes, and what the linter says of it.
+"""Checks the text of an edit: constants, comments, pyflakes, the linter's findings.
 
-That a rewritten function still means the same is proven elsewhere, in the package `prove`.
+The package `prove` proves that a rewritten function is equivalent.
 """
 
 from __future__ import annotations
@@ -18,11 +18,10 @@ from flake8_naq.migrate.source_text import Source
 from flake8_naq.migrate.tree import constants
 from flake8_naq.migrate.write.imports import Home, flakes
 
-# Rules that a hand-managed connection gets exactly one of.
+# A hand-managed connection falls under exactly one of these rules.
 MANUAL = frozenset({"01", "02", "03", "04", "05"})
 LEAK = "11"
-# What a rule finds anew blocks a change only where it is named here: a rule that is added for
-# something else blocks nothing.
+# A new finding blocks a change only if its rule is listed here: rules about other things do not.
 LIFETIME = frozenset({LEAK, "12", "13", "14"})
 # A rewrite must not leave a connection open, close another one, or use one after its close; it
 # writes names of nats-py (22), and must not lose the close of an object's connection (23).
@@ -32,10 +31,10 @@ JOIN_ADDS_NO = MANUAL | LIFETIME
 
 
 class ProofError(ExplainedError):
-    """A rewrite that changes more than it should. One line that says what.
+    """A rewrite that changes more than it should; the message is one line.
 
     Attributes:
-        qualname: The function that it is about, None when that is not known.
+        qualname: The function, None when it is not known.
     """
 
     def __init__(self, *parts: str | Line, qualname: str | None = None) -> None:
@@ -54,10 +53,10 @@ def prove(
     """Check that the new text of a module has lost nothing and compiles.
 
     Args:
-        before: The module as it was.
-        after: The module as it is to be; that it parses, its existence proves.
+        before: The module before the edit.
+        after: The module after the edit.
         home: Where it is, and who imports from it.
-        flaked: What pyflakes said of ``before``.
+        flaked: The messages of pyflakes about ``before``.
         dropped: Constants that were taken out on purpose, as `constants` names them.
         added: Constants that were written on purpose.
 
@@ -84,7 +83,7 @@ def prove(
 def _said(message: Flake) -> tuple[str, tuple[object, ...]]:
     name = type(message).__name__
     arguments = message.message_args
-    # A redefinition names the line it redefines, which may have moved.
+    # The message names the line of the first definition, which may have moved.
     return name, tuple(item for item in arguments if not isinstance(item, int))
 
 
@@ -114,7 +113,7 @@ def prove_findings(
     fixed: Sequence[tuple[str, int]],
     adds_no: Collection[str] = REWRITE_ADDS_NO,
 ) -> None:
-    """Hold what the linter says of the new text beside what it said of the old one.
+    """Compare the linter's findings in the new text with those in the old one.
 
     Args:
         before: The findings of the old text.
@@ -126,7 +125,7 @@ def prove_findings(
     Raises:
         ProofError: A finding is still there, or one is new.
     """
-    # A leak that is mended makes no room for another one in the same function.
+    # A fixed leak does not excuse another one in the same function.
     left = [
         finding
         for finding in before
@@ -144,7 +143,7 @@ def prove_findings(
 
 
 def _counted(findings: Iterable[Finding]) -> Counter[tuple[str, str]]:
-    # 01 to 05 are one finding: what is left in a function may go from "several" to "one".
+    # 01 to 05 count as one rule: the rest of a function may go from several connections to one.
     return Counter(
         ("01" if finding.rule in MANUAL else finding.rule, finding.qualname) for finding in findings
     )

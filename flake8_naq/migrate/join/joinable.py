@@ -1,4 +1,4 @@
-"""Which blocks of a function hold connections that one connection could stand for."""
+"""The blocks of a function whose connections one connection could replace."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from flake8_naq.names import Scope, own_nodes
 CONNECT = "nats.connect"
 JETSTREAM, KV_STORE = "nats_jetstream", "nats_kv_store"
 
-# What tells one client from another, and would be another's after a join.
+# Attributes that belong to one client; after a join they would be those of another.
 _OWN = frozenset(
     [
         "client_id",
@@ -42,15 +42,15 @@ _PLAIN_VALUES = (
 
 @dataclass(frozen=True, slots=True)
 class ConnectionBlock:
-    """An ``async with``, and the connection that it holds.
+    """An ``async with`` and its connection.
 
     Attributes:
         node: The block.
         scope: The function that it is in.
-        kind: `nats.connect`, or the name of naq's manager; empty for one that is not to be joined.
+        kind: `nats.connect`, or the name of naq's manager; empty for one that must not be joined.
         call: The call that gives the connection.
-        target: The names it binds, outside in: connection, JetStream, bucket; None for one it has not.
-        config: What it connects to: arguments without the bucket.
+        target: The names it binds, outside in: connection, JetStream, bucket; None where it binds none.
+        config: The arguments of the call without the bucket.
         bucket: The bucket's name.
     """
 
@@ -64,11 +64,11 @@ class ConnectionBlock:
 
     @property
     def first(self) -> int:
-        """The line its body starts on."""
+        """The first line of its body."""
         return self.node.body[0].lineno
 
     def holds(self, line: int) -> bool:
-        """Whether a line is one of its body's."""
+        """Whether a line is in its body."""
         return self.first <= line <= last_line(self.node)
 
 
@@ -78,11 +78,11 @@ class Join:
 
     Attributes:
         kept: The block that stays.
-        joined: The block whose body goes on with the connection of the other.
-        nested: Whether it stands inside the block that stays, not below it.
+        joined: The block whose body uses the connection of the other one afterwards.
+        nested: Whether it is inside the block that stays, not below it.
         conn: The connection's name in a new header of the block that stays; None leaves the header.
         js: The name of its JetStream there; None when it has none.
-        renamed: Names of the joined block, and what they are called from now on.
+        renamed: Names of the joined block, and their new names.
     """
 
     kept: ConnectionBlock
@@ -151,7 +151,7 @@ def _managed(node: ast.AsyncWith, scope: Scope, manager: str, call: ast.Call) ->
 
 
 def _stands_apart(call: ast.Call) -> bool:
-    """Whether an option of the call is only right for a client that has its own connection."""
+    """Whether an option of the call needs a client with its own connection."""
     words = [word.arg for word in call.keywords]
     return any(word is None or word == "no_echo" or word.endswith("_cb") for word in words)
 
@@ -164,7 +164,7 @@ class _Pair:
     found: Sequence[ConnectionBlock]
 
     def join(self) -> Join | None:
-        """The join of the two, None when it cannot be proven to serve."""
+        """The join of the two, None when it cannot be proven."""
         kept, joined = self.kept, self.joined
         nested = kept.holds(joined.node.lineno)
         if not self._serves_both(nested=nested):
@@ -176,7 +176,7 @@ class _Pair:
         return self._of_jetstream(nested=nested)
 
     def _serves_both(self, *, nested: bool) -> bool:
-        """Whether one connection can be the other's."""
+        """Whether one connection can replace the other."""
         kept, joined = self.kept, self.joined
         if (kept.kind == CONNECT) != (joined.kind == CONNECT) or not self._same_config():
             return False
@@ -198,7 +198,7 @@ class _Pair:
         return self._finish(Join(kept, joined, nested, conn, js), (conn, js, None))
 
     def _finish(self, join: Join, target: tuple[str | None, str | None, str | None]) -> Join | None:
-        """Name what the joined block has after what the block that stays has."""
+        """Map the names of the joined block to those of the block that stays."""
         for own, other in zip(join.joined.target, target, strict=True):
             if own is None:
                 continue
@@ -220,7 +220,7 @@ class _Pair:
                 for block in others
                 if name in block.target and block.node.lineno <= line <= last_line(block.node)
             ]
-            # Bound by a block around, a name means another connection after this block than before it.
+            # An enclosing block binds the name too: it means another connection after this block.
             if not elsewhere or any(block.holds(join.joined.node.lineno) for block in elsewhere):
                 return False
         return True
@@ -244,7 +244,7 @@ class _Pair:
         )
 
     def _follows(self) -> bool:
-        """Whether the one comes after the other, with nothing in between that takes time."""
+        """Whether one block follows the other with nothing in between that takes time."""
         place = self.module.blocks.place(self.joined.node)
         if self.kept.node not in place.block:
             return False
@@ -254,7 +254,7 @@ class _Pair:
         return not any(isinstance(node, waits) for stmt in between for node in ast.walk(stmt))
 
     def _shareable(self, block: ConnectionBlock) -> bool:
-        """Whether nothing is asked of a client that would be another's after a join."""
+        """Whether the code uses no attribute that would belong to another client after a join."""
         conn = block.target[0]
         if conn is None:
             return True
@@ -283,7 +283,7 @@ class _Pair:
 
 
 def _changes(node: ast.AST, read: set[str], owners: set[str]) -> bool:
-    """Whether a node may change what is read: binds it, or calls what could set its attribute."""
+    """Whether a node may change an expression's value: it binds a name, or a call may set an attribute."""
     match node:
         case ast.Name() | ast.Attribute():
             return not isinstance(node.ctx, ast.Load) and ast.unparse(node) in read

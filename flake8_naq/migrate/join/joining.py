@@ -32,12 +32,12 @@ from flake8_naq.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """Two connections of one function that became one.
+    """Two connections of one function, joined into one.
 
     Attributes:
         qualname: The function.
-        gone: The number of the connection that goes, in source order.
-        stays: The number of the one that it shares from now on.
+        gone: The number of the removed connection, in source order.
+        stays: The number of the connection that takes its place.
     """
 
     qualname: str
@@ -47,11 +47,11 @@ class Joined:
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """Two connections that one could serve, and that stay apart.
+    """Two connections whose join was refused.
 
     Attributes:
         qualname: The function.
-        stays: The number of the connection that would have gone, in source order.
+        stays: The number of the connection that a join would have removed, in source order.
         reason: Why not.
     """
 
@@ -62,16 +62,16 @@ class Blocked:
 
 @dataclass
 class Joins:
-    """Joins what one connection can serve, step by step, each proven by itself.
+    """Joins connections one step at a time, and proves each step by itself.
 
     Attributes:
-        original: The module before the run: the blocks that it has already are left alone.
-        source: The module with the blocks that the run has made, joined as far as it has come.
+        original: The module before the run; its own blocks are left alone.
+        source: The module after the rewrites and the joins so far.
         home: Where it is, and who imports from it.
         settings: The linter's settings.
-        helpers: The functions that rules give a meaning.
+        helpers: The functions that the rules declare.
         joined: The connections that were joined.
-        blocked: Those that could not be.
+        blocked: The joins that were refused.
     """
 
     original: Source
@@ -83,7 +83,7 @@ class Joins:
     blocked: list[Blocked] = field(default_factory=list)
 
     def make(self, counts: Mapping[str, int]) -> None:
-        """Join in every function in which the run has made several blocks.
+        """Join in every function in which the run wrote several blocks.
 
         Args:
             counts: The number of those blocks by the function's qualified name.
@@ -143,7 +143,7 @@ def _step(
 
     Raises:
         ProofError: Something would be lost, or is wrong that was right.
-        RefusedError: It is written in a way that is not understood.
+        RefusedError: The codemod does not know how to edit this layout.
         SourceError: The result would not be Python.
     """
     source = module.source
@@ -162,7 +162,7 @@ def _step(
 
 
 def _imports(module: ParsedModule, join: Join) -> list[Import]:
-    """The import of `nats_jetstream`, where it takes the place of another manager."""
+    """The import of `nats_jetstream`, where it replaces another manager."""
     scope, function = join.kept.scope, _called(join.kept)
     if join.js is None or not isinstance(function, ast.Name):
         return []
@@ -191,7 +191,7 @@ class _JoinWriter:
         self.edits = Edits(module.source)
 
     def write(self) -> str:
-        """The text with the two joined.
+        """The text after the join.
 
         Raises:
             RefusedError: It is written in a way that is not understood.
@@ -220,7 +220,7 @@ class _JoinWriter:
         return self.edits.apply()
 
     def dropped(self) -> list[str]:
-        """The constants that went with the joined block's header."""
+        """The constants that the joined block's header held."""
         nodes = list(self.join.joined.config)
         if self.join.joined.bucket is not None and not self._binds():
             nodes.append(self.join.joined.bucket)
@@ -230,7 +230,7 @@ class _JoinWriter:
         return self.source.indentation(node.lineno), self.source.indentation(node.body[0].lineno)
 
     def _last_line(self, node: ast.AsyncWith, body: str) -> int:
-        """The last line of a block, with the comments that stand at the end of its body."""
+        """The last line of a block, with the comments at the end of its body."""
         source, last = self.source, last_line(node)
         number = last + 1
         while number <= len(source.lines):
@@ -253,7 +253,7 @@ class _JoinWriter:
         return number
 
     def _new_header(self, outer: str, inner: str) -> None:
-        """The block that stays gets JetStream; what it had besides is asked of that."""
+        """The block that stays yields JetStream; its other handles are derived from that."""
         kept, source = self.join.kept, self.source
         function = _called(kept)
         before = f"{source.segment(function.value)}." if isinstance(function, ast.Attribute) else ""
@@ -276,7 +276,7 @@ class _JoinWriter:
         self.edits.changed[number] = f"{line[:at].rstrip()} as {name}{line[at:]}"
 
     def _old_header(self, node: ast.AsyncWith, end: int, indentation: str) -> None:
-        """What is left of a joined block's header: its comments, and the binding of its bucket."""
+        """The rest of a joined block's header: its comments, and the binding of its bucket."""
         comments = self.source.comments
         if self.join.joined.kind == KV_STORE and self._binds():
             self.edits.replace(
@@ -291,7 +291,7 @@ class _JoinWriter:
         self.edits.replace(node.lineno, end, lines)
 
     def _binds(self) -> bool:
-        """Whether the joined block's bucket is another than that of the block that stays."""
+        """Whether the two blocks bind different buckets."""
         return self.join.js is not None or self.join.kept.kind == JETSTREAM
 
     def _binding(self, block: ConnectionBlock) -> str:
@@ -304,7 +304,7 @@ class _JoinWriter:
         return f"  {comment[1]}" if comment else ""
 
     def _rename(self) -> None:
-        """Call what the joined block had by the names of the block that stays."""
+        """Rename the joined block's variables to those of the block that stays."""
         scope, joined = self.join.joined.scope, self.join.joined
         places = [
             (mention.node.lineno, mention.node, new)
@@ -312,7 +312,7 @@ class _JoinWriter:
             for mention in self.module.mentions(scope, old)
             if joined.holds(mention.line)
         ]
-        # From right to left, so that columns stay what they are.
+        # From right to left: earlier columns stay valid.
         for number, node, new in sorted(
             places, key=lambda place: (place[0], place[1].col_offset), reverse=True
         ):

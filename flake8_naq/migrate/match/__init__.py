@@ -1,1 +1,1 @@
-"""Finds the files and the calls that may concern the codemod: ast-grep once, then names."""
+"""Finds the files and calls for the codemod: one run of ast-grep, then name resolution."""

@@ -1,4 +1,4 @@
-"""Finds the files worth a closer look: bytes first, then one run of ast-grep for all that are left."""
+"""Finds the files worth parsing: a search of their bytes, then one run of ast-grep over the rest."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from flake8_naq.migrate.match.declared_helpers import DeclaredHelpers
 from flake8_naq.migrate.match.rule_files import RuleFile
 from flake8_naq.settings import Settings
 
-# What one command line may hold, well below what systems allow.
+# The length of one command line, well below the limits of systems.
 _ARGUMENTS = 1_000_000
-# ast-grep passes over longer files without a word.
+# ast-grep silently skips longer files.
 _LONGEST = 3_000_000
 _CONFIGURED = """\
 id: configured
@@ -52,20 +52,20 @@ def rules_for(rules: Iterable[RuleFile], settings: Settings) -> str:
 
 
 def needles(settings: Settings, helpers: DeclaredHelpers) -> tuple[bytes, ...]:
-    """Bytes of which a file has to hold one."""
+    """Byte strings; a file needs at least one of them."""
     names = (*settings.connect_functions, *(helper.name for helper in helpers.openers))
-    # `connect` is no word for NATS alone: a file that has it mentions nats-py, too.
+    # Other libraries have a `connect` too, so the file must also mention nats-py.
     last = {name.rpartition(".")[2] for name in names} - {"connect"}
     return (b"nats", *(name.encode() for name in sorted(last)))
 
 
 def suspicious(content: bytes, sought: Iterable[bytes]) -> bool:
-    """Whether a file's bytes leave anything to look for."""
+    """Whether a file's bytes mention anything to search for."""
     return any(needle in content for needle in sought)
 
 
 def unreadable_for_ast_grep(content: bytes) -> bool:
-    """Whether ast-grep would pass over the file in silence."""
+    """Whether ast-grep silently skips the file."""
     if len(content) >= _LONGEST:
         return True
     try:
@@ -89,24 +89,24 @@ def matching(paths: Sequence[str], rules: str) -> set[str]:
         return set()
     found: set[str] = set()
     command = [executable(), "scan", "--inline-rules", rules, "--json=stream"]
-    # Whether a file is hidden or ignored was decided before.
+    # The caller has already left out hidden and ignored files.
     command += [
         f"--no-ignore={kind}" for kind in ("hidden", "dot", "exclude", "global", "parent", "vcs")
     ]
     for batch in _batches(paths):
         named = {str(Path(path).absolute()): path for path in batch}
-        # Taken line by line: what it says of many files is long.
+        # Read line by line: the output for many files is long.
         with (
-            tempfile.TemporaryFile() as said,
-            subprocess.Popen([*command, *named], stdout=subprocess.PIPE, stderr=said) as process,
+            tempfile.TemporaryFile() as errors,
+            subprocess.Popen([*command, *named], stdout=subprocess.PIPE, stderr=errors) as process,
         ):
             assert process.stdout is not None
             for line in process.stdout:
                 file = json.loads(line)["file"]
                 found.add(named.get(file, file))
             code = process.wait()
-            said.seek(0)
-            lines = said.read().decode("utf-8", "replace").strip().splitlines()
+            errors.seek(0)
+            lines = errors.read().decode("utf-8", "replace").strip().splitlines()
         if code not in (0, 1):
             raise CommandError(f"ast-grep failed: {lines[0] if lines else code}")
     return found

@@ -1,4 +1,4 @@
-"""Which names other files of a run import from the files that are to be fixed."""
+"""The names that other files of a run import from the files to fix."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def imported_elsewhere(
 ) -> Mapping[str, frozenset[str]]:
     """The names that are imported from each of some modules, `ALL` among them for a star.
 
-    It goes by words, not by what Python would find: a name too many only keeps an import.
+    It compares words and does not resolve imports: an extra name only keeps an import.
 
     Args:
         paths: All files of the run.
-        modules: Those of them that are to be fixed.
+        modules: The files among them to fix.
     """
     by_name: dict[str, list[_Module]] = {}
     for module in modules:
@@ -59,7 +59,7 @@ def _imported_in(
 
 
 def _means(path: str, level: int, parts: Sequence[str], module: Path) -> bool:
-    """Whether an import in a file may mean a module."""
+    """Whether an import in a file may refer to a module."""
     if level:
         return Path(path).resolve().parents[level - 1].joinpath(*parts) == module.with_suffix("")
     return module.with_suffix("").parts[-len(parts) :] == tuple(parts)

@@ -1,4 +1,4 @@
-"""Reads the rule files: ast-grep's rules, whose metadata say what their matches mean."""
+"""Reads the rule files: rules of ast-grep with metadata about their matches."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class RuleFile:
     """One file of rules.
 
     Attributes:
-        text: What ast-grep reads.
-        helpers: What the metadata of its rules describe.
+        text: The rules for ast-grep.
+        helpers: The helpers that the metadata of its rules declare.
     """
 
     text: str
@@ -43,7 +43,7 @@ class RuleFile:
 
 
 class _RuleError(ValueError):
-    """Metadata that cannot be used. One clear line."""
+    """Metadata that cannot be used, in one line."""
 
 
 @cache
@@ -53,14 +53,14 @@ def built_in() -> tuple[RuleFile, ...]:
 
 
 def helpers_of(rules: Iterable[RuleFile]) -> DeclaredHelpers:
-    """All helpers that rules describe; a rule that is read earlier goes first."""
+    """All declared helpers, in the order in which their rules are read."""
     return DeclaredHelpers(helper for file in rules for helper in file.helpers)
 
 
 def read_rules(folder: Path) -> Iterator[RuleFile]:
     """The rule files of a folder and those below it, in the order of their names.
 
-    Files without a rule, such as ast-grep's own tests and configuration, are passed over.
+    Files without a rule, such as ast-grep's own tests and configuration, are skipped.
 
     Raises:
         CommandError: A file cannot be read, or holds a rule that cannot be used.
@@ -105,7 +105,7 @@ def _is_rule(document: object) -> bool:
 
 
 def _helpers(rule: Mapping[str, Any]) -> Iterator[DeclaredHelper]:
-    """What the metadata of one rule describe; a rule without a role describes nothing."""
+    """The helper that a rule's metadata declares; None for a rule without a role."""
     metadata = rule.get("metadata") or {}
     name = str(rule["id"])
     roles = [role for role in _ROLES if role in metadata]
@@ -162,7 +162,7 @@ def _closed_by(rule: str, metadata: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _signature(rule: str, role: str, text: object) -> tuple[str, inspect.Signature]:
-    """The name and the parameters that a text such as ``open_bus(url, timeout=5)`` gives."""
+    """The name and the parameters of a text such as ``open_bus(url, timeout=5)``."""
     try:
         (function,) = ast.parse(f"def {text}: ...").body
     except (SyntaxError, ValueError):
@@ -204,7 +204,7 @@ def _default(value: ast.expr) -> object:
 
 
 def _becomes(rule: str, value: object, signature: inspect.Signature) -> dict[Gives, ast.Call]:
-    """The calls of the context managers, by what they give."""
+    """The calls of the context managers, by what they yield."""
     texts = {"connection": value} if isinstance(value, str) else value
     if not isinstance(texts, dict):
         raise _RuleError(f"rule `{rule}`: `becomes` is neither a call nor a call for each use")

@@ -1,1 +1,1 @@
-"""Rule 21's fix: a class that takes a URL takes a ``Config``, and its callers follow."""
+"""Rule 21's fix: a class takes a ``Config`` in place of a URL, and its callers pass one."""

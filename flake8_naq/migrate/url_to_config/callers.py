@@ -1,4 +1,4 @@
-"""Those who make an object of a class that takes a `Config` from now on."""
+"""The callers of a class whose constructor changes from a URL to a `Config`."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Callers:
     Attributes:
         found: The class.
         path: The file.
-        names: What the file's names stand for.
+        names: The file's names, resolved.
         known: The names by which the file knows the class.
         offering: The files from which the class can be had under its own name.
         config: The module of `Config` for the class's own file, and an import there beside it.
-        patches: What becomes of the file.
+        patches: The edits of the file.
     """
 
     found: Constructor
@@ -41,7 +41,7 @@ class Callers:
     patches: Patches
 
     def change(self) -> None:
-        """Have every call give a `Config`.
+        """Make every call pass a `Config`.
 
         Raises:
             RefusedError: It is not certain that every call is seen and can be changed.
@@ -105,7 +105,7 @@ class Callers:
         return False
 
     def _refuse_reads(self) -> None:
-        """Refuse where the URL is read off an object of the class."""
+        """Refuse where code reads the URL from an object of the class."""
         objects = {
             text
             for node in ast.walk(self._source.tree)
@@ -208,7 +208,7 @@ def _seen_from(path: str, home: str, module: str, origin: str) -> str:
 
 
 def _hands_on(node: ast.AST, around: Mapping[ast.AST, ast.AST]) -> bool:
-    """Whether a mention of the class may end in a call that nobody sees."""
+    """Whether a mention of the class may lead to a call that the analysis does not see."""
     child = node
     while (holder := around.get(child)) is not None:
         if isinstance(holder, ast.arg) or (

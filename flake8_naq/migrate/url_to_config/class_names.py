@@ -1,4 +1,4 @@
-"""Where the files of a run name a class, under which local names."""
+"""The local names of a class in the files of a run."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _brought(
             for target in targets:
                 yield from found.get(target, ())
         elif any(alias.name in found.get(target, ()) for target in targets) or (
-            # A module that is not among the files may offer the class again.
+            # A module outside of the run may re-export the class.
             not targets and alias.name == name and path not in others
         ):
             yield alias.asname or alias.name

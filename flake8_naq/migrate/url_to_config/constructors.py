@@ -1,4 +1,4 @@
-"""Rule 21's fix: a class that takes a URL takes a ``Config``, and so do those who make one."""
+"""Rule 21's fix inside the class: the constructor takes a ``Config`` in place of a URL."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def constructors(path: str, names: Names) -> Iterator[Constructor]:
 
 
 def change_class(found: Constructor, names: Names, patches: Patches) -> None:
-    """Have a class take and keep a `Config`.
+    """Make a class take and keep a `Config`.
 
     Raises:
         RefusedError: It uses the URL for more than that.

@@ -1,4 +1,4 @@
-"""Rule 21 over all files of a run: its fix concerns a class and everybody who makes one."""
+"""Rule 21 over all files of a run: its fix changes a class and all of its callers."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def fix_constructors(
     """Make rule 21's fixes on top of the others, file by file or in several at once.
 
     Args:
-        outcomes: What became of every file so far.
+        outcomes: The outcome of every file so far.
         options: What to do.
-        paths: All files of the run: those that only call are read, too.
+        paths: All files of the run, files that only call the class included.
     """
     held: dict[str, FileOutcome] = {}
     for outcome in outcomes:
@@ -68,7 +68,7 @@ def _defined(held: Mapping[str, FileOutcome]) -> Iterator[Constructor]:
 def _hold_callers(
     held: dict[str, FileOutcome], found: Iterable[Constructor], paths: Iterable[str]
 ) -> frozenset[str]:
-    """Hold the files that may call a class, too; the names that the classes may have."""
+    """Load the files that may call a class; return the names that the classes may have."""
     contents = {path: outcome.text.encode() for path, outcome in held.items()}
     others = _contents(path for path in paths if path not in held)
     names = _names(found, [*contents.values(), *others.values()])
@@ -84,7 +84,7 @@ def _may_call(outcome: FileOutcome) -> bool:
 def _contents(paths: Iterable[str]) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     for path in paths:
-        # What cannot be read has its line already.
+        # An unreadable file is already reported.
         with suppress(SourceError):
             found[path] = read_bytes(path)
     return found
@@ -193,7 +193,7 @@ class _Fix:
         }
 
     def _changes(self) -> Iterator[tuple[str, Patches]]:
-        """What becomes of the class's file and of each caller's.
+        """The edits of the class's file and of each caller's.
 
         Raises:
             RefusedError: It is not certain that every use is seen and can be changed.

@@ -1,4 +1,4 @@
-"""Writes a decided rewrite: an ``async with`` over lines that otherwise stay as they stand."""
+"""Writes a planned rewrite: an ``async with`` around lines that otherwise keep their text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _EQUALS = re.compile(r"[ \t]*=[ \t]*")
 
 
 class BlockWriter:
-    """Makes the edits of one decided rewrite."""
+    """Makes the edits of one planned rewrite."""
 
     def __init__(self, rewrite: Rewrite, edits: Edits) -> None:
         module, region = rewrite.module, rewrite.region
@@ -35,7 +35,7 @@ class BlockWriter:
         """Make the edits.
 
         Raises:
-            RefusedError: The lines cannot be moved: they are part of a string, for example.
+            RefusedError: The lines cannot be moved, for example because they are part of a string.
         """
         for init in self.inits:
             self._take_out(init)
@@ -92,7 +92,7 @@ class BlockWriter:
         self._close_gap(after)
 
     def _in_place_of_try(self, guard: ast.Try, after: int, *, whole: bool) -> None:
-        """The ``async with`` takes the place of the ``try``; what stood before it moves out."""
+        """The ``async with`` replaces the ``try``; statements before it move out."""
         outer = self.source.indentation(guard.lineno)
         left = Shift(self.base, self.unit, right=False)
         self.edits.shift(guard.lineno + 1, self.region.acquire.lineno - 1, left)
@@ -260,7 +260,7 @@ class BlockWriter:
         return all(statement in self.removed for statement in guard.finalbody)
 
     def _drop_finally(self, indentation: str, comments_at: int | None = None) -> None:
-        """Take the ``finally`` out; its comments stay there, or where the block now closes."""
+        """Remove the ``finally``; its comments stay there, or move to the end of the block."""
         guard = self.region.guard
         assert guard is not None
         start, end = self._finally_line(guard), last_line(guard.finalbody[-1])
@@ -343,7 +343,7 @@ class BlockWriter:
             self.edits.replaced[number] = []
 
     def _close_gap(self, number: int) -> None:
-        """Take out blank lines right below the header."""
+        """Delete blank lines right below the header."""
         while number <= len(self.source.lines):
             if number in self.edits.inserted and number != self._below():
                 return
@@ -357,7 +357,7 @@ class BlockWriter:
             number += 1
 
     def _unit(self) -> str:
-        """The white space of one level, as this function has it."""
+        """The indentation of one level in this function."""
         region = self.region
         owner = self.module.blocks.place(region.anchor).owner
         outer = self.source.indentation(getattr(owner, "lineno", region.anchor.lineno))

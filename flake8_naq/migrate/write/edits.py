@@ -26,7 +26,7 @@ class Shift:
         if self.right:
             if line.startswith(self.base):
                 return self.base + self.unit + line[len(self.base) :]
-            # Brackets let a line stand anywhere; a comment further left was left there on purpose.
+            # A line inside brackets may start anywhere; a comment further left is there on purpose.
             return line if line.lstrip().startswith("#") else self.unit + line
         outer = self.base.removesuffix(self.unit)
         return outer + line[len(self.base) :] if line.startswith(self.base) else line
@@ -34,10 +34,10 @@ class Shift:
 
 @dataclass
 class Edits:
-    """What becomes of the lines of a source. Lines that nobody names stay as they are.
+    """The edits of a source. Other lines stay unchanged.
 
     Attributes:
-        source: The source that the line numbers speak of.
+        source: The source of the line numbers.
         replaced: Line number to the lines instead of it; they come without line endings.
         changed: Line number to its new content, which still moves with its block.
         inserted: Line number to lines that come before it, without line endings.
@@ -51,13 +51,13 @@ class Edits:
     shifts: dict[int, list[Shift]] = field(default_factory=dict)
 
     def replace(self, first: int, last: int, lines: list[str]) -> None:
-        """Put lines in the place of others; none takes them out."""
+        """Replace lines; no new lines means deletion."""
         for number in range(first, last + 1):
             self.replaced[number] = []
         self.replaced[first] = lines
 
     def insert(self, before: int, lines: list[str]) -> None:
-        """Put lines before a line, after those put there already."""
+        """Insert lines before a line, after those inserted there earlier."""
         self.inserted.setdefault(before, []).extend(lines)
 
     def shift(self, first: int, last: int, shift: Shift) -> None:

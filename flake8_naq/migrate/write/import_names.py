@@ -44,7 +44,7 @@ def local_name(alias: ast.alias, statement: ImportStatement) -> str:
 
 
 def flake_name(alias: ast.alias, statement: ImportStatement) -> str:
-    """What pyflakes calls an imported name."""
+    """The name that pyflakes gives an import."""
     if isinstance(statement, ast.Import):
         return alias.name if not alias.asname else f"{alias.name} as {alias.asname}"
     module = module_of(statement)

@@ -1,4 +1,4 @@
-"""Mends the imports of a rewritten file: names needed come, names no longer used go."""
+"""Updates the imports of a rewritten file: adds the names it needs, removes the unused ones."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from flake8_naq.names import Names, lookup_chain, own_nodes
 
 
 def flakes(tree: ast.Module, filename: str) -> list[Flake]:
-    """What pyflakes says of a module."""
+    """The messages of pyflakes about a module."""
     return list(Checker(tree, filename=filename).messages)
 
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """A module as others import from it.
+    """A module's path, and the names that other files import from it.
 
     Attributes:
         filename: Its path.
@@ -46,7 +46,7 @@ class Home:
     imported: frozenset[str] = frozenset()
 
     def exports(self, message: UnusedImport) -> bool:
-        """Whether an import that the module does not use is there for others."""
+        """Whether other files use an import that the module itself does not use."""
         if Path(self.filename).name == "__init__.py" or ALL in self.imported:
             return True
         name = str(message.message_args[0]).rpartition(" as ")[2]
@@ -56,23 +56,23 @@ class Home:
 def mend_imports(
     original: Source, text: str, home: Home, before: list[Flake], needed: Iterable[Import]
 ) -> str:
-    """Add the names that a rewrite needs and take out the imports that it left unused.
+    """Add the names that a rewrite needs and remove the imports that it leaves unused.
 
     Args:
-        original: The module before the run: what it spreads over lines on purpose stays so.
+        original: The module before the run, which shows the style of its imports.
         text: The rewritten module.
-        home: Who imports from it: what is there for others stays.
-        before: What pyflakes said of the module as it was.
-        needed: The names that were used anew.
+        home: The names that other files import from it, which stay.
+        before: The messages of pyflakes about the module before the run.
+        needed: The names that the rewrite uses.
 
     Raises:
-        RefusedError: An import stands where it cannot be changed.
+        RefusedError: An import is in a place where it cannot be changed.
     """
     return _Mender(original, Source(text), home, before).mend(needed)
 
 
 class _Mender:
-    """Mends the imports of one module."""
+    """Updates the imports of one module."""
 
     def __init__(self, original: Source, source: Source, home: Home, before: list[Flake]) -> None:
         self._original = original
@@ -85,7 +85,7 @@ class _Mender:
         self._new: dict[tuple[str, int], tuple[list[str], ImportChange]] = {}
 
     def mend(self, needed: Iterable[Import]) -> str:
-        """The text with its imports mended."""
+        """The text with its imports updated."""
         for wanted in dict.fromkeys(needed):
             for anchor, block in self._beside(wanted):
                 self._add(wanted, anchor, block)
@@ -106,7 +106,7 @@ class _Mender:
         return self._changes.setdefault(id(statement), ImportChange(statement, block))
 
     def _add(self, wanted: Import, anchor: ImportStatement, block: list[ast.stmt]) -> None:
-        """Have a statement of the block import a name, or a new one beside another."""
+        """Add a name to an import of the block, or write a new import beside another one."""
         same = self._same_module(block, wanted)
         if same is not None:
             gains = self._change_of(same, block).gains
@@ -133,7 +133,7 @@ class _Mender:
         return None
 
     def _beside(self, wanted: Import) -> list[tuple[ImportStatement, list[ast.stmt]]]:
-        """The imports of the name to stand beside, in the innermost scope that has one."""
+        """The imports to put the name beside, in the innermost scope that has one."""
         root = wanted.beside.partition(".")[0]
         binding = [pair for pair in self._statements if root in local_names_of(pair[0])]
         scopes = Names(self._source.tree).scopes.values()
@@ -147,7 +147,7 @@ class _Mender:
         )
 
     def _unused(self) -> Iterator[tuple[ImportStatement, list[ast.stmt], str]]:
-        """Imports that nobody uses any more, and somebody did."""
+        """Imports that the rewrite left unused."""
         by_line = {statement.lineno: (statement, block) for statement, block in self._statements}
         for message in self._newly_unused():
             statement, block = by_line[message.lineno]

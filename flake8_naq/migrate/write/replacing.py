@@ -10,18 +10,18 @@ from pathlib import Path
 
 
 def replace(path: str, content: bytes) -> None:
-    """Put new content in the place of a file's, in one step.
+    """Replace a file's content atomically.
 
     The file keeps its mode and its owner; a symbolic link stays one, and what it points to changes.
 
     Raises:
-        OSError: The folder or the file cannot be written. The file is then as it was.
+        OSError: The folder or the file cannot be written; the file is unchanged.
     """
     target = Path(path).resolve(strict=True)
     status = target.stat()
     if not os.access(target, os.W_OK):
         raise PermissionError(13, "permission denied", path)
-    # Named before it is made, so that an interrupt at any moment leaves nothing behind.
+    # Choose the name before creating the file: an interrupt then leaves nothing behind.
     new = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
         with open(new, "xb", opener=_for_the_owner) as file:
@@ -42,7 +42,7 @@ def _for_the_owner(path: str, flags: int) -> int:
 
 
 def unstaged(paths: Iterable[str]) -> set[str]:
-    """Those of the files that git could not give back: changed since they were staged, or new.
+    """The files that git could not restore: changed since they were staged, or new.
 
     Files outside of any repository are not among them.
     """

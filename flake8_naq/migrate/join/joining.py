@@ -291,7 +291,7 @@ class _JoinWriter:
         self.edits.replace(node.lineno, end, lines)
 
     def _binds(self) -> bool:
-        """Whether the two blocks bind different buckets."""
+        """Whether the joined block needs a statement that binds its bucket."""
         return self.join.js is not None or self.join.kept.kind == JETSTREAM
 
     def _binding(self, block: ConnectionBlock) -> str:

@@ -1,1 +1,1 @@
-"""Decides which part of a function becomes an ``async with``, or why it stays as it is."""
+"""Plans which part of a function becomes an ``async with``, or refuses with a reason."""

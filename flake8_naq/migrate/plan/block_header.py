@@ -14,10 +14,10 @@ class BlockHeader:
 
     Attributes:
         lines: Its lines without indentation, line endings and comment.
-        taken: Statements that the manager does from now on.
-        gone: Variables that no longer exist.
+        taken: Statements that the manager replaces.
+        gone: Variables that the rewrite removes.
         imports: Names that it needs.
-        binds: Whether the connection needs its name.
+        binds: Whether the body uses the connection's name.
         leases: Whether its end closes nothing, since it leases a shared connection.
         added: Constants that its rule writes, as `constants` names them.
     """

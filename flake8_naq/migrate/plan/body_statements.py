@@ -1,4 +1,4 @@
-"""Statements that derive JetStream or a bucket from a connection, as far as a header may take them."""
+"""Statements that derive JetStream or a bucket from a connection and may move into the header."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from flake8_naq.names.vocabulary import Vocabulary
 
 @dataclass(frozen=True, slots=True)
 class BodyStatement:
-    """A statement of the body, as far as it may be moved into the header.
+    """A statement of the body that may move into the header.
 
     Attributes:
         statement: The statement.
-        guarded: Whether a ``try`` of the original stands around it.
+        guarded: Whether a ``try`` of the original encloses it.
     """
 
     statement: ast.stmt
@@ -34,7 +34,7 @@ class HeaderDerivations:
     source: Source
 
     def derives(self, statement: ast.stmt, handle: str) -> bool:
-        """Whether a statement does nothing but bind the connection's JetStream to a name."""
+        """Whether a statement only binds the connection's JetStream to a name."""
         match statement:
             case (
                 ast.Assign(targets=[ast.Name()], value=value)
@@ -44,7 +44,7 @@ class HeaderDerivations:
         return False
 
     def jetstream_of(self, value: ast.expr, handle: str) -> bool:
-        """Whether an expression does nothing but derive the connection's JetStream."""
+        """Whether an expression only derives the connection's JetStream."""
         match value:
             case ast.Await(value=ast.Call(func=function) as call):
                 name = self.names.resolve(function, self.scope)
@@ -94,7 +94,7 @@ class HeaderDerivations:
         given = [*call.args, *(word.value for word in call.keywords if word.arg == "bucket")]
         if len(given) != 1 or len(given) != len(call.args) + len(call.keywords):
             return None
-        # The header evaluates the bucket before the URL: nothing that could do anything, then.
+        # The header evaluates the bucket before the URL, so neither may have an effect.
         if not all(
             isinstance(
                 node,

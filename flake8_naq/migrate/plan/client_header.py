@@ -23,7 +23,7 @@ class ClientHeader:
     Attributes:
         module: The file.
         region: The region.
-        removed: The closes that the end of the block takes the place of.
+        removed: The closes that the end of the block replaces.
     """
 
     module: ParsedModule
@@ -34,7 +34,7 @@ class ClientHeader:
         """``async with await nats.connect(...) as nc:``, or ``async with nc:`` below the call.
 
         Raises:
-            RefusedError: A function closes the connection, or the client is none of nats-py's.
+            RefusedError: A function closes the connection, or the client is not nats-py's.
         """
         region = self.region
         self._refuse_other_closers()
@@ -64,7 +64,7 @@ class ClientHeader:
                 )
 
     def _connects_at_once(self, made: ast.stmt) -> bool:
-        """Whether the client connects in the statement after it is made, and nothing has it before."""
+        """Whether the client connects in the statement after it is made, without a use in between."""
         region = self.region
         place = self.module.blocks.place(made)
         inside = set(ast.walk(made))
@@ -80,11 +80,11 @@ class ClientHeader:
         return following == [region.acquire] and len(between) == 1 and not captured
 
     def _is_as_the_function(self) -> bool:
-        """Whether `nats.connect` can be given what the client's own `connect` is given."""
+        """Whether `nats.connect` accepts the arguments of the client's own `connect`."""
         call = self.region.site.call
-        # The function takes the servers alone by position, a client's own `connect` more.
+        # The function takes only the servers by position; a client's own `connect` takes more.
         positional = len(call.args) > 1 or any(isinstance(item, ast.Starred) for item in call.args)
-        # Older clients took a loop there; the function never did.
+        # Older clients accept a loop there; the function never did.
         looped = any(keyword.arg == "loop" for keyword in call.keywords)
         return not positional and not looped and self._nats_means_nats()
 
@@ -101,7 +101,7 @@ class ClientHeader:
         return False
 
     def _named_again(self) -> bool:
-        """Whether anything is left that names the connection."""
+        """Whether the body still uses the connection's name."""
         region = self.region
         apart = {node for close in self.removed for node in ast.walk(close.statement)}
         apart.update(ast.walk(region.acquire))

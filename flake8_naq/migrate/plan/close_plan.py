@@ -1,4 +1,4 @@
-"""Which closes of a region go, and which stay in their place."""
+"""Plans which closes of a region the rewrite removes, and which it keeps."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from flake8_naq.migrate.plan.region import Region
 
 @dataclass(frozen=True, slots=True)
 class ClosePlan:
-    """Decides what becomes of the closes of one region.
+    """Plans the closes of one region.
 
     Attributes:
         module: The file.
         region: The region.
-        target: Whose context manager it becomes.
+        target: The kind of context manager.
         keep_early: Whether closes before a `return` or a `raise` stay in their place.
     """
 
@@ -29,10 +29,10 @@ class ClosePlan:
     keep_early: bool
 
     def split(self) -> tuple[list[ClosingStatement], list[ClosingStatement]]:
-        """The closes that go, and those that stay.
+        """The removed closes and the kept ones.
 
         Raises:
-            RefusedError: One has to stay, and the block cannot hold it.
+            RefusedError: A close has to stay, and the block cannot hold it.
         """
         kept = [close for close in self.region.closes if self._stays(close)]
         kept += self._moved_with(kept)
@@ -68,16 +68,16 @@ class ClosePlan:
         return self.keep_early or not self._leaves_at_once(close)
 
     def _has_work_beside(self, close: ClosingStatement, finalbody: list[ast.stmt]) -> bool:
-        """Whether a ``finally`` does other work on the side of a close where it would move past."""
+        """Whether a rewrite would move a close past other work of its ``finally``."""
         index = finalbody.index(close.statement)
         before, after = finalbody[:index], finalbody[index + 1 :]
         passed = after if self.region.shape == "before-try" else before
         return any(statement in self.region.others for statement in passed)
 
     def _has_work_after(self, close: ClosingStatement) -> bool:
-        """Whether something but further closes comes after a close.
+        """Whether statements other than closes follow a close.
 
-        Of several closes in a row, the order does not matter; what comes after does.
+        The order of adjacent closes does not matter; statements after them do.
         """
         siblings = self.region.siblings(self.module)
         tail = siblings[siblings.index(close.statement) : siblings.index(self.region.end) + 1]
@@ -85,7 +85,7 @@ class ClosePlan:
         return any(statement not in closing for statement in tail)
 
     def _leaves_at_once(self, close: ClosingStatement) -> bool:
-        """Whether a close is followed by what leaves the block without further work."""
+        """Whether a plain `return` or `raise` follows a close."""
         place = self.module.blocks.place(close.statement)
         match place.block[place.index + 1 : place.index + 2]:
             case [ast.Return(value=None | ast.Constant() | ast.Name()) | ast.Raise()]:

@@ -1,4 +1,4 @@
-"""Which statements close a connection, in the forms that real code gives them."""
+"""Recognises statements that close a connection, in the forms of real code."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from flake8_naq.names.vocabulary import Vocabulary
 
 Method = Literal["close", "drain", "helper", "pooled", "several"]
 
-# The attributes of a client that hold its state, and the name of the state that a close leads to.
+# The attributes of a client's state, and the state after a close.
 _STATES = frozenset({"status", "_status"})
 _CLOSED = "CLOSED"
 
@@ -24,11 +24,11 @@ class ClosingStatement:
         statement: The whole statement, guard included.
         call: The closing call.
         handle: The name it closes, None for a pooled close that names a URL or nothing.
-        method: ``helper`` is naq's function given the handle, ``pooled`` the same given something
-            else: it closes whatever the pool holds for that. ``several`` is a close that does more,
-            in a function of the module's own or among other calls, and stays as it is.
-        swallows: Whether errors of the close are swallowed on the spot.
-        helper: The dotted name of the function that closes it, empty for a method.
+        method: ``helper`` is naq's function with the handle. ``pooled`` is that function without it:
+            it closes the pool's connection. ``several`` is a close among other calls, or in a
+            function of the module, and is kept.
+        swallows: Whether the statement swallows errors of the close.
+        helper: The dotted name of the closing function, empty for a method.
     """
 
     statement: ast.stmt
@@ -40,7 +40,7 @@ class ClosingStatement:
 
     @property
     def way(self) -> str:
-        """The method, or the function, that closes it."""
+        """The closing method or function."""
         return self.helper or self.method
 
 
@@ -58,8 +58,8 @@ class ClosingForms:
         """Look for closes in one scope.
 
         Args:
-            names: What the module's names stand for.
-            vocabulary: The functions that close what they are given.
+            names: The module's names, resolved.
+            vocabulary: The functions that close their argument.
             scope: The scope.
             handles: The names of all its connections.
             helped: Calls of the module's own functions that close a connection.
@@ -71,7 +71,7 @@ class ClosingForms:
         self._handles = handles
 
     def close(self, statement: ast.stmt) -> ClosingStatement | None:
-        """What a statement closes, None when it is anything but a close."""
+        """The close in a statement, None when it is not a close."""
         found = self._close(statement, statement, swallows=False)
         return found or self._among_calls(statement)
 
@@ -103,7 +103,7 @@ class ClosingForms:
         return None
 
     def _among_calls(self, statement: ast.stmt) -> ClosingStatement | None:
-        """The close in a guarded or error-catching block of calls, which has to stay together."""
+        """The close in a guarded or error-catching block of calls, which stays together."""
         match statement:
             case ast.If(test=test, body=body, orelse=[]):
                 found = self._one_close(statement, body)
@@ -115,7 +115,7 @@ class ClosingForms:
         return None
 
     def _one_close(self, whole: ast.stmt, body: list[ast.stmt]) -> ClosingStatement | None:
-        """What a block of calls closes, None when that is nothing or more than one connection."""
+        """The close in a block of calls, None for no connection or more than one."""
         if not _only_calls(body):
             return None
         closes = [close for inner in body if (close := self._close(inner, whole, swallows=False))]
@@ -153,7 +153,7 @@ class ClosingForms:
         return ClosingStatement(whole, call, given, method, swallows, name)
 
     def _given(self, call: ast.Call) -> str | None:
-        """The connection that a call is given, None for none or more than one."""
+        """The connection among a call's arguments, None for none or more than one."""
         arguments = [*call.args, *(keyword.value for keyword in call.keywords)]
         given = [item.id for item in arguments if isinstance(item, ast.Name)]
         handles = [name for name in given if name in self._handles]
@@ -161,7 +161,7 @@ class ClosingForms:
 
 
 def _only_calls(body: list[ast.stmt]) -> bool:
-    """Whether a block runs through: calls, awaited or not, and nothing that leaves it."""
+    """Whether a block has only calls, awaited or not, and no statement that leaves it."""
     return all(
         isinstance(statement, ast.Pass)
         or (
@@ -173,7 +173,7 @@ def _only_calls(body: list[ast.stmt]) -> bool:
 
 
 def is_guard(test: ast.expr, handle: str | None) -> bool:
-    """Whether a test only asks if the connection is there and open."""
+    """Whether a test only checks that the connection exists and is open."""
     match test:
         case ast.Name(id=name):
             return name == handle

@@ -1,4 +1,4 @@
-"""Which declared context manager takes the place of a hand-managed connection, and how it is written."""
+"""Chooses the declared context manager that replaces a hand-managed connection, and writes its call."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from flake8_naq.migrate.plan.parsed_module import ParsedModule
 from flake8_naq.migrate.tree import Mention, bound_name, constants, within
 from flake8_naq.names import Names, Scope
 
-# What may be evaluated earlier or later without a difference.
+# Expressions whose evaluation may move.
 _PURE = (
     ast.Name,
     ast.Attribute,
@@ -57,10 +57,10 @@ class DeclaredManager:
         """Choose the most specific manager that serves.
 
         Args:
-            removed: The closes that the manager's end takes the place of.
+            removed: The closes that the manager's end replaces.
 
         Raises:
-            RefusedError: No declared manager does what the original does.
+            RefusedError: No declared manager is equivalent to the original.
         """
         self._refuse_other_closes(removed)
         return self._of_jetstream() or self._of_inline_bucket() or self._of_connection()
@@ -173,12 +173,12 @@ class DeclaredManager:
         """The header for one manager.
 
         Args:
-            gives: What the manager gives.
+            gives: The kind that the manager yields.
             target: The names that it binds, empty for none.
-            taken: The statements that it does from now on.
+            taken: The statements that it replaces.
             shared: Whether a shared connection serves the body.
             bucket: The text of the bucket's name.
-            drains: Whether the original drains the connection, by default as found.
+            drains: Whether the original drains the connection; by default `self.drains`.
         """
         own = not shared or (self.drains if drains is None else drains)
         helper = self._helper
@@ -221,7 +221,7 @@ class DeclaredManager:
             yield f"{keyword}={text}" if keyword else text
 
     def _refuse_lost(self, bound: dict[str, ast.expr], values: list[ast.expr]) -> None:
-        """Refuse to drop an argument, or to evaluate arguments in another order or twice."""
+        """Refuse to drop an argument, to reorder arguments or to evaluate one twice."""
         used = [value.id for value in values if isinstance(value, ast.Name) and value.id in bound]
         given = [name for name, value in bound.items() if self._is_given(value)]
         for name in given:
@@ -238,7 +238,7 @@ class DeclaredManager:
             )
 
     def _is_given(self, value: ast.expr) -> bool:
-        """Whether an argument stands in the call; a default of the rule does not."""
+        """Whether an argument is in the call, not a default of the rule."""
         call = self.site.call
         return any(value is given for given in (*call.args, *(w.value for w in call.keywords)))
 
@@ -249,7 +249,7 @@ class DeclaredManager:
 
     @cached_property
     def _beside_opener(self) -> bool:
-        """Whether the managers are found where the opener is."""
+        """Whether the managers are in the module of the opener."""
         return not self._helper.module
 
     def _prefix(self) -> str:
@@ -273,7 +273,7 @@ class DeclaredManager:
         return [Import(manager, module, root, self.scope.qualname)]
 
     def _bound(self, manager: str, names: Names) -> str:
-        """What the manager's name stands for in the file: itself, or an import of it."""
+        """The definition or import behind the manager's name in the file."""
         bound = names.resolve(ast.Name(manager, ast.Load()), self.scope)
         if bound is None or bound.rpartition(".")[2] != manager:
             raise RefusedError(f"`{manager}` means something else in this file")

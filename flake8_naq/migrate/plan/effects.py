@@ -1,4 +1,4 @@
-"""What a rewrite changes besides its form: what makes it unsafe, and what a reviewer is told."""
+"""The effects of a rewrite: the reasons that make it unsafe, and the notes for a reviewer."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _HANDLERS_OF_ALL = frozenset({"BaseException", "CancelledError"})
 
 @dataclass(frozen=True, slots=True)
 class Effects:
-    """What changes for one connection."""
+    """The effects on one connection."""
 
     module: ParsedModule
     region: Region
     target: Target
 
     def leaks(self, closes: list[ClosingStatement]) -> list[Message]:
-        """Paths that were left without a close and now have one."""
+        """Paths that left the connection open and now close it."""
         region = self.region
         if region.shape == "never":
             return [self._never_closed()]
@@ -60,7 +60,7 @@ class Effects:
         )
 
     def _leaves_open(self, node: ast.stmt, closing: set[ast.stmt]) -> bool:
-        """Whether a statement leaves the region, and neither it nor a ``finally`` closes before."""
+        """Whether a jump leaves the region, without a close before it or in a ``finally``."""
         if not isinstance(node, (ast.Return, ast.Break, ast.Continue)):
             return False
         if isinstance(node, (ast.Break, ast.Continue)) and self._loops_inside(node):
@@ -101,7 +101,7 @@ class Effects:
         )
 
     def handler_changes(self, kept: list[ClosingStatement], header: BlockHeader) -> list[Message]:
-        """What is new to the ``except`` clauses around an acquisition: the close comes before them."""
+        """Effects on the ``except`` clauses around an acquisition: the close runs before them."""
         guard = self.region.guard
         if self.region.shape != "inside-try" or guard is None:
             return []
@@ -152,7 +152,7 @@ class Effects:
         return drains + cancelled + late
 
     def _sees_the_close(self, block: list[ast.stmt]) -> bool:
-        """Whether statements can tell if the connection is closed: they wait, or ask it."""
+        """Whether statements can observe that the connection is closed: they await, or use it."""
         return any(
             isinstance(node, (ast.Await, ast.AsyncFor, ast.AsyncWith, ast.Yield, ast.YieldFrom))
             or (isinstance(node, ast.Name) and node.id == self.region.handle)
@@ -176,7 +176,7 @@ class Effects:
         ]
 
     def given_by_callers(self) -> list[Message]:
-        """What changes when callers may pass what opens the connection."""
+        """Effects where a caller may pass the opener."""
         opener = self.region.site.call.func
         root = ast.unparse(opener).partition(".")[0]
         for scope in lookup_chain(self.region.scope):
@@ -192,7 +192,7 @@ class Effects:
         return []
 
     def other_kind(self) -> list[Message]:
-        """What changes when the target was chosen against the code's own helpers."""
+        """Effects of a target other than that of the code's own helpers."""
         helper = self.module.helper(self.region.site)
         if helper is None:
             return self._unknown_opener()
@@ -213,7 +213,7 @@ class Effects:
         return []
 
     def _unknown_opener(self) -> list[Message]:
-        """What changes for an opener that the project has configured and no rule describes."""
+        """Effects for a configured opener that no rule declares."""
         function = self.region.site.call.func
         name = self.module.analysis.names.resolve(function, self.region.scope)
         if name is None or not self.module.vocabulary.is_configured(name):
@@ -226,7 +226,7 @@ class Effects:
         ]
 
     def notes(self, removed: list[ClosingStatement], kept: list[ClosingStatement]) -> list[Message]:
-        """What a reviewer should know of a safe rewrite."""
+        """The notes for the reviewer of a safe rewrite."""
         region = self.region
         notes = [
             Message(
@@ -254,7 +254,7 @@ class Effects:
     def _other_order(
         self, close: ClosingStatement, kept: list[ClosingStatement]
     ) -> Iterator[Message]:
-        """Connections closed in the same block as this one: blocks close from the inside out."""
+        """Connections that the same block closes: nested blocks close from the inside out."""
         region = self.region
         block = self.module.blocks.place(close.statement).block
         opened = {
@@ -262,7 +262,7 @@ class Effects:
             for site in self.module.analysis.sites
             if site.scope is region.site.scope and site.statement.lineno <= close.statement.lineno
         }
-        # A `finally` that goes on to close others stays where it is, around the block.
+        # A `finally` that closes other connections too stays around the block.
         outside = region.shape == "inside-try" and not kept
         for other in region.all_closes:
             if other.handle not in opened or other.statement not in block:
@@ -285,7 +285,7 @@ def _inside(module: ParsedModule, node: ast.stmt, guard: ast.Try) -> bool:
 
 
 def _waits(statement: ast.stmt) -> bool:
-    """Whether a function stays in a statement for long: a loop, or an await that is all of it."""
+    """Whether a statement may take long: a loop, or a statement that is one await."""
     match statement:
         case ast.While():
             return True
@@ -295,7 +295,7 @@ def _waits(statement: ast.stmt) -> bool:
 
 
 def _swallows(statement: ast.stmt) -> bool:
-    """Whether the errors of a close end in the statement itself."""
+    """Whether the statement itself catches the errors of a close."""
     return any(
         isinstance(node, ast.With) or (isinstance(node, ast.Try) and node.handlers)
         for node in ast.walk(statement)

@@ -1,4 +1,4 @@
-"""The ``async with`` that takes the place of an acquisition: what it takes over, and what it needs."""
+"""Plans the ``async with`` that replaces an acquisition, its names and its imports."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class HeaderChoice:
         """The header for a kind of context manager.
 
         Raises:
-            RefusedError: None does what the original does.
+            RefusedError: None is equivalent to the original.
         """
         if target == "nats-py":
             return ClientHeader(self.module, self.region, removed).header()
@@ -53,7 +53,7 @@ class HeaderChoice:
         return header
 
     def _refuse_other_openings(self) -> None:
-        """Refuse what is more than a variable that is bound to the awaited call."""
+        """Refuse an acquisition other than one variable bound to the awaited call."""
         region = self.region
         if region.anchor is not region.acquire:
             raise RefusedError("it is opened in a `try` of its own and used after it")
@@ -77,7 +77,7 @@ class HeaderChoice:
                     )
 
     def _steps(self) -> list[BodyStatement]:
-        """The statements of the body in order, as far as the header may take them over."""
+        """The statements of the body, in order, that may move into the header."""
         region = self.region
         block = self.module.blocks.place(region.acquire).block
         index = block.index(region.acquire)

@@ -1,4 +1,4 @@
-"""What may be done with a connection that is shared: a lease's end is not a close."""
+"""The permitted uses of a shared connection: the end of a lease does not close it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from flake8_naq.migrate.plan.body_statements import HeaderDerivations
 from flake8_naq.migrate.tree import Mention, bound_name, bound_value
 
-# What a shared connection may be asked for. The end of a lease ends the subscriptions made on it;
-# a callback, though, may be at work then, and a client handed on may be kept.
+# The permitted methods of a shared connection. The end of a lease ends its subscriptions, but a
+# callback may still run then, and code that got the client may keep it.
 _CONNECTION = frozenset(
     [
         "publish",
@@ -39,11 +39,11 @@ _BUCKET_MAKERS = frozenset({"key_value", "create_key_value"})
 
 @dataclass(frozen=True, slots=True)
 class LeaseUses:
-    """Judges the uses of one connection and of what is derived from it.
+    """Checks the uses of one connection and of its derived handles.
 
     Attributes:
         handle: The connection's variable.
-        derivations: What derives from it.
+        derivations: The statements that derive handles from it.
         parents: Every node's parent.
         uses: Mentions of each variable of the function, without those of acquisition and closes.
     """
@@ -54,7 +54,7 @@ class LeaseUses:
     uses: dict[str, list[Mention]]
 
     def connection(self, mention: Mention) -> bool:
-        """Whether a use of the connection leaves nothing behind that a lease would not end."""
+        """Whether the end of a lease ends everything that this use of the connection starts."""
         parent = self.parents.get(mention.node)
         return (
             not mention.captured
@@ -69,7 +69,7 @@ class LeaseUses:
         return not mention.captured and isinstance(self.parents.get(mention.node), ast.Attribute)
 
     def _calls_back(self, method: ast.Attribute) -> bool:
-        """Whether a method is told to call something back, or is not called right here."""
+        """Whether a method gets a callback, or is not called on the spot."""
         if not method.attr.startswith(("subscribe", "pull_subscribe")):
             return False
         call = self.parents.get(method)
@@ -107,7 +107,7 @@ class LeaseUses:
         return self._ends_with_lease(attribute)
 
     def _ends_with_lease(self, attribute: ast.Attribute) -> bool:
-        """Whether a use of a JetStream context leaves nothing behind that the lease would not end."""
+        """Whether the end of a lease ends everything that this use of JetStream starts."""
         return (
             isinstance(attribute.ctx, ast.Load)
             and not attribute.attr.startswith("_")
@@ -116,7 +116,7 @@ class LeaseUses:
         )
 
     def _keeps_bucket(self, attribute: ast.AST | None) -> bool:
-        """Whether a bucket is bound to a name here, and only asked for what is harmless."""
+        """Whether the statement binds a bucket to a name whose uses are all permitted."""
         if not isinstance(attribute, ast.Attribute) or attribute.attr not in _BUCKET_MAKERS:
             return False
         awaited = self.parents.get(self.parents[attribute])
@@ -135,7 +135,7 @@ class LeaseUses:
 
 
 def calls_back(subscribe: ast.Call) -> bool:
-    """Whether a subscription is given a callback; without one its messages are pulled."""
+    """Whether a subscription has a callback; without one the code pulls its messages."""
     return (
         len(subscribe.args) > 2
         or any(isinstance(argument, ast.Starred) for argument in subscribe.args)

@@ -15,7 +15,7 @@ class Import:
     Attributes:
         name: The name to import; empty for ``import module``.
         module: The module it comes from, with leading dots when relative.
-        beside: The local name of the import that it is to stand beside, at that import's own
+        beside: The local name of the import to put it beside, at that import's own
             place in the file.
         scope: Qualified name of the function that needs it, empty for the module.
     """

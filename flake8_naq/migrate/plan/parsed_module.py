@@ -16,7 +16,7 @@ from flake8_naq.names.vocabulary import Vocabulary
 
 @dataclass
 class ParsedModule:
-    """One parsed file, with what planning asks of it again and again."""
+    """One parsed file, with cached answers for planning."""
 
     source: Source
     analysis: ModuleAnalysis
@@ -26,7 +26,7 @@ class ParsedModule:
 
     @cached_property
     def blocks(self) -> StatementPlaces:
-        """Where the statements stand."""
+        """The places of the statements."""
         return StatementPlaces(self.source.tree)
 
     @cached_property

@@ -24,16 +24,16 @@ from flake8_naq.migrate.tree import Mention, constants, is_none, last_line
 def plan_rewrite(
     module: ParsedModule, site: Site, target: Target, *, keep_early: bool = False
 ) -> Rewrite:
-    """Decide how one hand-managed connection becomes an ``async with``.
+    """Plan how one hand-managed connection becomes an ``async with``.
 
     Args:
         module: The file.
         site: The connection.
-        target: Whose context manager it becomes.
+        target: The kind of context manager.
         keep_early: Whether closes before a `return` or a `raise` stay in their place.
 
     Raises:
-        RefusedError: It stays as it is, for the reason that the message gives.
+        RefusedError: There is no plan; the message is the reason.
     """
     return _Planner(module, find_region(module, site), target, keep_early).plan()
 
@@ -93,7 +93,7 @@ class _Planner:
             raise RefusedError(Line(guard.lineno), " holds more than one statement")
 
     def _inits(self, header: BlockHeader) -> list[ast.stmt]:
-        """The ``= None`` that nobody needs any more."""
+        """The ``= None`` that the rewrite makes unnecessary."""
         inits: list[ast.stmt] = []
         for name in {self.region.handle, *header.gone}:
             named = self.module.mentions(self.region.scope, name)

@@ -23,15 +23,15 @@ class Region:
         site: The acquisition.
         scope: The function around it.
         handle: The variable.
-        shape: How acquisition and close stand to each other.
+        shape: The arrangement of acquisition and close.
         acquire: The acquiring statement.
-        anchor: The statement that the region starts with: the acquiring one, or the ``try`` around
-            it when every other way out of that leaves the function.
+        anchor: The first statement of the region: the acquiring one, or the ``try`` around it when
+            every other path out of that ``try`` leaves the function.
         made: ``nc = NATS()``, when the client is made before it connects.
         guard: The ``try`` whose ``finally`` closes.
         end: The last statement of the region, in the acquisition's block.
         closes: The statements that close it, in source order.
-        others: Statements of the ``finally`` that do something else.
+        others: The other statements of the ``finally``.
         inits: ``nc = None`` before the acquisition.
         mentions: Every mention of the variable in the function.
         all_closes: Every close of a connection in the function, this one or another.

@@ -52,7 +52,7 @@ def find_region(module: ParsedModule, site: Site) -> Region:
     """Find the region of a hand-managed connection.
 
     Raises:
-        RefusedError: The connection is not used in a way that one block could hold.
+        RefusedError: One block cannot hold all uses of the connection.
     """
     return _Finder(module, site).find()
 
@@ -68,9 +68,9 @@ class _Finder:
         handle: The variable.
         named: Every mention of the variable in the function.
         all_closes: Every close of a connection in the function.
-        mine: Those of this connection.
-        anchor: The statement that the region starts with.
-        bindings: What else binds the variable.
+        mine: The closes of this connection.
+        anchor: The first statement of the region.
+        bindings: The other statements that bind the variable.
         after: The statements of the anchor's block that follow it.
         rebound: The line on which the variable is next bound.
     """
@@ -207,7 +207,7 @@ class _Finder:
 
 
 def _from_the_client(module: ParsedModule, region: Region) -> Region:
-    """The region from the client on, where it is made before the ``try`` that closes it.
+    """The region of a client that is made before the ``try`` that closes it.
 
     The block then closes a client that fails to connect, as the ``finally`` did.
     """
@@ -218,7 +218,7 @@ def _from_the_client(module: ParsedModule, region: Region) -> Region:
 
 
 def _anchor(module: ParsedModule, site: Site, mine: list[ClosingStatement]) -> ast.stmt:
-    """Where the region starts: the acquisition, or the ``try`` that it has for itself."""
+    """The start of the region: the acquisition, or the ``try`` around only that."""
     statement = site.statement
     place = module.blocks.place(statement)
     guard = place.owner
@@ -238,7 +238,7 @@ def _anchor(module: ParsedModule, site: Site, mine: list[ClosingStatement]) -> a
 
 
 def _leaves(statement: ast.stmt, names: Names, scope: Scope) -> bool:
-    """Whether what follows a statement never runs."""
+    """Whether control never passes a statement."""
     match statement:
         case ast.Return() | ast.Raise() | ast.Continue() | ast.Break():
             return True
@@ -248,7 +248,7 @@ def _leaves(statement: ast.stmt, names: Names, scope: Scope) -> bool:
 
 
 def _never_returns(function: ast.expr, names: Names, scope: Scope) -> bool:
-    """Whether a function of the module runs straight to a `raise` or a `sys.exit()`."""
+    """Whether a function of the module always ends in a `raise` or a `sys.exit()`."""
     own = names.own_function(function, scope)
     if not isinstance(own, ast.FunctionDef) or own.decorator_list:
         return False
@@ -342,7 +342,7 @@ def _closes(closers: ClosingForms, root: ast.AST) -> Iterator[ClosingStatement]:
 
 
 def _refuse_rebound(module: ParsedModule, site: Site, first: int, last: int) -> None:
-    """Inside a region its variable means one connection: the block closes the one it opened."""
+    """Refuse a region in which the variable means another connection: the block closes its own."""
     for other in acquired_again(module, site):
         if first <= other.lineno <= last:
             raise RefusedError(f"`{site.handle}` is bound again on ", Line(other.lineno))
@@ -355,7 +355,7 @@ def _refuse_open_before(
     inits: list[ast.stmt],
     anchor: ast.stmt,
 ) -> None:
-    """A ``finally`` around an acquisition that fails closes what the variable meant before."""
+    """Refuse a ``finally`` that, after a failed acquisition, closes an earlier connection."""
     guard = module.blocks.place(anchor).owner
     block = module.blocks.place(guard).block if isinstance(guard, ast.Try) else []
     first = guard.lineno if isinstance(guard, ast.Try) else anchor.lineno

@@ -1,4 +1,4 @@
-"""The rewrite of one hand-managed connection, decided and not yet written."""
+"""The planned rewrite of one hand-managed connection, not yet written."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from flake8_naq.migrate.plan.region import Region
 
 @dataclass(slots=True)
 class Rewrite:
-    """A rewrite that has been decided on.
+    """A planned rewrite.
 
     Attributes:
         module: The file.
         region: The statements that become the block.
         header: The block's first line.
-        removed: The closes that go.
-        kept: The closes that stay in their place.
-        inits: The ``= None`` that go.
+        removed: The closes that it deletes.
+        kept: The closes that it keeps.
+        inits: The ``= None`` that it deletes.
         first: First line that it touches.
         last: Last line that it touches.
-        unsafe: How it may change the meaning; empty for a safe rewrite.
-        notes: What a reviewer is told of a safe rewrite.
-        dropped: Constants that go with the statements it takes out, as `constants` names them.
+        unsafe: The ways in which it may change the meaning; empty for a safe rewrite.
+        notes: Messages for the reviewer of a safe rewrite.
+        dropped: Constants of the statements that it deletes, as `constants` names them.
     """
 
     module: ParsedModule

@@ -19,9 +19,9 @@ from flake8_naq.names import own_nodes
 def uses_of(
     module: ParsedModule, region: Region, removed: list[ClosingStatement]
 ) -> dict[str, list[Mention]]:
-    """Mentions by variable, those of acquisition, closes and ``= None`` left out.
+    """Mentions by variable, without those in acquisition, closes and ``= None``.
 
-    A variable that another region binds anew belongs to that one, there.
+    A variable that another region binds again belongs to that region.
     """
     names = {region.handle} | {
         node.id
@@ -69,7 +69,7 @@ def _is_another(site: Site, region: Region) -> bool:
 def _is_apart(other: Region, region: Region) -> bool:
     before = last_line(other.end) < region.acquire.lineno
     after = last_line(region.end) < other.acquire.lineno
-    # Where a failed dial leaves the name unbound, the `finally` would see ours.
+    # A failed dial leaves the name unbound: its `finally` would see our connection.
     cleared = other.shape != "inside-try" or any(
         before or init.lineno > last_line(region.end) for init in other.inits
     )

@@ -1,4 +1,4 @@
-"""What binds the variable of a connection, and what keeps the connection elsewhere."""
+"""Finds the bindings of a connection's variable, and other references to the connection."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def bindings_of(
     """The ``nc = None`` and the ``nc = NATS()`` that belong to an acquisition.
 
     Raises:
-        RefusedError: The variable is bound by anything else than connections.
+        RefusedError: A binding of the variable does not open a connection.
     """
     acquiring = [o.statement for o in module.analysis.sites if o.scope is site.scope]
     found = VariableBindings()
@@ -103,7 +103,7 @@ def _is_after_close(line: int, site: Site, closed: list[int], acquired: list[int
         line: The line.
         site: The acquisition.
         closed: The lines on which connections of this name are closed.
-        acquired: The lines on which the name is given another connection.
+        acquired: The lines that bind the name to another connection.
     """
     return any(site.statement.lineno < close < line for close in closed) and all(
         any(line < other < close for other in acquired) for close in closed if close > line
@@ -111,7 +111,7 @@ def _is_after_close(line: int, site: Site, closed: list[int], acquired: list[int
 
 
 def _bound_without_a_name(node: ast.AST) -> Iterator[str | None]:
-    """The variables that a node binds and whose names are no nodes of their own."""
+    """The variables that a node binds without a `Name` node."""
     match node:
         case (
             ast.ExceptHandler(name=name)
@@ -152,10 +152,10 @@ def next_binding(site: Site, named: list[Mention]) -> float:
 
 
 def refuse_kept(module: ParsedModule, scope: Scope, handle: str, named: list[Mention]) -> None:
-    """Refuse a connection that something besides its variable keeps.
+    """Refuse a connection with a reference besides its variable.
 
     Raises:
-        RefusedError: Something does.
+        RefusedError: There is such a reference.
     """
     if handle in scope.declared:
         raise RefusedError(f"`{handle}` is global or nonlocal")

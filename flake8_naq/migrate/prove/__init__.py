@@ -1,4 +1,4 @@
-"""Proves that a rewritten function keeps its meaning, without a word from what planned it.
+"""Proves that a rewritten function is equivalent, independently of the planner.
 
 A function is lowered before and after by continuations; both graphs are walked from their entries,
 atom by atom. A difference is one of the axioms, or it is reported with its line and its path.
@@ -32,10 +32,10 @@ class Function:
     """A function in its module.
 
     Attributes:
-        names: What the names of its module stand for.
+        names: The names of its module, resolved.
         scope: The function.
-        settings: The names that the project has configured.
-        helpers: The functions that rules give a meaning.
+        settings: The linter's settings.
+        helpers: The functions that the rules declare.
     """
 
     names: Names
@@ -45,7 +45,7 @@ class Function:
 
 
 def prove_function(before: Function, after: Function) -> Verdict:
-    """Hold a function and its rewrite together.
+    """Compare a function with its rewrite.
 
     Returns:
         The first difference that is no axiom, and the axioms that were needed.
@@ -68,7 +68,7 @@ def prove_function(before: Function, after: Function) -> Verdict:
 
 
 class _Lowered:
-    """One of the two functions."""
+    """One of the two functions: its meaning, names and graph."""
 
     def __init__(self, function: Function) -> None:
         self._scope = function.scope
@@ -76,7 +76,7 @@ class _Lowered:
         self.followed = followed(function.scope, self.meaning, function.names.module)
 
     def entry(self, names: Followed) -> tuple[Node, State]:
-        """Where the function begins, and what is known there."""
+        """The entry of the function and its state there."""
         node = self._scope.node
         assert isinstance(node, (ast.AsyncFunctionDef, ast.FunctionDef))
         unset = sorted(names.handles - names.parameters)

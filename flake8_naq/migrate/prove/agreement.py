@@ -1,4 +1,4 @@
-"""What has to be equal where both functions stand at the same effect, or at their ends."""
+"""The conditions that both functions must agree on at an effect, or at their ends."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ _STAYS_OPEN = "the connection stays open"
 
 
 def hold_names(a: Spot, b: Spot, captured: frozenset[str]) -> None:
-    """The names that an effect reads hold the same, ``captured`` those that closures read.
+    """Check that the names that an effect reads hold the same values on both sides.
+
+    A call or an await may run closures, which read the names in ``captured``.
 
     Raises:
-        UnequalError: One holds something else.
+        UnequalError: A value differs.
     """
     reads = a.node.reads | b.node.reads
     if a.node.waits or type(a.node.syntax).__name__ == "Call":
@@ -29,10 +31,10 @@ def hold_names(a: Spot, b: Spot, captured: frozenset[str]) -> None:
 
 
 def hold_connections(a: Spot, b: Spot) -> None:
-    """Where something that may hold a connection is used, no connection is closed on one side only.
+    """Check that both sides have the same connections open, where code may use any of them.
 
     Raises:
-        UnequalError: One is.
+        UnequalError: One side has closed a connection, the other has not.
     """
     for connection, status in a.state.connections:
         if (status == OPEN) != (b.state.status(connection) == OPEN) and status in (OPEN, CLOSED):
@@ -40,10 +42,10 @@ def hold_connections(a: Spot, b: Spot) -> None:
 
 
 def hold_ends(a: Spot, b: Spot, debts: frozenset[Debt]) -> None:
-    """Both functions end in the same way, with the same result and the same connections open.
+    """Check that both functions end with the same outcome, result and open connections.
 
     Raises:
-        UnequalError: They do not.
+        UnequalError: They differ.
     """
     before, after = a.node.key, b.node.key
     raising = before in RAISING
@@ -67,7 +69,7 @@ def _hold_status(before: str, after: str, *, raising: bool) -> None:
 
 
 def _seen(status: str) -> str:
-    """What ended a connection on the way out is a close for all who use it."""
+    """The status of a connection as code sees it: one that only the rewrite closed is closed."""
     return CLOSED if status == ENDED else status
 
 

@@ -26,11 +26,11 @@ _CALLBACKS = "its callbacks run at the close"
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """What is known of a connection.
+    """The facts about a connection.
 
     Attributes:
         quiet: Whether no callback of the program runs when it closes.
-        kind: What its opener gives.
+        kind: The kind that its opener returns.
     """
 
     quiet: bool = True
@@ -41,7 +41,7 @@ class Closes:
     """The closes of one walk.
 
     Attributes:
-        known: The connections that the walk has seen open.
+        known: The connections opened so far.
     """
 
     def __init__(self, reach: Reach, verdict: Verdict) -> None:
@@ -57,7 +57,7 @@ class Closes:
     # -- debts
 
     def pay(self, a: Spot, b: Spot, pair: Pair) -> Next | None:
-        """One side does a close that it owes: where that leads. None when it is not there yet."""
+        """The successors of a close that one side owes; None where that side is not at a close."""
         for side, spot in ((0, a), (1, b)):
             debt = _debt(spot, side, pair.debts)
             if debt is None:
@@ -71,7 +71,7 @@ class Closes:
         return None
 
     def owe(self, a: Spot, b: Spot, side: int, pair: Pair) -> Iterator[Next]:
-        """One side closes, the other (``side``) has to do it later."""
+        """One side closes; the other (``side``) then owes the close."""
         spot = b if side == 0 else a
         if not self._of(spot).quiet:
             raise UnequalError(_CALLBACKS)
@@ -113,7 +113,7 @@ class Closes:
         yield from _paired(a, b, pair, (CANCEL, ERROR), left)
 
     def early(self, a: Spot, b: Spot, pair: Pair) -> Iterator[Next]:
-        """The function after closes, the one before is not there yet, or never closes."""
+        """The function after closes; the one before closes later, or never."""
         if self._will_close(a, b.connection):
             yield from self.owe(a, b, 0, pair)
             return
@@ -144,7 +144,7 @@ class Closes:
         return self._closing[key]
 
     def _hold_closers(self, before: str, after: str, connection: Connection) -> None:
-        """The closer after must do what the one before did."""
+        """Check that the close after is equivalent to the close before."""
         if before == after:
             return
         if {before, after} == {"close", "block"} and connection.kind != "declared":

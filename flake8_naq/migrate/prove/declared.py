@@ -1,4 +1,4 @@
-"""What the rules declare of openers and their context managers, read without the planner's help."""
+"""The rules' declarations of openers and context managers, read independently of the planner."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class Lease:
     """A call of a declared context manager.
 
     Attributes:
-        helper: The opener that it takes the place of.
-        gives: What it gives.
-        given: What the opener would be given.
-        bucket: The bucket's name, for a manager that gives a bucket.
+        helper: The opener that it replaces.
+        gives: The kind that it yields.
+        given: The arguments that the opener would get.
+        bucket: The bucket's name, for a manager that yields a bucket.
         exclusive: Whether it opens a connection of its own.
     """
 
@@ -42,7 +42,7 @@ def opener(helpers: DeclaredHelpers, name: str) -> DeclaredHelper | None:
 
 
 def given_to(helper: DeclaredHelper, call: ast.Call) -> Given | None:
-    """What an opener is given, None where that cannot be seen."""
+    """The arguments of an opener, None where the call does not show them."""
     if any(isinstance(argument, ast.Starred) for argument in call.args):
         return None
     words = {word.arg: word.value for word in call.keywords}
@@ -54,7 +54,7 @@ def given_to(helper: DeclaredHelper, call: ast.Call) -> Given | None:
         return None
     given = dict(bound.arguments)
     bound.apply_defaults()
-    # A default counts where the manager is given it; `...` stands for the manager's own.
+    # A default counts where the manager's call has it; `...` is the manager's own default.
     template = helper.becomes["connection"]
     named = {node.id for node in ast.walk(template) if isinstance(node, ast.Name)}
     return [
@@ -76,7 +76,7 @@ def lease(helpers: DeclaredHelpers, name: str, call: ast.Call) -> Lease | None:
 
 
 def _read(helper: DeclaredHelper, gives: Gives, template: ast.Call, call: ast.Call) -> Lease | None:
-    """A call read against the manager's template; None where it does not fit."""
+    """Match a call against the manager's template; None where it does not fit."""
     pairs = list(_pairs(template, call))
     if not all(_fits(helper, wanted, value) for wanted, value in pairs):
         return None
@@ -92,7 +92,7 @@ def _read(helper: DeclaredHelper, gives: Gives, template: ast.Call, call: ast.Ca
 
 
 def _fits(helper: DeclaredHelper, wanted: ast.expr | None, value: ast.expr | ast.keyword) -> bool:
-    """Whether an argument is what the template has in its place, or asks for a connection of its own."""
+    """Whether an argument matches the template, or requests an exclusive connection."""
     if wanted is None:
         return ast.unparse(value) == helper.own_connection
     return not isinstance(wanted, ast.Constant) or ast.dump(wanted) == ast.dump(_value(value))

@@ -1,4 +1,4 @@
-"""A difference between a function and its rewrite, as a message names it."""
+"""Describes a difference between a function and its rewrite in a message."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Where the two functions differ.
+    """A difference between the two functions.
 
     Attributes:
-        parts: What differs: text, and the numbers of the lines of the function before.
-        path: The atoms on the way there, with their outcomes.
+        parts: The message: text, and line numbers of the function before.
+        path: The atoms on the path to it, with their outcomes.
     """
 
     parts: tuple[str | int, ...]

@@ -12,7 +12,7 @@ from flake8_naq.migrate.prove.meaning import Meaning, Opening, is_quiet_dial
 from flake8_naq.migrate.prove.nodes import Node, Ways, later
 
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-# They make a value of others and do nothing else.
+# They build a value from others and have no other effect.
 _MADE_OF_OTHERS = (
     ast.Tuple,
     ast.List,
@@ -42,7 +42,7 @@ class Expressions:
         waits: bool = False,
         raises: bool = True,
     ) -> Node:
-        """An effect that is compared by its text."""
+        """An effect that the walk compares by its text."""
         reads: set[str] = set()
         key = key_of(syntax, reads)
         edges = {"ok": then}
@@ -106,7 +106,7 @@ class Expressions:
         return self.sequence(_children(expression), ways, then)
 
     def call(self, call: ast.Call, ways: Ways, then: Node) -> Node:
-        """A call: what is called, its arguments, the call."""
+        """A call: the callee, the arguments, the call itself."""
         return self.sequence(
             [call.func, *arguments_of(call)], ways, self.atom(call, ways, then, waits=False)
         )
@@ -202,13 +202,13 @@ class Expressions:
         """Close a connection.
 
         Args:
-            syntax: What closes it.
-            way: How it is closed.
+            syntax: The closing statement.
+            way: The kind of close.
             name: Its variable, empty for the pool's.
-            leaving: For the end of a block the way out of it, empty for a statement.
-            ways: Where an error leads.
-            then: What comes next.
-            other: What happens where the variable holds no connection that the proof knows.
+            leaving: At the end of a block the path out of it, empty for a statement.
+            ways: The successors on an error.
+            then: The next node.
+            other: The next node where the variable holds no connection known to the proof.
         """
         edges = {"ok": then, "other": other} | ways.raising(waits=True)
         return Node("close", (), edges, syntax, detail=(name, way, leaving), waits=True)
@@ -225,14 +225,14 @@ class Expressions:
     def derive(
         self, value: ast.expr, target: str, ways: Ways, then: Node, other: Callable[[], Node]
     ) -> Node:
-        """Derive JetStream, and give it to a name."""
+        """Derive JetStream, and bind it to a name."""
         source = self._meaning.derives_from(value)
         assert source is not None
         edges = {"ok": then, "other": later(other)}
         return Node("derive", (), edges, value, detail=(source, target))
 
     def bucket(self, value: ast.expr, target: str, ways: Ways, then: Node) -> Node:
-        """Bind a bucket, and give it to a name."""
+        """Open a bucket, and bind it to a name."""
         found = self._meaning.binds(value)
         assert found is not None
         source, name = found
@@ -264,7 +264,7 @@ class Expressions:
     # -- tests
 
     def condition(self, test: ast.expr, ways: Ways, true: Node, false: Node) -> Node:
-        """Branch by an expression's truth."""
+        """Branch on the truth of an expression."""
         match test:
             case ast.Constant(value=value):
                 return true if value else false

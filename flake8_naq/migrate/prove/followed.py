@@ -14,10 +14,10 @@ _INNER = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """What the proof knows of a function's names.
+    """The names of a function that matter to the proof.
 
     Attributes:
-        handles: Names that get a connection, or what is derived from one.
+        handles: Names bound to a connection, or to a handle derived from one.
         rebound: Names that a closure, or another function by `global`, binds again.
         captured: The handles that a closure reads.
         parameters: The function's parameters.
@@ -34,7 +34,7 @@ def followed(scope: Scope, meaning: Meaning, root: Scope) -> Followed:
 
     Args:
         scope: The function.
-        meaning: What its calls mean.
+        meaning: The meaning of its calls.
         root: The module around it, whose functions may declare names ``global``.
     """
     nodes = meaning.nodes

@@ -40,7 +40,7 @@ def key_of(node: ast.AST, reads: set[str]) -> Hashable:
 
 
 def given_token(given: Iterable[tuple[int, ast.expr]], reads: set[str]) -> Hashable:
-    """What the arguments of an opener, or of its manager, contribute to a key."""
+    """The part of a key from the arguments of an opener, or of its manager."""
     return tuple((index, token(value, reads)) for index, value in sorted(given, key=_index))
 
 
@@ -49,7 +49,7 @@ def _index(argument: tuple[int, ast.expr]) -> int:
 
 
 def token(value: object, reads: set[str]) -> Hashable:
-    """What a part of an atom contributes to its key."""
+    """The part of a key from one part of an atom."""
     match value:
         case ast.Name(id=name):
             reads.add(name)
@@ -84,7 +84,7 @@ def dotted(value: ast.expr, reads: set[str]) -> str | None:
 
 
 def flat(root: ast.AST, reads: set[str]) -> Hashable:
-    """All of a piece of syntax, as one sequence: nested scopes and patterns."""
+    """A whole syntax tree as one sequence, for nested scopes and patterns."""
     parts: list[Hashable] = []
     stack: list[object] = [root]
     while stack:

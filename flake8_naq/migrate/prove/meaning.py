@@ -1,4 +1,4 @@
-"""What the calls of a function mean to a connection: which opens, derives, closes, manages."""
+"""The meaning of a function's calls for connections: open, derive, close, manage."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CLIENTS = frozenset(
 )
 NAQ_CONNECT = "get_nats_connection"
 NAQ_CLOSE = "close_nats_connection"
-# They await what they are given, and give it back.
+# They await their argument and return its result.
 _WRAPPERS = frozenset({"asyncio.wait_for", "asyncio.shield"})
 # Callbacks that run when a connection closes.
 _AT_CLOSE = frozenset({"closed_cb", "disconnected_cb"})
@@ -43,7 +43,7 @@ class Opening:
 
     Attributes:
         call: The call.
-        kind: What it gives.
+        kind: The kind of connection that it returns.
         quiet: Whether no callback of the program runs when the connection closes.
         index: Which element of a tuple is the connection, None for no tuple.
     """
@@ -109,7 +109,7 @@ class Meaning:
         return self.opening(call)
 
     def opening(self, call: ast.Call, depth: int = 0) -> Opening | None:
-        """What a call opens, None for nothing."""
+        """The connection that a call opens, None for none."""
         if isinstance(call.func, ast.Name) and call.func.id in self._parameters:
             return None
         name = self.origin(call.func)
@@ -122,7 +122,7 @@ class Meaning:
         if declared is not None and declared.gives_client:
             return Opening(call, "client", quiet=False)
         if opener(self._helpers, name) is not None:
-            # Whether a project's own function registers callbacks cannot be seen from here.
+            # A project's own function may register callbacks out of our sight.
             return Opening(call, "helper", quiet=name.rpartition(".")[2] == NAQ_CONNECT)
         if _listed(name, self._settings.connect_functions):
             return Opening(call, "declared", quiet=False)
@@ -144,7 +144,7 @@ class Meaning:
         return Opening(call, kind, quiet, index)
 
     def _given(self, node: ast.Return, depth: int) -> tuple[Kind, bool, int | None] | None:
-        """What one ``return`` of a factory gives."""
+        """The client that one ``return`` of a factory returns."""
         value, index = node.value, None
         if isinstance(value, ast.Tuple):
             ours = [i for i, part in enumerate(value.elts) if self._client(part, depth)]
@@ -215,7 +215,7 @@ class Meaning:
     # -- deriving, closing, managing
 
     def derives_from(self, value: ast.expr | None) -> str | None:
-        """The variable whose JetStream an expression does nothing but derive."""
+        """The variable whose JetStream an expression derives, without any other effect."""
         match value:
             case ast.Await(
                 value=ast.Call(func=function, args=[ast.Name(id=name)], keywords=[])
@@ -252,7 +252,7 @@ class Meaning:
         return None
 
     def closes(self, value: ast.expr) -> tuple[str, str] | None:
-        """How an awaited call closes a connection, and its variable (empty: the pool's).
+        """The way in which an awaited call closes a connection, and its variable (empty: the pool's).
 
         The ways are ``close``, ``drain``, ``helper`` for one that a rule declares, ``pooled`` and the
         name of a configured closer.
@@ -291,13 +291,13 @@ class Meaning:
         return found if found and (found.bucket is None or _is_pure(found.bucket)) else None
 
     def leased_with(self, call: ast.Call) -> Given | None:
-        """What a declared opener is given; None where that cannot be seen."""
+        """The arguments of a declared opener; None where the call does not show them."""
         helper = opener(self._helpers, self.origin(call.func))
         return given_to(helper, call) if helper else None
 
 
 def is_quiet_dial(call: ast.Call) -> bool:
-    """Whether a client's own `connect` is given no callback that runs at the close."""
+    """Whether a client's own `connect` gets no callback that runs at the close."""
     return _is_quiet(call) and len(call.args) < 2
 
 

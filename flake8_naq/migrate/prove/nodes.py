@@ -37,12 +37,12 @@ class Node:
     """One step of a function.
 
     Attributes:
-        op: What it does.
-        key: What it is compared by.
-        edges: Where it leads, by outcome.
+        op: Its operation.
+        key: The key for comparison.
+        edges: Its successors, by outcome.
         syntax: The syntax it was lowered from.
         reads: The local names whose values it uses.
-        detail: What the operation needs besides.
+        detail: Further data of the operation.
         waits: Whether it awaits.
         make: Lowers a node that is not lowered yet.
     """
@@ -80,7 +80,7 @@ def later(make: Callable[[], Node]) -> Node:
 
 @dataclass(frozen=True, slots=True)
 class Ways:
-    """Where a statement leads besides to the next one.
+    """The successors of a statement other than the next one.
 
     Attributes:
         error: An exception.
@@ -97,7 +97,7 @@ class Ways:
     again: Node
 
     def of(self, kind: str) -> Node:
-        """Where an exception or a cancellation leads."""
+        """The exceptional edges: of an exception and of a cancellation."""
         return self.cancel if kind == CANCEL else self.error
 
     def raising(self, *, waits: bool) -> dict[str, Node]:

@@ -1,4 +1,4 @@
-"""What the walk cannot see: values, not order."""
+"""Proof obligations that the walk does not cover: they concern values, not order."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from flake8_naq.migrate.prove.meaning import Meaning
 
 _PATCHING = frozenset({"setattr", "delattr", "object"})
 _INNER = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
-# What a shared connection may be asked for; its close is everybody's.
+# The permitted methods of a shared connection; a close would affect all of its users.
 _SHARED = frozenset(
     [
         "publish",
@@ -50,7 +50,7 @@ def broken_obligation(before: Meaning, after: Meaning, followed: Followed) -> Di
 
 
 def _patched(meaning: Meaning, followed: Followed) -> Difference | None:
-    """The end of a block calls nats-py's own close: nothing may have been put in its place."""
+    """Refuse a change of a client's attribute: the end of a block calls nats-py's own close."""
     inner = (part for node in meaning.nodes if isinstance(node, _INNER) for part in ast.walk(node))
     for node in (*meaning.nodes, *inner):
         name = ""
@@ -69,7 +69,7 @@ def _patched(meaning: Meaning, followed: Followed) -> Difference | None:
 
 
 def _shared(before: Meaning, after: Meaning) -> Difference | None:
-    """A shared lease's end is not a close: nothing that a close would end may be left behind."""
+    """Refuse uses that only a close would end: the end of a shared lease does not close."""
     known = {ast.dump(item) for item in _items(before)}
     for item in _items(after):
         lease = after.lease(item.context_expr)
@@ -84,7 +84,7 @@ def _shared(before: Meaning, after: Meaning) -> Difference | None:
 
 
 def _undeclared_close(before: Meaning, after: Meaning) -> Difference | None:
-    """A manager's end takes the place of the closes that its rule lists, and of no other."""
+    """Refuse to replace a close that the manager's rule does not list."""
     known = {ast.dump(item) for item in _items(before)}
     leases = [
         lease
@@ -147,7 +147,7 @@ def _handles(meaning: Meaning, item: ast.withitem) -> dict[str, str]:
 
 
 def _derived(value: ast.expr, handles: dict[str, str], meaning: Meaning) -> str:
-    """What an expression derives from a handle, empty for nothing."""
+    """The kind of handle that an expression derives from another, empty for none."""
     if meaning.derives_from(value) in handles:
         return "jetstream"
     found = meaning.binds(value)
@@ -155,7 +155,7 @@ def _derived(value: ast.expr, handles: dict[str, str], meaning: Meaning) -> str:
 
 
 def _ends(parent: ast.AST, kind: str, meaning: Meaning) -> bool:
-    """Whether a use of a handle leaves nothing behind."""
+    """Whether the end of a lease ends everything that this use of a handle starts."""
     if isinstance(parent, ast.Call):
         return meaning.derives_from(ast.Await(parent)) is not None
     if not isinstance(parent, ast.Attribute) or not isinstance(parent.ctx, ast.Load):

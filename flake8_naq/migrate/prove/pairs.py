@@ -1,4 +1,4 @@
-"""Where both functions are on a path, and where that leads."""
+"""The pairs of nodes that a walk visits, and their successors."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Debt(NamedTuple):
     Attributes:
         side: Who owes it: 0 the function before, 1 the one after.
         connection: The connection.
-        outcome: How the close went.
-        way: How it was closed.
+        outcome: The outcome of the close.
+        way: The kind of close.
     """
 
     side: int
@@ -30,7 +30,7 @@ class Debt(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """Where both functions are on a path.
+    """The positions of both functions on a path.
 
     Attributes:
         before: The node and the state of the function before.
@@ -45,19 +45,19 @@ class Pair(NamedTuple):
     cut: bool = False
 
 
-# Where a pair leads: the edge, and the pair behind it.
+# A successor of a pair: the edge, and the next pair.
 Next: TypeAlias = tuple[str, Pair]
 
 
 @dataclass
 class Verdict:
-    """What a walk finds.
+    """The result of a walk.
 
     Attributes:
         difference: The first difference, None where there is none.
         axioms: The axioms that it needed.
         closed_before: Lines of clauses before which a path now closes what it left open.
-        pairs: How many pairs it took.
+        pairs: The number of pairs that it visited.
     """
 
     difference: Difference | None = None
@@ -70,7 +70,7 @@ class UnequalError(Exception):
     """The two functions differ here.
 
     Attributes:
-        why: What differs; empty where both next effects say it.
+        why: The difference; empty where the two next effects show it.
     """
 
     def __init__(self, why: str = "") -> None:
@@ -89,7 +89,7 @@ def one_side(side: int, spot: tuple[Node, State], a: Spot, b: Spot, pair: Pair) 
 
 
 def moved(spot: Spot, edge: str, status: str) -> tuple[Node, State] | None:
-    """Where a close leads. The client is closed whatever its outcome."""
+    """The successors of a close. The client is closed whatever the outcome."""
     following = spot.node.edges.get(edge)
     if following is None:
         return None
@@ -99,7 +99,7 @@ def moved(spot: Spot, edge: str, status: str) -> tuple[Node, State] | None:
 
 
 def stepped(spot: Spot, edge: str) -> tuple[Node, State]:
-    """Where an atom leads, and what is known then."""
+    """The successors of an atom, with their states."""
     node, state = spot.node, spot.state
     if node.op == "bucket" and edge == "ok" and node.detail[1]:
         state = state.bind(node.detail[1], ("bucket", spot.connection))

@@ -1,4 +1,4 @@
-"""Which code cannot reach a connection: it may run before or after the close."""
+"""Finds code that cannot reach a connection: it may run before or after the close."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _ENTERING = frozenset({"enter", "exit", "next", "iter"})
 
 
 class Reach:
-    """What the code of one function can reach.
+    """The reach of the code of one function.
 
     Attributes:
         at_work: Whether a subscription with a callback, or a task, runs beside the function.

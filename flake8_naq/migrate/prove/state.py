@@ -1,4 +1,4 @@
-"""What is known on a path: what names hold, which connections are open, what is returned."""
+"""The state on a path: values of names, open connections, the return value."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ Value: TypeAlias = str | tuple[str, str]
 
 
 class State(NamedTuple):
-    """What is known of one of the two functions on a path.
+    """The state of one of the two functions on a path.
 
     Attributes:
-        names: What followed names hold; another value is not listed.
+        names: The handles that followed names hold; other values are not listed.
         connections: The state of each connection.
         last: The connection that was opened last.
-        result: The value that is to be returned, and the names that it was read from.
+        result: The return value, and the names that it was read from.
     """
 
     names: tuple[tuple[str, Value], ...]
@@ -39,7 +39,7 @@ class State(NamedTuple):
     result: tuple[Hashable, frozenset[str]] = ((), frozenset())
 
     def value(self, name: str) -> Value | None:
-        """What a name holds, None for a value that is not followed."""
+        """The value of a name, None for a value that is not followed."""
         for known, value in self.names:
             if known == name:
                 return value
@@ -76,13 +76,13 @@ def _first(item: tuple[str, Value]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """The next thing on a path that can be observed.
+    """The next observable effect on a path.
 
     Attributes:
         node: The node.
-        state: What is known there.
+        state: The state there.
         connection: The connection that it closes, binds from or asks.
-        way: For a close how it closes.
+        way: The kind of a close.
     """
 
     node: Node
@@ -92,12 +92,12 @@ class Spot:
 
     @property
     def op(self) -> str:
-        """What happens."""
+        """The kind of effect."""
         return self.node.op
 
 
 class UnobservedSteps:
-    """Walks over what cannot be observed: jumps, `x = None`, tests that the state decides."""
+    """Skips silent steps: jumps, `x = None`, tests that the state decides."""
 
     def __init__(self, leased: set[str], used: set[Axiom]) -> None:
         """Take the connections on a shared lease in the function after, and the axioms in use."""
@@ -105,7 +105,7 @@ class UnobservedSteps:
         self._used = used
 
     def next_spot(self, node: Node, state: State) -> Spot:
-        """The next thing that can be observed, from a node on."""
+        """The next observable effect from a node on."""
         for _ in range(_FOREVER):
             node = forced(node)
             found = self._step(node, state)
@@ -161,7 +161,7 @@ class UnobservedSteps:
         return Spot(node, state, connection, way)
 
     def _close_pool(self, node: Node, state: State) -> Spot | tuple[Node, State]:
-        """The close of whatever is open: one connection after the other."""
+        """The close of every open connection, one after the other."""
         waiting = [known for known, status in state.connections if status == OPEN]
         self._used.add(axioms.POOLED_CLOSE)
         for known in self._leased.intersection(waiting):
@@ -198,7 +198,7 @@ def _nullness(value: Value | None) -> str:
 
 
 def _handle(node: Node, state: State) -> Spot | tuple[Node, State]:
-    """What is done with a handle, where the name holds one."""
+    """The effect on a handle, where the name holds one."""
     *_, source = node.detail[:1]
     if node.op == "hold":
         source = node.detail[1]

@@ -1,4 +1,4 @@
-"""Lowers statements by continuations: where each leads by ok, error, cancellation and jumps."""
+"""Lowers statements with continuations for ok, error, cancellation and jumps."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from flake8_naq.migrate.prove.nodes import CANCEL, ERROR, Node, Ways, ends, late
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _SILENT = (ast.Pass, ast.Global, ast.Nonlocal)
-# Classes of exceptions that a cancellation is none of.
+# Exception classes that do not cover a cancellation.
 _NO_CANCELLATION = frozenset(
     [
         "Exception",
@@ -119,7 +119,7 @@ class Statements:
         return self._plain_store(statement, ways, then)
 
     def _handle(self, target: str, value: ast.expr, ways: Ways, then: Node) -> Node | None:
-        """Stores that change what the proof knows of a handle."""
+        """Stores that change the state of a handle."""
         if target not in self._followed.handles:
             return None
         meaning = self._meaning
@@ -189,7 +189,7 @@ class Statements:
 
     def _raise(self, statement: ast.Raise, ways: Ways) -> Node:
         reads: set[str] = set()
-        # The way of the exception that a handler has caught is the handler's error way.
+        # The caught exception leaves by the handler's error edge.
         node = Node(
             "atom", key_of(statement, reads), {"ok": ways.error}, statement, frozenset(reads)
         )
@@ -273,7 +273,7 @@ class Statements:
     def _handler(
         self, handler: ast.ExceptHandler, kind: str, ways: Ways, then: Node, following: Node
     ) -> Node:
-        # A bare `raise` goes on with what was caught.
+        # A bare `raise` raises the caught exception again.
         inside = replace(ways, error=ways.of(kind)) if kind == CANCEL else ways
         body = later(partial(self._handler_body, handler, kind, inside, ways, then))
         if handler.name in self._followed.handles:
@@ -293,14 +293,14 @@ class Statements:
     ) -> Node:
         last = handler.body[-1]
         if kind == CANCEL and isinstance(last, ast.Raise) and _again(last, handler.name):
-            # Only the last statement raises what was caught; errors before it are errors.
+            # Only the last statement raises the caught exception; earlier errors are new ones.
             again = later(partial(self._raise, last, inside))
             return self.block(handler.body[:-1], ways, again)
         return self.block(handler.body, ways, then)
 
 
 def catches(types: ast.expr | None, kind: str) -> bool | None:
-    """Whether a clause catches an error or a cancellation, None where that is open."""
+    """Whether a clause catches an error or a cancellation, None where that is unknown."""
     if types is None:
         return True
     parts = types.elts if isinstance(types, ast.Tuple) else [types]
@@ -319,7 +319,7 @@ def _all(ways: Ways) -> tuple[Node, Node, Node, Node, Node]:
 
 
 def _again(statement: ast.Raise, name: str | None) -> bool:
-    """Whether a ``raise`` raises what the clause has caught."""
+    """Whether a ``raise`` raises the exception that the clause caught."""
     return statement.exc is None or (
         isinstance(statement.exc, ast.Name) and statement.exc.id == name and not statement.cause
     )
@@ -348,7 +348,7 @@ def _targets(statement: ast.stmt) -> list[ast.expr]:
 
 
 def _parts(target: ast.expr) -> list[ast.expr]:
-    """What is evaluated before a target is stored to."""
+    """The expressions evaluated before a store to a target."""
     match target:
         case ast.Attribute(value=value) | ast.Starred(value=value):
             return [value] if isinstance(target, ast.Attribute) else _parts(value)

@@ -1,4 +1,4 @@
-"""Walks the graphs of a function before and after side by side, and holds their atoms together."""
+"""Walks the graphs of a function before and after side by side, and compares their atoms."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from flake8_naq.migrate.prove.pairs import (
 from flake8_naq.migrate.prove.reach import Reach
 from flake8_naq.migrate.prove.state import CLOSED, OPEN, Spot, State, UnobservedSteps, opened
 
-# More pairs than this are more paths than a proof should take.
+# A limit on the cost of a proof.
 _MOST = 40_000
 _LATER = "it runs after the close, no longer before"
 _SOONER = "it ran after the close, now it runs before"

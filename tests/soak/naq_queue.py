@@ -202,19 +202,19 @@ class NaqQueue:
         """Crash a worker now and then, and store the schedules again and again."""
 
         async def crashes() -> None:
-            for number in range(10**9):
-                if over.is_set():
-                    return
+            number = 0
+            while not over.is_set():
+                number += 1
                 with suppress(TimeoutError):
                     await self.crash(str(number))
-                await asyncio.sleep(3 * self._site.every)
+                await _pause(over, 3 * self._site.every)
 
         async def starts() -> None:
             while not over.is_set():
                 for schedule_id, repeat in {"every": None, "thrice": REPEATS}.items():
                     with suppress(TimeoutError):
                         await self._store_schedule(schedule_id, repeat)
-                await asyncio.sleep(STORE_AGAIN)
+                await _pause(over, STORE_AGAIN)
 
         await asyncio.gather(crashes(), starts())
         await self._promise_runs()
@@ -301,6 +301,11 @@ def _found(data: bytes) -> Outcome:
         return Outcome("result", stored.value)
     error = stored.failure.error_type.rpartition(":")[2]
     return Outcome("cancelled") if error == "JobCancelledError" else Outcome("failure", error)
+
+
+async def _pause(over: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(over.wait(), seconds)
 
 
 async def _through_outages(action: Callable[[], Awaitable[Any]]) -> Any:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
-import nats
 import nats.errors
+from nats.aio.client import Client
+from nats.js.api import ClusterInfo
 from nats.js.errors import APIError, NoStreamResponseError
 
 from naq.server import NatsServer
@@ -55,7 +57,7 @@ class Cluster:
         await self.answers()
 
     async def answers(self) -> None:
-        """Wait until the stream has a leader, and every replica is current.
+        """Wait until every stream and consumer has a leader, and its replicas are current.
 
         Raises:
             TimeoutError: it never has.
@@ -71,16 +73,33 @@ class Cluster:
                 await asyncio.sleep(0.2)
 
     async def _leader_with_replicas(self) -> str | None:
-        async with await nats.connect(
-            self.urls, connect_timeout=2, allow_reconnect=False, max_reconnect_attempts=1
-        ) as nc:
+        nc = Client()
+        try:
+            await nc.connect(
+                self.urls, connect_timeout=2, allow_reconnect=False, max_reconnect_attempts=1
+            )
             js = nc.jetstream(timeout=2)
             if not self.stream:
                 await js.account_info()
                 return "n0"
-            cluster = (await js.stream_info(self.stream)).cluster
-        current = [replica for replica in (cluster and cluster.replicas) or () if replica.current]
-        return cluster.leader if cluster and len(current) == NODES - 1 else None
+            answer = await nc.request("$JS.API.STREAM.NAMES", timeout=2)
+            names = json.loads(answer.data)["streams"]
+            infos = await asyncio.gather(*map(js.stream_info, names))
+            consumers = await js.consumers_info(self.stream)
+        finally:
+            await nc.close()  # also after a connect that failed, which keeps its socket
+        groups = {info.config.name: info.cluster for info in infos}
+        if not all(map(_is_whole, [*groups.values(), *(each.cluster for each in consumers)])):
+            return None
+        own = groups[self.stream]
+        return own and own.leader
+
+
+def _is_whole(group: ClusterInfo | None) -> bool:
+    """Whether a stream or a consumer has a leader, and replicas that are up to date."""
+    if group is None or not group.leader:
+        return False
+    return sum(replica.current for replica in group.replicas or ()) == NODES - 1
 
 
 @asynccontextmanager

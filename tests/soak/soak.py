@@ -24,6 +24,9 @@ from tasks import CRASH_CODE
 SAMPLE = 1.0
 """Seconds between two looks at the memory, and at the progress."""
 
+LEAKED_AFTER = 15.0
+"""Seconds of calm after which a socket that nobody needs counts as leaked."""
+
 _KILLED = -9
 
 
@@ -138,10 +141,11 @@ class _Soak:
             settled_after = await self._settle(calm_at)
         finally:
             watching.cancel()
+        self._keep_kills()
         on_servers = await queue.on_servers() if queue.account.missing() else set()
-        steady_sockets = [sockets(pid, self._site.cluster.ports) for pid in self._steady.pids]
+        leaked = await self._leaked_by_the_steady()
         await queue.close()
-        leaked = sockets(os.getpid(), self._site.cluster.ports)
+        leaked += sockets(os.getpid(), self._site.cluster.ports)
         exits = [*self._workers.exits, *self._steady.exits]
         verdicts = queue.account.judge(
             on_servers, ledger.read(self._site.ledger), self._faults.done, exits
@@ -152,19 +156,36 @@ class _Soak:
             self._faults.done,
             dict(queue.account.refusals),
             [each for each in exits if each.code not in (_KILLED, CRASH_CODE)],
-            # One connection is what a worker has to have.
-            leaked + sum(max(0, count - 1) for count in steady_sockets),
+            leaked,
             growth(self._memory),
             settled_after,
         )
+
+    async def _leaked_by_the_steady(self) -> int:
+        """Return how many sockets the steady worker keeps beside the one that it has to have."""
+        deadline = time.monotonic() + LEAKED_AFTER
+        while True:
+            counts = [sockets(pid, self._site.cluster.ports) for pid in self._steady.pids]
+            leaked = sum(max(0, count - 1) for count in counts)
+            if not leaked or time.monotonic() >= deadline:
+                return leaked
+            await asyncio.sleep(0.5)
+
+    def _keep_kills(self) -> None:
+        """Write the kills beside the ledger, for whoever looks into a finding."""
+        lines = [f"{each.kind} {each.at} {each.until}" for each in self._faults.done]
+        exits = [*self._workers.exits, *self._steady.exits]
+        lines += [f"exit {each.pid} {each.at} {each.code}" for each in exits]
+        self._site.ledger.with_suffix(".kills").write_text("\n".join(lines), encoding="utf-8")
 
     async def _settle(self, calm_at: float) -> float:
         while not await self._queue.settled():
             waited = time.monotonic() - calm_at
             if waited > self._settings.settle:
                 break
-            missing = len(self._queue.account.missing())
-            self._progress(self._queue.name, 1.0, f"{missing} jobs to settle")
+            missing = self._queue.account.missing()
+            words = f"{len(missing)} jobs to settle: {', '.join(missing[:3])}"
+            self._progress(self._queue.name, 1.0, words)
             await asyncio.sleep(0.5)
         return time.monotonic() - calm_at
 

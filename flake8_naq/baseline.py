@@ -1,4 +1,4 @@
-"""The ratchet's file: the findings that are known, so that only new ones fail.
+"""The ratchet's file of known findings: only new ones fail.
 
 The file is JSON, made by ``naq-migrate baseline`` and meant to be committed::
 
@@ -12,10 +12,10 @@ The file is JSON, made by ``naq-migrate baseline`` and meant to be committed::
     }
 
 ``files`` maps a path, with forward slashes and relative to the folder of the baseline file, to the
-known findings in that file. A finding is known by the number of its rule, so that a file may
-change its tier; by its enclosing function; and by the text of the line on which it stands, with
-each run of blanks as one space. Line numbers are left out, so code may move. Equal entries stand
-as often as there are findings. An entry that no finding matches is stale, and is itself reported.
+known findings in that file. An entry identifies a finding by the number of its rule, so a file may
+change its tier; by its enclosing function; and by the text of its line, with each run of blanks as
+one space. It has no line number, so code may move. Equal findings have one entry each. An entry
+without a matching finding is stale, and is itself reported.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Entry:
 
     @classmethod
     def of(cls, finding: Finding, lines: Sequence[str]) -> Self:
-        """The entry that makes a finding known.
+        """The entry of a finding.
 
         Args:
             finding: What the linter reports.
@@ -110,7 +110,7 @@ class Baseline:
     def new(
         self, filename: str, findings: Iterable[Finding], lines: Sequence[str]
     ) -> list[Finding]:
-        """What is to be reported of a file: the findings that are not known, and stale entries.
+        """The findings to report in a file: those without an entry, and stale entries.
 
         Args:
             filename: The file's path, absolute or relative to the working directory.

@@ -25,7 +25,7 @@ _SHAPE = '"files" must map paths to lists of objects with the strings "rule", "f
 
 
 class BaselineError(ValueError):
-    """A baseline file cannot be used. One line that names the file, the line and the cure."""
+    """A baseline file cannot be used; the message is one line with the file, the line and the fix."""
 
 
 class _DuplicateKeyError(ValueError):
@@ -56,7 +56,7 @@ def read(path: str | os.PathLike[str]) -> dict[str, list[Fields]]:
 
 
 def write(path: Path, files: Mapping[str, Sequence[Fields]]) -> None:
-    """Replace the file, whole or not at all; one entry a line, so that a diff of it reads well.
+    """Replace the file atomically, with one entry a line for readable diffs.
 
     Raises:
         BaselineError: It cannot be written.

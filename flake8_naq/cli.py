@@ -26,11 +26,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: Arguments without the program's name, those of the process by default.
 
     Returns:
-        The exit code: 0 nothing to do or done, 1 as the command says, 2 usage or unreadable input.
+        The exit code: 0 nothing to do or done, 1 as the command defines it, 2 usage or unreadable input.
     """
     arguments = _parser().parse_args(argv)
     for stream in (sys.stdout, sys.stderr):
-        # A path may hold bytes that no encoding knows; to escape them beats a traceback.
+        # A path may hold undecodable bytes: escape them, a traceback helps nobody.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"naq-migrate: {error}", file=sys.stderr)
         return ERROR
     except BrokenPipeError:
-        # Whoever read the output has seen enough; nothing is left for Python to flush at its exit.
+        # The reader has closed the pipe: leave Python nothing to flush at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:

@@ -1,10 +1,10 @@
-"""What stops ``naq-migrate``: always one clear line, never a traceback."""
+"""The errors of ``naq-migrate``: one line each, never a traceback."""
 
 from __future__ import annotations
 
 
 class CommandError(Exception):
-    """The command cannot go on. One line that names the file or option and says what to do."""
+    """The command cannot go on. The message is one line: the file or option, and what to do."""
 
 
 def missing_extra(command: str, package: str) -> CommandError:

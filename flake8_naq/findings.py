@@ -1,4 +1,4 @@
-"""What the linter reports."""
+"""The linter's findings."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong at one place.
+    """One problem at one place.
 
     Attributes:
         line: Line of the finding, counted from 1.
         column: Column of the finding, counted from 0 in characters of the tree's offsets.
         rule: Two digits, the number of the rule.
         tier: 1 high, 2 medium, 3 low; 0 is the plugin itself.
-        message: One sentence: the connection, the line that makes the trouble, the cure.
+        message: One sentence: the connection, the line of the problem, the fix.
         qualname: Dotted name of the enclosing function or class, empty at module level.
         site: The connection it is about, when it is about one.
     """

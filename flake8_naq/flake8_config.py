@@ -1,6 +1,6 @@
-"""What flake8 would do here: its configuration, its selection and its ``noqa``, by its own code.
+"""flake8's configuration, selection and ``noqa``, read by flake8's own code.
 
-``naq-migrate`` and flake8 agree because there is one reading of the options, not two.
+``naq-migrate`` and flake8 agree because the same code reads the options.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from flake8_naq.rules import all_rules
 from flake8_naq.settings import OPTIONS, Settings
 from flake8_naq.tiers import HIGH, LOW, MEDIUM
 
-# flake8's own options that decide what is read and what is reported.
+# flake8's own options that select files and findings.
 _FLAKE8_OPTIONS = {
     "config": ("FILE", "the configuration file; others are not looked for"),
     "select": ("CODES", "codes to report, such as NAQ2 for medium priority"),
@@ -43,12 +43,12 @@ _FLAKE8_SWITCHES = {
     "isolated": "read no configuration file",
     "disable-noqa": "report what a `# noqa` comment silences, too",
 }
-# What the plugin says of itself, and of the baseline.
+# The plugin's own codes, and those of the baseline.
 _OWN_CODES = ("NAQ001", "NAQ002")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Give a command the options of flake8 and of the plugin, which mean what they mean there."""
+    """Add the options of flake8 and of the plugin to a command, with the same meaning."""
     group = parser.add_argument_group("options of flake8", "as in its configuration file")
     for name, (metavar, text) in _FLAKE8_OPTIONS.items():
         group.add_argument(f"--{name}", metavar=metavar, help=text)
@@ -62,10 +62,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True)
 class Flake8:
-    """flake8 as it is configured here.
+    """flake8 with the configuration of this project.
 
     Attributes:
-        options: What flake8 parsed from its files and from the command line.
+        options: The options that flake8 parsed from its files and from the command line.
         settings: The plugin's part of it.
     """
 
@@ -80,7 +80,7 @@ class Flake8:
             arguments: What a command parsed that has `add_options`.
 
         Raises:
-            CommandError: An option, or the configuration file, holds something unusable.
+            CommandError: An option, or the configuration file, holds an unusable value.
         """
         for option in ("select", "extend_select"):
             _refuse_unknown(option, getattr(arguments, option))

@@ -35,7 +35,7 @@ def lint(
 
 
 def findings_of(analysis: ModuleAnalysis, filename: str, settings: Settings) -> list[Finding]:
-    """What the rules say of an analysed module, in the order of its lines."""
+    """The rules' findings in an analysed module, in the order of its lines."""
     findings = []
     failures = list(analysis.failures)
     for rule in all_rules():

@@ -1,4 +1,4 @@
-"""Reading a module as flake8 reads it, and saying in one line why it cannot be read."""
+"""Reads a module as flake8 reads it; an unreadable one raises a one-line error."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from flake8_naq.paths import STDIN
 
-# What `ast.parse` raises of a text that it cannot take.
+# The exceptions of `ast.parse` for a text that it cannot parse.
 NOT_PYTHON = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 
@@ -55,7 +55,7 @@ class Module:
 
 
 def why_not_python(error: Exception) -> str:
-    """What is wrong with a text that does not parse, and for which Python."""
+    """The reason why a text does not parse, and the version of Python."""
     if isinstance(error, SyntaxError):
         return f"not valid Python {sys.version_info.major}.{sys.version_info.minor}: {error.msg}"
     return NESTED if isinstance(error, (RecursionError, MemoryError)) else str(error)
@@ -66,10 +66,10 @@ def read_module(file: str, stdin_display_name: str = "stdin") -> Module:
 
     Args:
         file: Its path, or ``-`` for standard input.
-        stdin_display_name: What to call standard input.
+        stdin_display_name: The name of standard input in reports.
 
     Raises:
-        ReadError: It is missing, unreadable, or not in the encoding that it says.
+        ReadError: It is missing, unreadable, or not in the encoding that it declares.
     """
     path = stdin_display_name if file == STDIN else file
     try:
@@ -91,7 +91,7 @@ def module_of(path: str, content: bytes) -> Module:
     except UnicodeDecodeError as error:
         raise ReadError(f"{path}: not {error.encoding.upper()} ({error.reason})") from error
     except (SyntaxError, LookupError) as error:
-        # The tokenizer says "invalid or missing encoding declaration" of bytes that do not fit.
+        # For bytes that do not fit, the tokenizer reports "invalid or missing encoding declaration".
         unknown = str(error).startswith("unknown encoding")
         raise ReadError(f"{path}: {error if unknown else 'not UTF-8'}") from error
     return Module(path, lines)

@@ -1,4 +1,4 @@
-"""Which files a command reads: those that flake8 would, without those that git ignores."""
+"""The files that a command reads: those of flake8, without those that git ignores."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from flake8.utils import fnmatch, matches_filename
 
 _LOG = logging.getLogger(__name__)
 STDIN = "-"
-# In a commit hook git says which repository it means; a nested one is asked for itself.
+# In a commit hook git's variables name a repository; for a nested one they must go.
 _ENVIRONMENT = {
     name: value
     for name, value in os.environ.items()
@@ -29,8 +29,8 @@ def python_files(paths: Sequence[str], options: argparse.Namespace) -> list[str]
 
     Args:
         paths: Files, folders, ``-`` for standard input; the working directory when empty. A file
-            named here is taken even when git ignores it, and even when it is missing: whoever
-            reads it says so.
+            named here is taken even when git ignores it, and even when it is missing: reading it
+            reports that.
         options: What flake8 parsed: `exclude`, `extend_exclude` and `filename` decide as there.
 
     Returns:
@@ -45,7 +45,7 @@ def python_files(paths: Sequence[str], options: argparse.Namespace) -> list[str]
             filename_patterns=options.filename,
             exclude=(*options.exclude, *options.extend_exclude),
         )
-        # A folder is listed as the file system happens to; a report should not depend on that.
+        # File systems list folders in any order; a report must not depend on it.
         ordered = sorted(files, key=lambda file: Path(file).parts)
         found |= dict.fromkeys(file.removeprefix("./") for file in ordered)
     ignored = _git_ignored(file for file in found if file not in explicit)

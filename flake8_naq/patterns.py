@@ -1,4 +1,4 @@
-"""Which shape a hand-managed connection has: one of the rules 01 to 05, the highest that holds."""
+"""The pattern of a hand-managed connection: the highest of the rules 01 to 05 that applies."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def pattern_of(site: Site) -> Pattern | None:
 
 
 def _used_beside(site: Site) -> bool:
-    """Whether anything but the bucket and its watchers is used: the connection, its JetStream."""
+    """Whether code uses more than the bucket and its watchers: the connection, its JetStream."""
     of_bucket = {derived.name for derived in site.derived if derived.kind == "kv"}
     for derived in site.derived:
         if derived.kind not in ("kv", "jetstream"):

@@ -32,7 +32,7 @@ class Plugin:
 
     @classmethod
     def add_options(cls, manager: OptionManager) -> None:
-        """Tell flake8 which options there are, in files and on the command line."""
+        """Register the options with flake8, for files and the command line."""
         for option in OPTIONS:
             manager.add_option(
                 f"--{option.name}",
@@ -60,7 +60,7 @@ class Plugin:
     def run(self) -> Iterator[tuple[int, int, str, type[Any]]]:
         """Yield the findings of one file."""
         findings = self._findings()
-        # A stale entry is to be seen even where NATS is no longer mentioned.
+        # Report stale entries even in a file that no longer mentions NATS.
         if self.baseline and self.baseline.covers(self._filename):
             findings = self.baseline.new(self._filename, findings, self._lines)
         for finding in findings:

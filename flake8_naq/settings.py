@@ -1,4 +1,4 @@
-"""What a project may configure, and the check of what it wrote."""
+"""The settings of a project, and their validation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _DOTTED_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*\Z")
 
 
 class SettingsError(ValueError):
-    """An option holds something that the linter cannot use. One clear line."""
+    """An option holds a value that the linter cannot use; the message is one line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class Settings:
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> Self:
-        """Take what flake8 parsed: a mapping from field names (others are ignored) to values.
+        """Read the options that flake8 parsed: field names (others are ignored) and values.
 
         Raises:
             SettingsError: A value is not usable.
@@ -143,7 +143,7 @@ class Settings:
 
 
 def mentions_nats(source: str, settings: Settings) -> bool:
-    """Whether a source can hold anything to find; asked before anything costly is done."""
+    """Whether a source may hold a finding; a cheap check before the analysis."""
     if "nats" in source:
         return True
     return any(
@@ -161,7 +161,7 @@ def mentions_nats(source: str, settings: Settings) -> bool:
 def may_reach_nats(source: str) -> bool:
     """Whether a source that does not mention NATS may reach it through an import.
 
-    What opens a connection is a coroutine, so something has to run it.
+    An opener is a coroutine, so the source has to run one.
     """
     runs = "async" in source or "anyio" in source or "run_until_complete" in source
     return runs and "import" in source

@@ -1,7 +1,7 @@
-"""Which priority a place has: 1 high, 2 medium, 3 low.
+"""The priority of a place: 1 high, 2 medium, 3 low.
 
-A place is judged from the inside out, class before module before package, by the words of its
-name; in one name the last word that says something wins, so ``WorkerStatusManager`` is status.
+The words of a name decide, from the inside out: class before module before package. In one name the
+last known word wins, so ``WorkerStatusManager`` is status.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ def _absolute(path: str) -> Path:
 def _names_inside_out(path: str) -> tuple[str, ...]:
     """Names of the module and of the packages around it, up to the working directory.
 
-    Folders above the working directory say nothing about the code, so of a file outside of it
-    only the nearest folder counts.
+    Folders above the working directory do not describe the code, so for a file outside of it only
+    the nearest folder counts.
     """
     pure = PurePath(path)
     if pure.is_absolute() or ".." in pure.parts:

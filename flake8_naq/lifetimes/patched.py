@@ -1,4 +1,4 @@
-"""Whether a test replaces what opens its connections, so that no connection is opened."""
+"""Whether a test patches its openers: then no connection is opened."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What names stand for, in a module and in the other files of its project."""
+"""Resolves names, in a module and in the other files of its project."""
 
 from flake8_naq.names.module import Known, Names
 from flake8_naq.names.scopes import Scope, lookup_chain

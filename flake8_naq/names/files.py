@@ -1,4 +1,4 @@
-"""The files of a project, as the look for other modules reads them."""
+"""The files of a project, as name resolution reads them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Files(Protocol):
-    """Where a project's files come from: a disk, or something that stands for one."""
+    """The source of a project's files: a disk, or a substitute for one."""
 
     def entries(self, folder: str) -> dict[str, bool]:
         """The names in a folder, each with whether it is a folder; empty where there is none."""
@@ -49,10 +49,10 @@ class Disk:
 
 
 def parent_of(path: str) -> str:
-    """The folder that a file or folder is in; the top of a disk is in itself."""
+    """The parent folder; the root of a disk is its own parent."""
     return path.rpartition(os.sep)[0] or os.sep
 
 
 def inside(folder: str, name: str) -> str:
-    """The folder's path and the name, joined to one path; nothing is looked at."""
+    """Join a folder's path and a name, without access to the disk."""
     return f"{folder.rstrip(os.sep)}{os.sep}{name}"

@@ -63,7 +63,7 @@ _LEAVES = frozenset(
 
 
 class Index:
-    """What one walk over a module finds.
+    """The result of one walk over a module.
 
     Attributes:
         module: The module's own scope.

@@ -1,4 +1,4 @@
-"""What the names of a module stand for: imports, aliases, functions and classes."""
+"""Resolves the names of a module: imports, aliases, functions and classes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from flake8_naq.nats_table import gives
 
 _BUILTINS = frozenset(dir(builtins))
 _UNBOUND = ast.Constant(value=...)
-# Aliases and base classes are followed so far.
+# How many aliases and base classes are followed.
 _LONGEST_WAY = 8
 
 
@@ -24,7 +24,7 @@ class Known:
     """A function or class, in this file or in another one of the project.
 
     Attributes:
-        names: What the names of its file stand for.
+        names: The names of its file, resolved.
         node: Its definition.
     """
 
@@ -36,7 +36,7 @@ class Elsewhere(Protocol):
     """The other files of the project, as one file imports from them (`project.Surroundings`)."""
 
     def defines(self, origin: str) -> bool:
-        """Whether a file of the project defines what has this dotted name."""
+        """Whether a file of the project defines this dotted name."""
         ...
 
     def known(self, origin: str, *, opening: bool) -> Known | None:
@@ -44,7 +44,7 @@ class Elsewhere(Protocol):
         ...
 
     def aliases(self, origin: str, others: frozenset[str]) -> frozenset[str]:
-        """Every dotted name of what is imported; of `others` those that lead to the same."""
+        """Every dotted name of an import; of `others`, the names of the same definition."""
         ...
 
     def own_aliases(self, qualname: str, others: frozenset[str]) -> frozenset[str]:
@@ -52,16 +52,16 @@ class Elsewhere(Protocol):
         ...
 
     def is_naqs(self, origin: str) -> bool:
-        """Whether naq defines what is imported, or a copy of naq by another name."""
+        """Whether naq, or a copy of naq by another name, defines the import."""
         ...
 
     def opening_names(self, imports: Iterable[tuple[str, str]], called: set[str]) -> set[str]:
-        """Last names of what the file calls of others that may open a connection."""
+        """Last names of imported functions that the file calls and that may open a connection."""
         ...
 
 
 class Names(Index):
-    """What the names of one module stand for.
+    """The names of one module, resolved.
 
     Args:
         tree: The module.
@@ -76,8 +76,8 @@ class Names(Index):
     def resolve(self, expression: ast.expr, scope: Scope) -> str | None:
         """The dotted name an expression was imported as.
 
-        A name that nothing in the module binds is taken for what it says, since a star import
-        may have brought it. None for what the module itself made.
+        An unbound name resolves to itself, since a star import may bind it. None for a value
+        that the module itself makes.
         """
         trail: list[str] = []
         for _ in range(_LONGEST_WAY):
@@ -94,7 +94,7 @@ class Names(Index):
                 return ".".join([origin, *reversed(trail)]) if trail else origin
             if origin is None:
                 return None
-            # `connect = nats.connect`: go on with what the name was given.
+            # `connect = nats.connect`: resolve the assigned value.
             expression = origin
         return None
 
@@ -104,10 +104,9 @@ class Names(Index):
         """The function or class that an expression names: ``f``, ``self.f``, ``bus.f``.
 
         Args:
-            expression: What is called.
-            scope: Where it stands.
-            opening: Only what may open a connection is of interest; in other files nothing else
-                is looked at.
+            expression: The callee.
+            scope: Its scope.
+            opening: Search other files only for functions that may open a connection.
             way: How many aliases and classes led here.
         """
         if way > _LONGEST_WAY:
@@ -135,7 +134,7 @@ class Names(Index):
     def class_of(
         self, expression: ast.expr, scope: Scope, *, opening: bool = False, way: int = 0
     ) -> Known | None:
-        """The class that an expression names or is an instance of, as far as the text shows it."""
+        """The class that an expression names or is an instance of, if the text shows it."""
         if way > _LONGEST_WAY:
             return None
         if isinstance(expression, ast.Call):
@@ -224,7 +223,7 @@ class Names(Index):
         return None
 
     def _own_definition(self, name: ast.Name, scope: Scope) -> Known | None:
-        """The function or class of this module that a name stands for."""
+        """The function or class of this module that a name refers to."""
         for holder in lookup_chain(scope):
             found = holder.functions.get(name.id) or holder.classes.get(name.id)
             if found is not None:
@@ -264,7 +263,7 @@ class Names(Index):
         return self._class_named(name, scope, opening, way)
 
     def _attributes_of(self, owner: Scope, opening: bool, way: int) -> dict[str, Known | None]:
-        """The classes of what a class keeps on `self`, None where they differ."""
+        """The class of each attribute of `self`, None where assignments differ."""
         key = (owner, opening)
         if key not in self._attributes:
             self._attributes[key] = {}
@@ -280,7 +279,7 @@ class Names(Index):
 
 
 def _kept_on_self(method: Scope) -> Iterator[tuple[str, ast.expr]]:
-    """The attributes of `self` that a method assigns, with what they get; None is left out."""
+    """The attributes of `self` that a method assigns, with their values; None is left out."""
     for node in method.bindings:
         if not isinstance(node, (ast.Assign, ast.AnnAssign)):
             continue
@@ -313,14 +312,14 @@ def _without_none(annotation: ast.expr | None) -> ast.expr | None:
 
 
 def _given(value: ast.expr | None) -> str | ast.expr | None:
-    """What a name stands for that is given this value: another name, or a module."""
+    """The name or module that a value refers to, for a variable bound to it."""
     if isinstance(value, ast.Call):
         return _imported_by(value)
     return value if isinstance(value, (ast.Name, ast.Attribute)) else None
 
 
 def _imported_by(call: ast.Call) -> str | None:
-    """The module that a call such as ``pytest.importorskip("nats")`` gives."""
+    """The module that a call such as ``pytest.importorskip("nats")`` returns."""
     last = (dotted(call.func) or "").rpartition(".")[2]
     if last not in ("importorskip", "import_module", "__import__") or not call.args:
         return None

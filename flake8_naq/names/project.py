@@ -1,7 +1,7 @@
-"""The other files of a project: which one defines what a file imports, and what it may open.
+"""The other files of a project: definitions of imported names, and connections they may open.
 
-Imports are followed one by one, as a file needs them; the project is never scanned. What a text
-cannot show to open a connection is never parsed.
+Imports are followed one by one, on demand; nothing scans the project. A file whose text cannot open
+a connection is never parsed.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from flake8_naq.names.syntax import joined
 from flake8_naq.names.vocabulary import NAQ_CLOSE, NAQ_CONNECT, NAQ_JETSTREAM, Vocabulary
 from flake8_naq.settings import Settings, may_reach_nats
 
-# Modules that are never the project's own, whatever its files are called.
+# Modules that never belong to a project, whatever the names of its files.
 _LIBRARIES = frozenset(sys.stdlib_module_names) | {"nats"}
 _HELPERS = NAQ_CONNECT | NAQ_JETSTREAM | NAQ_CLOSE
-# Re-exports that lead from one to the next; a longer way is a circle.
+# The longest chain of re-exports; a longer one is a circle.
 _LONGEST_WAY = 40
 _BASES = re.compile(r"class[ \t]+\w+[ \t]*\(([^)]*)\)")
 _DOTTED = re.compile(r"[A-Za-z_][\w.]*")
@@ -32,7 +32,7 @@ _DOTTED = re.compile(r"[A-Za-z_][\w.]*")
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """Where a name is defined.
+    """The definition of a name.
 
     Attributes:
         source: The file.
@@ -44,10 +44,10 @@ class Located:
 
 
 class Project:
-    """The files of projects that this process has looked at.
+    """The project files that this process has read.
 
     Args:
-        files: Where they come from.
+        files: Their source.
         opening_names: Last names of the functions that open a connection.
     """
 
@@ -63,7 +63,7 @@ class Project:
         self._around: Surroundings | None = None
 
     def locate(self, origin: str, folder: str, way: int = 0) -> Located | None:
-        """Where a dotted name is defined, None outside of the project.
+        """The definition of a dotted name, None outside of the project.
 
         Args:
             origin: The name as it was imported, ``.bus.open_bus`` or ``app.bus.open_bus``.
@@ -77,7 +77,7 @@ class Project:
         return self._located[key]
 
     def may_open(self, start: Located) -> bool:
-        """Whether the text allows a function or class to open a connection, itself or by others."""
+        """Whether a function or class may open a connection by its text, directly or through calls."""
         waiting, seen = [start], set[Located]()
         while waiting:
             at = waiting.pop()
@@ -94,14 +94,14 @@ class Project:
         return False
 
     def known(self, located: Located) -> Known | None:
-        """The syntax of what was located, None when the text was misread."""
+        """The syntax of a definition, None when the text was misread."""
         names = self.names(located.source)
         if names is None or not located.qualname:
             return None
         return names.member(located.qualname)
 
     def names(self, source: SourceFile) -> Names | None:
-        """What the names of a file of the project stand for, None when it is not Python."""
+        """The names of a project file, resolved; None when it is not Python."""
         if source not in self._names:
             tree = source.tree
             self._names[source] = (
@@ -110,7 +110,7 @@ class Project:
         return self._names[source]
 
     def around(self, path: str) -> Surroundings:
-        """The project as a file sees it; the last one is kept, since it is asked for twice."""
+        """The project as one file sees it; cached for the last file, since callers ask twice."""
         if self._around is None or self._around.path != path:
             self._around = Surroundings(self, path)
         return self._around
@@ -191,7 +191,7 @@ class Project:
         return None
 
     def _inside(self, source: SourceFile, parts: list[str], way: int) -> Located | None:
-        """What a dotted name stands for in a file."""
+        """The definition of a dotted name in a file."""
         if not parts:
             return Located(source, "")
         first, rest = parts[0], parts[1:]
@@ -241,7 +241,7 @@ class Project:
         )
 
     def _callees(self, at: Located) -> Iterator[Located]:
-        """What a function calls; a method is taken with the whole of its class."""
+        """The callees of a function; those of a method include its whole class."""
         source = at.source
         top = at.qualname.partition(".")[0]
         definition = source.definitions.get(top)
@@ -291,7 +291,7 @@ class Surroundings:
         self.path = path
 
     def locate(self, origin: str) -> Located | None:
-        """Where a name is defined that this file imports."""
+        """The definition of a name that this file imports."""
         return self._project.locate(origin, self._folder)
 
     def defines(self, origin: str) -> bool:
@@ -303,7 +303,7 @@ class Surroundings:
 
         Args:
             origin: The name as it was imported.
-            opening: Only what may open a connection is of interest.
+            opening: Search only for functions that may open a connection.
         """
         located = self.locate(origin)
         if located is None or not located.qualname:
@@ -322,7 +322,7 @@ class Surroundings:
         return self._aliases(Located(self._project.source(self.path), qualname), others)
 
     def is_naqs(self, origin: str) -> bool:
-        """Whether naq defines what this file imports: naq itself, or a copy of it by another name.
+        """Whether naq, or a copy of naq by another name, defines a name that this file imports.
 
         A copy of naq's `connection` module is one that defines all of naq's helpers.
         """
@@ -370,7 +370,7 @@ class Surroundings:
         return found
 
     def _names_that_open(self, local: str, origin: str) -> set[str]:
-        """The last names under which a file may call what opens: of a class, its methods too."""
+        """The last names by which a file may call an opener; for a class, also its methods."""
         key = (local, origin)
         if key not in self._opening:
             located = self.locate(origin)
@@ -390,7 +390,7 @@ class Surroundings:
 
 
 def _origins(imports: Iterable[tuple[str, str]], called: set[str]) -> dict[str, str]:
-    """Local names and where they come from; a star may give every plain name that is called."""
+    """Local names and their origins; a star import may bind every plain name that is called."""
     found: dict[str, str] = {}
     for local, origin in imports:
         if local == "*":
@@ -401,7 +401,7 @@ def _origins(imports: Iterable[tuple[str, str]], called: set[str]) -> dict[str, 
 
 
 def surroundings(path: str | None, settings: Settings) -> Surroundings | None:
-    """The project as a file sees it; None for a text that is no file."""
+    """The project as one file sees it; None for a text without a file."""
     if path is None or path in ("-", "stdin"):
         return None
     return project_of(settings).around(os.path.abspath(path))  # noqa: PTH100  ten times as fast
@@ -423,5 +423,5 @@ def reaches_nats(text: str, path: str, settings: Settings) -> bool:
 
 @cache
 def project_of(settings: Settings) -> Project:
-    """The projects on this machine: what was read once is kept as long as the process lives."""
+    """The projects on this machine; the cache lives as long as the process."""
     return Project(Disk(), frozenset(Vocabulary(settings).opening_names))

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from flake8_naq.names.syntax import Function, ScopeNode, defaults_of
 
-# What binds a name of its scope, imports and definitions aside.
+# The nodes that bind a name of their scope, imports and definitions aside.
 Binding: TypeAlias = (
     ast.Assign
     | ast.AugAssign
@@ -40,11 +40,11 @@ class Scope:
         classes: The classes defined right in it.
         children: The scopes right inside it.
         calls: The calls in it, those of inner scopes left out.
-        attributes: The attributes in it that are read off a name or another attribute.
-        bindings: What binds names in it, imports and definitions aside.
+        attributes: The attributes in it of a name or of another attribute.
+        bindings: The nodes that bind names in it, imports and definitions aside.
         declared: Names that it declares ``global`` or ``nonlocal``.
         yields: Whether it is a generator.
-        origins: What names in it were found to stand for.
+        origins: Cached results of resolving its names.
     """
 
     node: ScopeNode
@@ -94,7 +94,7 @@ def _bound_in(scope: Scope) -> dict[str, ast.expr | None]:
 
 
 def _parameters(arguments: ast.arguments) -> dict[str, ast.expr | None]:
-    """A function's parameters; one that may be exchanged, `connect=nats.connect`, with it."""
+    """A function's parameters, each with its default, such as `connect=nats.connect`."""
     bound: dict[str, ast.expr | None] = dict.fromkeys(
         argument.arg
         for argument in (

@@ -1,4 +1,4 @@
-"""Where the imports of a file look for modules of its own project, by the file's path alone."""
+"""The folders in which a file's imports find modules of its project, by the file's path alone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def search_path(folder: str, files: Files) -> tuple[str, ...]:
 
     Args:
         folder: Absolute path of the file's folder.
-        files: Where the project's files come from.
+        files: The source of the project's files.
     """
     packages = []
     outermost = folder

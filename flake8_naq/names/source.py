@@ -1,4 +1,4 @@
-"""A file of the project, known by its text until somebody needs its tree."""
+"""A file of the project: its text, parsed only on demand."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _IMPORT = re.compile(
     re.MULTILINE,
 )
 _COMMENT = re.compile(r"#[^\n]*")
-# Definitions, and what else stands at the left margin: it ends the definition before it.
+# Definitions and other lines at the left margin, which end the definition before them.
 _DEFINITION = re.compile(
     r"^(?P<indent>[ \t]*)(?:async[ \t]+def|def|class)[ \t]+(?P<name>\w+)|^(?=[^\s#)\]}])",
     re.MULTILINE,
@@ -27,17 +27,17 @@ _ASSIGNMENT = re.compile(
     r"^(?P<name>\w+)[ \t]*(?::[^=\n]*)?=[ \t]*(?P<value>[A-Za-z_][\w.]*)[ \t]*(?P<call>\()?",
     re.MULTILINE,
 )
-# Words are matched as a whole: a start inside of one costs a look for each of its letters.
+# Match whole words: a match that starts inside a word costs an attempt for each letter.
 CALLED = re.compile(r"(?<![\w.])([A-Za-z_][\w.]*+)[ \t]*+\(")
 
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A function or class as its text shows it.
+    """A function or class, found in the text.
 
     Attributes:
-        start: Where its line begins.
-        end: Where it ends.
+        start: The offset at which its line begins.
+        end: The offset at which it ends.
     """
 
     start: int
@@ -62,7 +62,7 @@ class SourceFile:
 
     @cached_property
     def uses_nats(self) -> bool:
-        """Whether it speaks of NATS at all."""
+        """Whether it mentions NATS."""
         return "nats" in self.text
 
     @cached_property
@@ -112,7 +112,7 @@ class SourceFile:
 
     @cached_property
     def assignments(self) -> dict[str, tuple[str, bool]]:
-        """What the module gives a name of its own: another name, or the result of calling it."""
+        """The module's own aliases: a name bound to another name, or to the result of calling it."""
         return {
             match["name"]: (match["value"], bool(match["call"]))
             for match in _ASSIGNMENT.finditer(self.text)
@@ -124,7 +124,7 @@ class SourceFile:
 
 
 def imports_of(text: str) -> tuple[dict[str, str], list[str]]:
-    """What a text imports: local name to dotted name, and the modules of its star imports."""
+    """The imports of a text: local name to dotted name, and the modules of its star imports."""
     imports: dict[str, str] = {}
     stars: list[str] = []
     for match in _IMPORT.finditer(text):

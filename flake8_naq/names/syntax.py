@@ -1,4 +1,4 @@
-"""Small questions about syntax nodes that every room asks."""
+"""Small queries on syntax nodes, shared by all packages."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def defaults_of(arguments: ast.arguments) -> Iterator[tuple[ast.arg, ast.expr | 
 
 
 def own_nodes(root: ast.AST) -> Iterator[ast.AST]:
-    """The nodes below a node. A function, class or lambda in it is given, what it holds is not."""
+    """The nodes below a node. A nested function, class or lambda is included, its body is not."""
     stack = list(_inside(root))
     while stack:
         node = stack.pop()

@@ -1,4 +1,4 @@
-"""Which functions acquire, derive, close and manage connections, by name."""
+"""The functions that acquire, derive, close and manage connections, by name."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NAQ_JETSTREAM = frozenset({"get_jetstream_context"})
 NAQ_CLOSE = frozenset({"close_nats_connection"})
 NAQ_MANAGERS = frozenset({"nats_connection", "nats_jetstream", "nats_kv_store"})
 
-# Methods of a connection or of a handle that give another handle, and what kind.
+# Methods of a connection or of a handle that return another handle, and its kind.
 DERIVING_METHODS: dict[str, HandleKind] = {
     "jetstream": "jetstream",
     "JetStreamContext": "jetstream",
@@ -50,7 +50,7 @@ HARMLESS_METHODS = CLOSING_METHODS | {"connect", "jetstream", "jsm"}
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a name comes from.
+    """The origin of a name.
 
     Attributes:
         is_naq: Whether it may be naq's own: imported from there, or from an unknown place.
@@ -64,7 +64,7 @@ class Origin:
 class Vocabulary:
     """The built-in names and those that a project has configured.
 
-    Where a name's origin is known it decides; without it a name stands for what it says.
+    A known origin decides; a name without one counts by its own text.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -75,13 +75,13 @@ class Vocabulary:
         openers = (*CONNECT, *NAQ_CONNECT, *self._connect, *NAQ_MANAGERS, *self._managers)
         self.opening_names = {name.rpartition(".")[2] for name in openers}
         configured = self._connect | self._jetstream | self._close | self._managers
-        # One that is named among several may belong to anything.
+        # A name among several may belong to any origin.
         sole = settings.context_managers if len(settings.context_managers) == 1 else ("",)
         self.manager_option = sole[0].rpartition(".")[2]
         self.dotted_options = frozenset(name for name in configured if "." in name)
 
     def connects(self, name: str, origin: Origin | None = None) -> Flavour | None:
-        """Which kind of connection a function of this name opens, None for no connection."""
+        """The kind of connection that a function of this name opens, None for no connection."""
         if name in CONNECT:
             return "nats-py"
         return "naq" if _listed(name, NAQ_CONNECT, self._connect, origin) else None

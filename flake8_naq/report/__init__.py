@@ -1,1 +1,1 @@
-"""What ``naq-migrate`` tells: the inventory, the ratchet, the page of a rule."""
+"""The reports of ``naq-migrate``: the inventory, the ratchet, the page of a rule."""

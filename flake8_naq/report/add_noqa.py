@@ -113,7 +113,7 @@ def _to_silence(inspected: Inspected, baseline: Baseline | None, flake8: Flake8)
 def _silence_file(
     inspected: Inspected, findings: Sequence[Finding], flake8: Flake8
 ) -> list[Finding]:
-    """Write one file; the findings that no comment can silence."""
+    """Write one file; return the findings that no comment can silence."""
     path = inspected.module.path
     content = read_bytes(path)
     if module_of(path, content).lines != inspected.module.lines:
@@ -133,8 +133,8 @@ def silence(
     Args:
         text: The module, line endings as they stand.
         path: Its path.
-        findings: What is to be silent.
-        flake8: It decides whether a comment silences a finding.
+        findings: The findings to silence.
+        flake8: Checks whether a comment silences a finding.
 
     Returns:
         The new text, and the findings that no comment can silence.
@@ -158,10 +158,10 @@ def silence(
 
 
 def _ends_and_comments(lines: Sequence[str]) -> tuple[list[int], dict[int, int]]:
-    """The lines that can take a comment, and the column of each comment that there is.
+    """The lines that can take a comment, and the column of each existing comment.
 
-    A line that ends inside a string or with a backslash takes none. flake8 looks for its comment
-    on the first line after it that does.
+    A line that ends inside a string or with a backslash takes none: flake8 reads the comment on
+    the next line that does.
     """
     ends, comments = [], {}
     for token in tokenize.generate_tokens(iter(lines).__next__):

@@ -1,4 +1,4 @@
-"""The inventory's facts: every connection that a code base opens, and how it is closed."""
+"""The inventory's data: every connection that a code base opens, and its closing habit."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Inventory:
     Attributes:
         connections: Those outside of a context manager, the most urgent first.
         managed: How many stand in a context manager already.
-        silenced: How many are managed by hand and silenced: by ``noqa`` or the configuration.
+        silenced: How many are managed by hand and silenced, by ``noqa`` or the configuration.
     """
 
     connections: list[Connection] = field(default_factory=list)
@@ -86,7 +86,7 @@ class Inventory:
     silenced: int = 0
 
     def add(self, inspected: Inspected, flake8: Flake8) -> None:
-        """Take in what the linter says of one module."""
+        """Add the linter's findings about one module."""
         settings = flake8.settings
         path = inspected.module.path
         for site in inspected.analysis.sites:
@@ -156,13 +156,13 @@ def shapes(connections: Iterable[Connection]) -> dict[str, int]:
 
 
 def _wanted(module: Module, site: Site, tier: int, flake8: Flake8) -> bool:
-    """Whether a place that has no finding, owned elsewhere as it is, would have one reported."""
+    """Whether flake8 would report a finding at a place whose connection another place owns."""
     place = Finding(site.call.lineno, site.call.col_offset, "01", tier, "")
     return bool(flake8.reported(module.path, module.lines, [place]))
 
 
 def _category(site: Site, shape: str | None) -> Category:
-    """The category that a migration plans by; a bucket that is the only use is C, however used."""
+    """The category for planning a migration; a connection used only for a bucket is C."""
     if shape == "03":
         return "C"
     if shape in ("04", "05") or len(site.uses) > 1:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 
-# Below this the run is over before a bar has been drawn.
+# A run over fewer files ends before a bar is drawn.
 _WORTH_A_BAR = 200
 
 
@@ -29,18 +29,18 @@ def console(command: str) -> Console:
         from rich.console import Console
     except ModuleNotFoundError:
         raise missing_extra(command, "rich") from None
-    # What goes into a file or a pipe is not squeezed into the 80 columns of a missing terminal.
+    # Output to a file or a pipe must not wrap at 80 columns.
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120
     return Console(highlight=False, width=width)
 
 
 def progress(files: Sequence[str]) -> Iterable[str]:
-    """Show how far a long run is, where somebody is looking and rich is installed."""
+    """Show the progress of a long run, on a terminal and with rich installed."""
     return files if len(files) < _WORTH_A_BAR else track(files, "Reading", len(files))
 
 
 def track(items: Iterable[Item], text: str, total: int) -> Iterable[Item]:
-    """Show a bar while the items are gone over, where somebody is looking and rich is installed."""
+    """Show a progress bar over the items, on a terminal and with rich installed."""
     if not sys.stderr.isatty():
         return items
     try:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _CODE = re.compile(r"(?:NAQ)?([0-3X]?)(\d\d)", re.IGNORECASE)
 
-# What the plugin says of itself has no rule's file.
+# The plugin's own codes have no rule's file.
 _PLUGIN_PAGES = {
     "01": """\
 # NAQ001 not-analysed
@@ -38,7 +38,7 @@ Where flake8 selects single tiers, select `NAQ0` beside them to see it.
 
 
 def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Tell the command line of this command."""
+    """Add the command to the others."""
     parser = subparsers.add_parser(
         "explain", help="print the page of a rule", description="Print the page of a rule."
     )

@@ -1,4 +1,4 @@
-"""One pass over the files of a command: what the linter finds, and what cannot be read."""
+"""One pass over the files of a command: findings, and files that cannot be read."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from flake8_naq.settings import mentions_nats
 
 @dataclass(frozen=True, slots=True)
 class Inspected:
-    """What the linter says of one module.
+    """The linter's result for one module.
 
     Attributes:
         module: The module's text.
         analysis: Its connections.
-        findings: Everything that was found, `noqa` and the configuration's selection left aside.
-        reported: Those that flake8 reports; the baseline left aside.
+        findings: All findings, before `noqa` and the configuration's selection.
+        reported: The findings that flake8 reports, before the baseline.
     """
 
     module: Module
@@ -37,14 +37,14 @@ class Inspected:
 
 @dataclass
 class Inspection:
-    """Goes over the files of a command; one that cannot be read does not stop the others.
+    """Inspects the files of a command; an unreadable file does not stop the others.
 
     Attributes:
         flake8: The configuration.
         paths: Files and folders as given.
-        progress: Wraps the files while they are gone over, to show how far a long run is.
-        read: Paths of the files that were read.
-        unreadable: How many others could not be read; each has its line on standard error.
+        progress: Wraps the iteration over the files to show the progress of a long run.
+        read: Paths of the files read so far.
+        unreadable: The number of unreadable files; each has its line on standard error.
     """
 
     flake8: Flake8

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Tell the command line of this command."""
+    """Add the command to the others."""
     parser = subparsers.add_parser(
         "inventory",
         help="list every connection by tier, shape and closing habit",

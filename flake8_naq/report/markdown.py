@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from flake8_naq.report import summary
 from flake8_naq.report.connections import Inventory
 
-# A longer table is folded, so that the text around it stays readable.
+# Fold a longer table: the text around it stays readable.
 _LONG = 30
 _HEAD = ("place", "function", "shape", "category", "closed", "operations", "except", "findings")
 

@@ -1,4 +1,4 @@
-"""``naq-migrate baseline``: compares the findings with the baseline and writes it anew.
+"""``naq-migrate baseline``: compares the findings with the baseline and updates it.
 
 The file itself, and what it hides from flake8, is `flake8_naq.baseline`.
 """
@@ -37,8 +37,8 @@ def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the others."""
     parser = subparsers.add_parser(
         "baseline",
-        help="record today's findings, so that only new ones fail",
-        description="Record today's findings in the baseline, so that flake8 reports only new "
+        help="record today's findings; from now on only new ones fail",
+        description="Record today's findings in the baseline. From now on flake8 reports only new "
         "ones. A baseline that exists only shrinks: entries whose finding is gone leave it; new "
         "findings are listed and need --add. Entries of files outside of the given paths, and of "
         "codes that are not selected, are kept.",
@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise CommandError("baseline reads files: it cannot take standard input")
     configured = configured_baseline(arguments)
     path = configured or configuration_folder(arguments) / DEFAULT_NAME
-    # Nothing is known while the known findings are gathered, and the file need not exist yet.
+    # Collecting the known findings needs no baseline: the file need not exist yet.
     arguments.naq_baseline = ""
     first = not (path.exists() or arguments.check or arguments.prune)
     try:
@@ -97,7 +97,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 @dataclass
 class _Change:
-    """How the entries of one file differ from its findings.
+    """The difference between the entries of one file and its findings.
 
     Attributes:
         file: The file's path as the baseline has it.
@@ -124,7 +124,7 @@ class _Change:
 
 
 def _changes(old: Baseline, inspection: Inspection) -> list[_Change]:
-    """What changes in the files that were read, and in those below the paths that are gone."""
+    """The changes in the files that were read, and in deleted files below the paths."""
     changes = {}
     for inspected in inspection:
         file = old.key(inspected.module.path)
@@ -140,14 +140,14 @@ def _changes(old: Baseline, inspection: Inspection) -> list[_Change]:
 
 
 def _change(file: str, entries: Iterable[Entry], inspected: Inspected, flake8: Flake8) -> _Change:
-    """Hold the old entries of one file beside its findings of today. It writes nothing."""
+    """Compare the entries of one file with its current findings, without writing."""
     path, lines = inspected.module.path, inspected.module.lines
     found = Counter(Entry.of(finding, lines) for finding in inspected.findings if finding.tier)
     reported = [(one.line, Entry.of(one, lines)) for one in inspected.reported if one.tier]
     limits = Counter(entry for _, entry in reported)
     before = Counter(entries)
     for entry in before:
-        # An entry that this run does not select stays for as long as its finding does.
+        # Keep an entry that this run does not select while its finding exists.
         code = f"NAQ{tier_of(path, entry.function, flake8.settings)}{entry.rule}"
         if not flake8.selects(path, code):
             limits[entry] = found[entry]
@@ -164,7 +164,7 @@ def _change(file: str, entries: Iterable[Entry], inspected: Inspected, flake8: F
 def _update(
     shown: str, old: Baseline, changes: Sequence[_Change], *, add: bool, prune: bool, listed: bool
 ) -> int:
-    """Write the baseline without what is gone, and with what is new if `add`; print the counts."""
+    """Write the baseline without stale entries, with new ones if `add`; print the counts."""
     added = sum(len(change.new) for change in changes) if add else 0
     gone = sum(change.gone.total() for change in changes)
     files = {
@@ -208,6 +208,6 @@ def _described(entry: Entry) -> str:
 
 
 def _shown(path: Path) -> str:
-    """A path as short as it can be said from here."""
+    """The shortest form of a path from here."""
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

@@ -18,7 +18,7 @@ _FIXES = {
 
 
 def plain(example: Example) -> str:
-    """An example's code, what is reported in it, and its fix, one below the other."""
+    """An example's code, its findings and its fix, one below the other."""
     parts = [_fence(example.code)]
     if example.findings:
         parts.append(_findings(example.findings))

@@ -52,7 +52,7 @@ class Results:
         ]
 
     def log(self) -> dict[str, Any]:
-        """The whole SARIF log, its one run with the rules that it speaks of."""
+        """The whole SARIF log: one run, with the rules of its findings."""
         ids = sorted({result["ruleId"] for result in self._results})
         for result in self._results:
             result["ruleIndex"] = ids.index(result["ruleId"])
@@ -110,7 +110,7 @@ class Results:
 
 
 def _fingerprint(finding: Finding, lines: Sequence[str]) -> str:
-    """What the baseline knows a finding by, in short: it stays when the code moves."""
+    """A hash of the finding's baseline entry, which stays the same when the code moves."""
     entry = Entry.of(finding, lines)
     text = "\0".join((entry.rule, entry.function, entry.line))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]

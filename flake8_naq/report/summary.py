@@ -1,4 +1,4 @@
-"""The words and rows that the table for people and the Markdown share."""
+"""Texts and rows for both the terminal table and the Markdown."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SUMMARY_HEAD = ("priority", "by hand", *CLOSINGS.values())
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What is said of one connection, as text."""
+    """The texts about one connection."""
 
     path: str
     line: str
@@ -61,7 +61,7 @@ def _row(name: str, found: list[Connection]) -> tuple[str, ...]:
 
 
 def headline(inventory: Inventory, files: int) -> str:
-    """One sentence: how much is left to do, and how much is done."""
+    """One sentence: the connections left to migrate and those already managed."""
     by_hand = len(inventory.by_hand)
     elsewhere = len(inventory.connections) - by_hand
     total = by_hand + inventory.managed
@@ -77,7 +77,7 @@ def headline(inventory: Inventory, files: int) -> str:
 
 
 def legend() -> str:
-    """What the categories mean."""
+    """The meaning of the categories."""
     return "; ".join(f"{letter} {words}" for letter, words in CATEGORIES.items())
 
 
@@ -92,7 +92,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def caller(one: Connection) -> str:
-    """Who calls a function that opens a connection, and what closes the connection there."""
+    """The callers of a function that opens a connection, and how each closes it."""
     function = one.function or "the module"
     closing = "owned elsewhere" if one.closing == "elsewhere" else f"closed {CLOSINGS[one.closing]}"
     return f"{one.path}:{one.line} {function}: {closing}"

@@ -1,4 +1,4 @@
-"""The words in which the rules name a connection and its cure."""
+"""Texts of the rules' messages: the connection and its fix."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from flake8_naq.lifetimes import Site
 
 
 def named(site: Site) -> str:
-    """How a message calls the connection."""
+    """The name of the connection in a message."""
     return f"`{site.handle}`" if site.handle else "the connection"
 
 

@@ -1,4 +1,4 @@
-"""Guards: code that is ready for a name which some versions of a library lack."""
+"""Guards: code that handles a name missing from some versions of a library."""
 
 from __future__ import annotations
 

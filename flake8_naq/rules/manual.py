@@ -1,4 +1,4 @@
-"""What rules 01 to 05 have in common: a connection is reported under its highest pattern."""
+"""Shared by rules 01 to 05: a connection falls under its highest pattern alone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def reports(
 
     Args:
         pattern: The rule's number.
-        message: What it says of a connection.
+        message: The message about a connection.
     """
 
     def check(analysis: ModuleAnalysis) -> Iterator[Problem]:

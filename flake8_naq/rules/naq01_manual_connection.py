@@ -7,7 +7,7 @@ from flake8_naq.rules.rule import Example, Rule
 
 
 def message(site: Site) -> str:
-    """What is said of a bare connection."""
+    """The message about a bare connection."""
     return f"{named(site)} is opened and closed by hand: use {cure(site)}"
 
 

@@ -7,7 +7,7 @@ from flake8_naq.rules.rule import Example, Rule
 
 
 def message(site: Site) -> str:
-    """What is said of a connection with its JetStream."""
+    """The message about a connection with its JetStream."""
     return f"{named(site)} and its JetStream are managed by hand: use {cure(site)}"
 
 

@@ -7,7 +7,7 @@ from flake8_naq.rules.rule import Example, Rule
 
 
 def message(site: Site) -> str:
-    """What is said of a connection for one bucket."""
+    """The message about a connection for one bucket."""
     return f"{named(site)} is managed by hand for one bucket: use {cure(site)}"
 
 

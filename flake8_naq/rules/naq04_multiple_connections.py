@@ -7,7 +7,7 @@ from flake8_naq.rules.rule import Example, Rule
 
 
 def message(site: Site) -> str:
-    """What is said of a connection whose work another could do."""
+    """The message about a connection that another one could replace."""
     return (
         f"{named(site)} is opened like {lines_of(site.shared_with)}: "
         f"open one connection for {'all' if site.shared_with[1:] else 'both'}, with {cure(site)}"

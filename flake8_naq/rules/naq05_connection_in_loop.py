@@ -7,7 +7,7 @@ from flake8_naq.rules.rule import Example, Rule
 
 
 def message(site: Site) -> str:
-    """What is said of one connection of many."""
+    """The message about a connection in a loop."""
     what = f"{named(site)} is kept in a container"
     if site.in_loop is not None:
         line = getattr(site.in_loop, "lineno", site.call.lineno)

@@ -10,7 +10,7 @@ from flake8_naq.rules.rule import Example, Problem, Rule
 
 
 def check(analysis: ModuleAnalysis) -> Iterator[Problem]:
-    """Report every connection that some path leaves open, with the most telling path."""
+    """Report every connection that some path leaves open, with the clearest path."""
     for site in analysis.sites:
         if site.leaks:
             yield Problem(site.call, _message(site, site.leaks[0]), site.qualname, site)
@@ -38,7 +38,7 @@ def _message(site: Site, leak: Leak) -> str:
 
 
 def _why_idle(call: ast.Call) -> str:
-    """Why a close does nothing, and what to do."""
+    """The reason why a close has no effect, and the fix."""
     last = (dotted(call.func) or "").rpartition(".")[2]
     if last == "aclosing":
         return f"a NATS client has no `aclose` for `aclosing` on line {call.lineno} to call: close it in `finally`"

@@ -1,4 +1,4 @@
-"""Rule 12: a close that closes somebody else's connection."""
+"""Rule 12: a close of another owner's connection."""
 
 import ast
 from collections.abc import Iterator

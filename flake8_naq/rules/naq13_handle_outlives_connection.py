@@ -44,7 +44,7 @@ def _within(escape: Escape, statements: list[ast.stmt]) -> bool:
 def _last_statements(site: Site) -> list[ast.stmt]:
     """The last statement of each block that closes the connection.
 
-    What is kept earlier may well be used while the block lasts.
+    A handle kept earlier may be used while the block lasts.
     """
     last: list[ast.stmt] = []
     for release in site.releases:

@@ -90,7 +90,7 @@ def _message(module: str, name: str, right: str | None) -> str:
 
 
 def _right_error(module: str, node: ast.Attribute, names: Names) -> str | None:
-    """The error that an `except` clause means by a name for two, judged by what its `try` does."""
+    """The error that an `except` clause means by an ambiguous name, judged by the calls in its `try`."""
     if f"{module}.{node.attr}" not in MISSING_KEY_OR_BUCKET:
         return None
     for block in names.tries:
@@ -182,7 +182,7 @@ def _method(
 
 
 def _kinds_at(place: str | None, site: Site) -> set[str]:
-    """The kinds of what a place holds: a name may be bound more than once."""
+    """The kinds of handles that a variable may hold: a name may be bound more than once."""
     kinds = {_kind(derived, site) for derived in site.derived if derived.name == place}
     if kinds and place is not None:
         return kinds

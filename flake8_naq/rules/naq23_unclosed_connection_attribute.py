@@ -11,7 +11,7 @@ from flake8_naq.lifetimes import ModuleAnalysis, Site
 from flake8_naq.names import Names, Scope
 from flake8_naq.rules.rule import Example, Problem, Rule
 
-# Where a base comes from that closes no connection: it knows of none.
+# Packages whose classes never close a connection: they do not know of any.
 _KNOWN_ROOTS = sys.stdlib_module_names | {"typing_extensions"}
 _CLOSING = ("close", "drain")
 
@@ -98,7 +98,7 @@ def _is_known(base: ast.expr, names: Names) -> bool:
 
 
 class _Attributes:
-    """What the module does with the attributes of its objects, by name: one look for all."""
+    """The module's uses of attributes, by name, collected in one walk."""
 
     def __init__(self, tree: ast.Module) -> None:
         self._idle_closes: dict[str, list[ast.Call]] = defaultdict(list)
@@ -134,7 +134,7 @@ class _Attributes:
         return calls[first : bisect_right(calls, owner.end_lineno or owner.lineno, key=_line)]
 
     def go_on(self, attribute: str, *, awaits_close: bool) -> bool:
-        """Whether the module closes an attribute of this name, or hands it to somebody."""
+        """Whether the module closes an attribute of this name, or passes it to a call."""
         if attribute in self._closed or attribute in self._named:
             return True
         if self._idle_closes[attribute] and not awaits_close:

@@ -1,4 +1,4 @@
-"""What migration documents and other clients call things, and what nats-py calls them."""
+"""Names from migration documents and other clients, and their counterparts in nats-py."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ _KEYWORDS = {
 
 
 def right_name(module: str, name: str) -> str | None:
-    """What nats-py calls a name that one of its modules does not have."""
+    """The nats-py counterpart of a name that its module does not have."""
     modules: dict[str, list[str]] = table()["modules"]
     right = _NAMES.get(f"{module}.{name}")
     if right is not None:
@@ -83,7 +83,7 @@ def right_name(module: str, name: str) -> str | None:
 
 
 def right_method(kind: str, name: str) -> str | None:
-    """What to call instead of a method that a handle does not have, as Markdown."""
+    """The call that replaces a method which a handle does not have, as Markdown."""
     right = _METHODS.get((kind, name))
     if right is not None:
         return right
@@ -92,7 +92,7 @@ def right_method(kind: str, name: str) -> str | None:
 
 
 def right_keyword(function: str, keyword: str) -> str | None:
-    """What to do about a keyword that a method does not take."""
+    """The fix for a keyword that a method does not take."""
     right = _KEYWORDS.get((function, keyword))
     if right is not None:
         return right

@@ -1,4 +1,4 @@
-"""What a rule is, and the discovery of all of them."""
+"""The definition of a rule, and the discovery of all rules."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What a rule's check yields.
+    """One problem from a rule's check.
 
     Attributes:
         node: The finding stands where this node starts.
-        message: One sentence: the connection, the line that makes the trouble, the cure.
+        message: One sentence: the connection, the line of the problem, the fix.
         qualname: Dotted name of the enclosing function or class.
         site: The connection it is about, when it is about one.
     """
@@ -36,13 +36,13 @@ class Example:
     """A whole module, small enough to read at a glance, that shows the rule.
 
     Attributes:
-        title: What it shows, as a phrase.
+        title: A phrase about its content.
         code: The module.
         findings: Line to the numbers of the rules that report there, separated by spaces; all of
             them, of every rule.
-        fixed: What ``naq-migrate fix`` makes of it, for whichever rule; None when it stays as it is.
-        unsafe: Whether that takes ``--unsafe-fixes``.
-        left_alone: For bad examples only: True says that ``fixed`` is left out on purpose, since
+        fixed: The output of ``naq-migrate fix``, for all rules; None when it changes nothing.
+        unsafe: Whether ``fixed`` needs ``--unsafe-fixes``.
+        left_alone: For bad examples only: True if ``fixed`` is missing on purpose, because
             ``naq-migrate fix --unsafe-fixes`` changes nothing.
     """
 
@@ -62,16 +62,16 @@ class Rule:
         number: Two digits, those in the name of its file; its codes are ``NAQ``, the tier's digit,
             this number.
         name: Its name in kebab case.
-        summary: One sentence that says what it flags.
+        summary: One sentence about the code that it flags.
         why: One or two paragraphs of Markdown: what goes wrong, and what to do instead.
         bad: Examples that it reports.
         good: Examples that nothing reports.
-        misses: Examples that it ought to report and does not; their `findings` are what it says
-            today.
+        misses: Examples that it ought to report and does not; their `findings` are its current
+            ones.
         fix: Whether a safe or an unsafe fix takes away a finding of this rule, None when no fix
             does.
         check: Finds the problems of a module.
-        defect: Whether the program misbehaves there; otherwise it works, and is to be migrated.
+        defect: Whether the program misbehaves there; otherwise it works and needs migration.
     """
 
     number: str

@@ -85,7 +85,7 @@ class Use:
 
 @dataclass(eq=False, slots=True)
 class Defer:
-    """`node` uses `source` later: when a task runs, or whoever has got a function calls it.
+    """`node` uses `source` later: when a task runs, or when code calls a function.
 
     During a suspension a task runs, and a function that was kept may be called. A function that is
     returned is called after the end of its maker.

@@ -23,7 +23,7 @@ from flake8_naq.lifetimes.dataflow.worklist import Worklist
 
 Facts: TypeAlias = dict[Place, str]
 
-# Facts beyond this many are not kept, so that the cost of a block has a bound.
+# A limit on facts, which bounds the cost of a block.
 _MOST_FACTS = 24
 
 

@@ -1,7 +1,7 @@
 """The history as a chart: one SVG, light and dark, that asks no other host for anything.
 
-A panel for each tier, one below the other: connections by hand at the bottom, so that their edge is
-read against zero, then those owned elsewhere, then those managed. Counts change at commits, so the
+A panel for each tier, one below the other. Connections by hand are at the bottom, so their edge starts
+from zero; above them come those owned elsewhere, then those managed. Counts change at commits, so the
 edges are steps. The text is set for a width of 320 pixels and more.
 """
 
@@ -129,7 +129,7 @@ def _panel(story: Story, tier: int, top: int, height: int, scale: _Time) -> Iter
 
 
 def _key(story: Story, tier: int, y: int) -> str:
-    """The kinds with their colour, and how their numbers went."""
+    """The kinds with their colour and their first and last numbers."""
     parts = [
         f'<tspan class="{name}"{_GAP if number else ""}>■</tspan> '
         f"{label} {escape(story.span(kind, tier))}"

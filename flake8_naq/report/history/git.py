@@ -2,7 +2,7 @@
 
 Plain git, no library: `git diff-tree --stdin` and `git cat-file --batch` read the history of nats.py
 (498 first-parent commits, 1,513 versions of files) in 0.4 s, pygit2 in 1.4 s and dulwich in 1.3 s;
-and whoever has a history has git.
+and a history needs git anyway.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a commit does to one path.
+    """The change of one path in a commit.
 
     Attributes:
         path: Relative to the repository's root.

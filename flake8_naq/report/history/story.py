@@ -51,7 +51,7 @@ class Story:
         ]
 
     def headline(self) -> str:
-        """How the number by hand went, in one phrase."""
+        """The change of the number by hand, in one phrase."""
         return f"NATS connections by hand: {self.span('by hand')}"
 
     def span(self, kind: Kind, tier: int | None = None) -> str:
@@ -63,7 +63,7 @@ class Story:
         return f"{ends[0]} → {ends[1]}" if ends[0] != ends[1] else f"{ends[1]}"
 
     def period(self) -> str:
-        """How many commits, from when to when."""
+        """The number of commits and their dates."""
         first, last = self.points[0].commit, self.points[-1].commit
         return f"{counted(self.commits, 'commit')}, {day(first.time)} to {day(last.time)}"
 

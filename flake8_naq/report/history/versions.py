@@ -47,7 +47,7 @@ class OpenedConnection:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """What one blob holds.
+    """The content of one blob.
 
     Attributes:
         openings: Its connections.

@@ -127,11 +127,11 @@ BENCHMARKS = (
         "kill is overcome. naq runs plain jobs, dependents of each policy, retries, jobs that crash "
         "their worker, results that do not fit, schedules that are stored again and again, and messages "
         "of others. taskiq-nats, with three replicas and a pull timeout, runs plain jobs without "
-        "results; without that timeout its workers stood still after an outage. One seed decides the "
+        "results. One seed decides the "
         "order of the kills for both; how many fit into the time differs. *Doubled* counts the runs of a "
         "job that had returned before, where neither its worker's end nor an outage fell between the "
         "begin of the earlier run and two seconds after its end. An outage lasts until every stream and "
-        "consumer has a leader and current replicas, which is about a third of the time here. Memory is "
+        "consumer has a leader and current replicas, which is a third of naq's time here. Memory is "
         "that of one worker that is never killed, from the second quarter of the time to the last, "
         "under a light load. `tox run -e soak -- 30m` soaks for longer.",
         "tests/soak 3m --seed 26 --json",

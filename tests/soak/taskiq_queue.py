@@ -40,7 +40,7 @@ def broker(servers: list[str]) -> Any:
         stream_config=StreamConfig(num_replicas=3),
         consumer_config=ConsumerConfig(durable_name=DURABLE, ack_wait=3),
         pull_consume_batch=50,
-        pull_consume_timeout=2,  # without one, a worker waits for ever after an outage
+        pull_consume_timeout=2,  # by default a fetch has no limit
     )
     made.register_task(plain, task_name="plain")
     return made

@@ -36,6 +36,7 @@ class ClosePlan:
         """
         kept = [close for close in self.region.closes if self._stays(close)]
         kept += self._moved_with(kept)
+        kept += self._before_drains(kept)
         if self.target == "naq" and kept:
             among_others = kept[0].method == "several"
             reason = "stands among other calls" if among_others else "does not end its use"
@@ -54,6 +55,17 @@ class ClosePlan:
             line = Line(final[0].statement.lineno)
             raise RefusedError("the `finally` on ", line, " does more than to close")
         return [close for close in final if close not in kept]
+
+    def _before_drains(self, kept: list[ClosingStatement]) -> list[ClosingStatement]:
+        """Closes right before a drain that stays: without them the drain would find it open."""
+        blocks = self.module.blocks
+        places = [blocks.place(close.statement) for close in kept if close.method == "drain"]
+        return [
+            close
+            for close in self.region.closes
+            if close not in kept
+            and any(close.statement in place.block[: place.index] for place in places)
+        ]
 
     def _stays(self, close: ClosingStatement) -> bool:
         guard = self.region.guard

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from flake8_naq.migrate.match.declared_helpers import DeclaredHelpers
 from flake8_naq.migrate.prove.axioms import AXIOMS, Axiom
+from flake8_naq.migrate.prove.closing_functions import ClosingFunctions
 from flake8_naq.migrate.prove.difference import Difference
 from flake8_naq.migrate.prove.followed import Followed, followed
 from flake8_naq.migrate.prove.meaning import Meaning
@@ -80,5 +81,6 @@ class _Lowered:
         node = self._scope.node
         assert isinstance(node, (ast.AsyncFunctionDef, ast.FunctionDef))
         unset = sorted(names.handles - names.parameters)
-        entry = Statements(self.meaning, names).function(node)
+        closing = ClosingFunctions(self.meaning, names)
+        entry = Statements(self.meaning, names, closing).function(node)
         return entry, State(tuple((name, UNSET) for name in unset))

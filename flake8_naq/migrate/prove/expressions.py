@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable
 from functools import partial
+from typing import Protocol
 
 from flake8_naq.migrate.prove.followed import Followed
 from flake8_naq.migrate.prove.keys import flat, given_token, key_of, token
-from flake8_naq.migrate.prove.meaning import Meaning, Opening, is_quiet_dial
+from flake8_naq.migrate.prove.meaning import CLIENTS, CONNECT, Meaning, Opening, is_quiet_dial
 from flake8_naq.migrate.prove.nodes import Node, Ways, later
 
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
@@ -26,12 +27,21 @@ _MADE_OF_OTHERS = (
 _SILENT = (ast.Constant, ast.Lambda)
 
 
+class Closing(Protocol):
+    """Knows which functions of the project close what they are given."""
+
+    def closed_by(self, call: ast.Call) -> tuple[str, str] | None:
+        """The variable whose connection an awaited call closes, and the connection's state then."""
+        ...
+
+
 class Expressions:
     """Lowers the expressions of one function."""
 
-    def __init__(self, meaning: Meaning, followed: Followed) -> None:
+    def __init__(self, meaning: Meaning, followed: Followed, closing: Closing | None) -> None:
         self._meaning = meaning
         self._followed = followed
+        self._closing = closing
 
     def atom(
         self,
@@ -139,8 +149,12 @@ class Expressions:
         return generic
 
     def _plain_await(self, expression: ast.Await, ways: Ways, then: Node) -> Node:
-        awaited = self.atom(expression, ways, then, waits=True)
         value = expression.value
+        if self._closing is not None and isinstance(value, ast.Call):
+            closed = self._closing.closed_by(value)
+            if closed is not None:
+                then = Node("closed", edges={"ok": then}, detail=tuple(closed))
+        awaited = self.atom(expression, ways, then, waits=True)
         if isinstance(value, ast.Call):
             return self.call(value, ways, awaited)
         return self.sequence([value], ways, awaited)
@@ -173,7 +187,7 @@ class Expressions:
         return self.sequence(arguments, ways, node)
 
     def _is_nats(self, call: ast.Call) -> bool:
-        return self._meaning.origin(call.func).rpartition(".")[2] == "connect"
+        return self._meaning.origin(call.func) in CONNECT
 
     def _dial(
         self, expression: ast.Await, call: ast.Call, name: str, ways: Ways, then: Node, other: Node
@@ -278,10 +292,14 @@ class Expressions:
                 for part in reversed(parts):
                     false = later(partial(self.condition, part, ways, true, false))
                 return false
-            case ast.Attribute(value=ast.Name(id=name), attr="is_closed"):
-                other = later(partial(self._plain_test, test, ways, true, false))
-                edges = {"true": true, "false": false, "other": other}
-                return Node("asks", ("is_closed", name), edges, test, frozenset({name}), (name,))
+        name, wanted = self._closed_test(test)
+        if name:
+            other = later(partial(self._plain_test, test, ways, true, false))
+            edges = dict(
+                zip(("true", "false"), (true, false) if wanted else (false, true), strict=True)
+            )
+            edges["other"] = other
+            return Node("asks", ("is_closed", name), edges, test, frozenset({name}), (name,))
         name, wanted = _none_test(test)
         if name in self._followed.handles:
             other = later(partial(self._plain_test, test, ways, true, false))
@@ -289,6 +307,19 @@ class Expressions:
             edges = {"none": none, "some": some, "other": other, "error": ways.error}
             return Node("isnone", (), edges, test, detail=(name,))
         return self._plain_test(test, ways, true, false)
+
+    def _closed_test(self, test: ast.expr) -> tuple[str, bool]:
+        """The variable that a test asks whether it is closed, and whether the test holds then."""
+        match test:
+            case ast.Attribute(value=ast.Name(id=name), attr="is_closed"):
+                return name, True
+            case ast.Compare(
+                left=ast.Attribute(value=ast.Name(id=name), attr="_status"),
+                ops=[ast.Eq() | ast.Is() | ast.NotEq() | ast.IsNot() as operator],
+                comparators=[ast.Attribute(value=client, attr="CLOSED")],
+            ) if self._meaning.origin(client) in CLIENTS:
+                return name, isinstance(operator, (ast.Eq, ast.Is))
+        return "", False
 
     def _plain_test(self, test: ast.expr, ways: Ways, true: Node, false: Node) -> Node:
         reads: set[str] = set()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from flake8_naq.migrate.match.declared_helpers import DeclaredHelpers, Role
 from flake8_naq.migrate.prove.declared import Given, Lease, given_to, lease, opener
@@ -35,6 +35,7 @@ _DEEPEST = 4
 # `client`: nats-py's own client. `helper`: naq's, from a helper. `declared`: a project's function,
 # which may give anything.
 Kind = Literal["client", "helper", "declared"]
+Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +56,17 @@ class Opening:
 
 
 class Meaning:
-    """The meaning of the calls in one function."""
+    """The meaning of the calls in one function.
+
+    Attributes:
+        scope: The function.
+    """
 
     def __init__(
         self, names: Names, scope: Scope, settings: Settings, helpers: DeclaredHelpers
     ) -> None:
         self._names = names
-        self._scope = scope
+        self.scope = scope
         self._settings = settings
         self._helpers = helpers
         self._parameters: frozenset[str] = frozenset()
@@ -70,14 +75,19 @@ class Meaning:
             every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
             self._parameters = frozenset(argument.arg for argument in every)
 
+    @property
+    def module(self) -> Scope:
+        """The module around the function."""
+        return self._names.module
+
     @cached_property
     def nodes(self) -> list[ast.AST]:
         """The nodes of the function, those of functions inside it left out."""
-        return list(own_nodes(self._scope.node))
+        return list(own_nodes(self.scope.node))
 
     def origin(self, function: ast.expr) -> str:
         """The dotted name that a function was imported as, empty where the module made it."""
-        return self._names.resolve(function, self._scope) or ""
+        return self._names.resolve(function, self.scope) or ""
 
     def is_module(self, expression: ast.expr) -> bool:
         """Whether an attribute is read off an imported module or name."""
@@ -88,7 +98,7 @@ class Meaning:
         )
 
     def _chain(self) -> list[Scope]:
-        found = [self._scope]
+        found = [self.scope]
         while found[-1].parent is not None:
             found.append(found[-1].parent)
         return found
@@ -115,9 +125,9 @@ class Meaning:
         name = self.origin(call.func)
         if name in CONNECT:
             return Opening(call, "client", _is_quiet(call) and len(call.args) < 2)
-        own = self._names.own_function(call.func, self._scope)
-        if own is not None:
-            return self._factory(call, own, depth)
+        if self._names.own_function(call.func, self.scope) is not None:
+            own = self.called(call.func)
+            return self._factory(call, *own, depth) if own else None
         declared = self._helpers.find(name)
         if declared is not None and declared.gives_client:
             return Opening(call, "client", quiet=False)
@@ -126,15 +136,32 @@ class Meaning:
             return Opening(call, "helper", quiet=name.rpartition(".")[2] == NAQ_CONNECT)
         if _listed(name, self._settings.connect_functions):
             return Opening(call, "declared", quiet=False)
-        return None
+        found = self.called(call.func, opening=True)
+        return self._factory(call, *found, depth) if found else None
+
+    def called(
+        self, function: ast.expr, *, opening: bool = False
+    ) -> tuple[Meaning, Function] | None:
+        """The function of the project that a call names, with what its calls mean.
+
+        Args:
+            function: What is called.
+            opening: Only a function that may open a connection is of interest.
+        """
+        if isinstance(function, ast.Name) and function.id in self._parameters:
+            return None
+        known = self._names.definition(function, self.scope, opening=opening)
+        if known is None or isinstance(known.node, ast.ClassDef) or known.node.decorator_list:
+            return None
+        scope = known.names.scopes[known.node]
+        return Meaning(known.names, scope, self._settings, self._helpers), known.node
 
     def _factory(
-        self, call: ast.Call, function: ast.FunctionDef | ast.AsyncFunctionDef, depth: int
+        self, call: ast.Call, inside: Meaning, function: Function, depth: int
     ) -> Opening | None:
-        """A function of this module that gives the client itself on every branch."""
-        if depth == _DEEPEST or function.decorator_list or not _always_leaves(function.body):
+        """A function of the project that gives the client itself on every branch."""
+        if depth == _DEEPEST or not _always_leaves(function.body):
             return None
-        inside = Meaning(self._names, self._names.scopes[function], self._settings, self._helpers)
         found = {inside._given(node, depth) for node in _returns(function)}
         if len(found) != 1 or None in found:
             return None
@@ -156,7 +183,7 @@ class Meaning:
         return (opening.kind, opening.quiet, index) if opening else None
 
     def _client(self, value: ast.expr | None, depth: int) -> Opening | None:
-        function = self._scope.node
+        function = self.scope.node
         if isinstance(value, ast.Await) and isinstance(value.value, ast.Call):
             return self.opening(value.value, depth + 1)
         if isinstance(value, ast.Call) and isinstance(function, ast.FunctionDef):
@@ -164,13 +191,18 @@ class Meaning:
         return self._bound_client(value, depth) if isinstance(value, ast.Name) else None
 
     def _bound_client(self, name: ast.Name, depth: int) -> Opening | None:
-        """A variable that every assignment gives a client."""
+        """A variable of the function's own that every assignment gives a client."""
+        if name.id in self._parameters or name.id in self.scope.declared:
+            return None
         found: Opening | None = None
         for node in self.nodes:
             match node:
                 case ast.Attribute(value=ast.Name(id=owner), ctx=ast.Store()) if owner == name.id:
                     return None
-                case ast.Assign(targets=[ast.Name(id=target)], value=value) if target == name.id:
+                case (
+                    ast.Assign(targets=[ast.Name(id=target)], value=value)
+                    | ast.AnnAssign(target=ast.Name(id=target), value=ast.expr() as value)
+                ) if target == name.id:
                     opening = self._made_or_opened(name.id, value, depth)
                     if opening is None or (found is not None and opening.kind != found.kind):
                         return None
@@ -183,8 +215,9 @@ class Meaning:
 
     def _assigned_alone(self, node: ast.AST) -> bool:
         return any(
-            isinstance(binding, ast.Assign) and binding.targets == [node]
-            for binding in self._scope.bindings
+            (isinstance(binding, ast.Assign) and binding.targets == [node])
+            or (isinstance(binding, ast.AnnAssign) and binding.target is node)
+            for binding in self.scope.bindings
         )
 
     def _made_or_opened(self, name: str, value: ast.expr, depth: int) -> Opening | None:

@@ -24,7 +24,8 @@ Op = Literal[
     "derive",
     "bucket",
     "close",
-    "asks",  # a test of `nc.is_closed`
+    "closed",  # a function of the project has closed it
+    "asks",  # a test whether it is closed
     "isnone",  # a test for None
     "none",  # `x = None`
     "forget",  # a name gets any other value

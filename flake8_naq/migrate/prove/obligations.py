@@ -46,10 +46,10 @@ def broken_obligation(before: Meaning, after: Meaning, followed: Followed) -> Di
         after: The function after.
         followed: The names of the function before.
     """
-    return _patched(before, followed) or _shared(before, after) or _undeclared_close(before, after)
+    return patched(before, followed) or _shared(before, after) or _undeclared_close(before, after)
 
 
-def _patched(meaning: Meaning, followed: Followed) -> Difference | None:
+def patched(meaning: Meaning, followed: Followed) -> Difference | None:
     """Refuse a change of a client's attribute: the end of a block calls nats-py's own close."""
     inner = (part for node in meaning.nodes if isinstance(node, _INNER) for part in ast.walk(node))
     for node in (*meaning.nodes, *inner):

@@ -99,9 +99,16 @@ class Spot:
 class UnobservedSteps:
     """Skips silent steps: jumps, `x = None`, tests that the state decides."""
 
-    def __init__(self, leased: set[str], used: set[Axiom]) -> None:
-        """Take the connections on a shared lease in the function after, and the axioms in use."""
+    def __init__(self, leased: set[str], loud: set[str], used: set[Axiom]) -> None:
+        """Walk over the unobserved steps of both functions.
+
+        Args:
+            leased: The connections on a shared lease in the function after.
+            loud: The connections whose close may run a callback of the program.
+            used: The axioms in use.
+        """
         self._leased = leased
+        self._loud = loud
         self._used = used
 
     def next_spot(self, node: Node, state: State) -> Spot:
@@ -132,6 +139,8 @@ class UnobservedSteps:
                 return node.edges[_nullness(state.value(node.detail[0]))], state
             case "close":
                 return self._close(node, state)
+            case "closed":
+                return node.edges["ok"], self._closed(node, state)
             case "hold" | "derive" | "bucket" | "dial" | "asks":
                 return _handle(node, state)
             case "atom" | "test" if ERROR in node.edges and _reads_unset(node, state):
@@ -159,6 +168,16 @@ class UnobservedSteps:
             ended = ENDED if leaving in (ERROR, CANCEL) else CLOSED
             return node.edges["ok"], state.set(connection, ended)
         return Spot(node, state, connection, way)
+
+    def _closed(self, node: Node, state: State) -> State:
+        """What a function that closes its connection leaves behind."""
+        name, status = node.detail
+        value = state.value(name)
+        if not isinstance(value, tuple) or value[0] != "connection":
+            return state
+        if status == DRAINED and value[1] in self._loud:
+            return state
+        return state.set(value[1], status)
 
     def _close_pool(self, node: Node, state: State) -> Spot | tuple[Node, State]:
         """The close of every open connection, one after the other."""

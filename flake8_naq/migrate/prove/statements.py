@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from flake8_naq.migrate.prove.blocks import Blocks
-from flake8_naq.migrate.prove.expressions import Expressions
+from flake8_naq.migrate.prove.expressions import Closing, Expressions
 from flake8_naq.migrate.prove.followed import Followed
 from flake8_naq.migrate.prove.keys import flat, key_of, token
 from flake8_naq.migrate.prove.meaning import Meaning
@@ -39,10 +39,19 @@ _ALL_ERRORS = frozenset({"Exception", "BaseException"})
 class Statements:
     """Lowers the statements of one function."""
 
-    def __init__(self, meaning: Meaning, followed: Followed) -> None:
+    def __init__(
+        self, meaning: Meaning, followed: Followed, closing: Closing | None = None
+    ) -> None:
+        """Lower a function.
+
+        Args:
+            meaning: What its calls mean.
+            followed: Its names.
+            closing: The functions that close what they are given; None to look into none.
+        """
         self._meaning = meaning
         self._followed = followed
-        self._expressions = Expressions(meaning, followed)
+        self._expressions = Expressions(meaning, followed, closing)
         self._blocks = Blocks(meaning, followed, self._expressions, self.block)
 
     def function(self, node: ast.AsyncFunctionDef | ast.FunctionDef) -> Node:

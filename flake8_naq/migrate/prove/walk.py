@@ -36,8 +36,9 @@ class Walk:
         self._reach = reach
         self._captured = captured
         self._leased: set[str] = set()
+        self._loud: set[str] = set()
         self.verdict = Verdict()
-        self._unobserved = UnobservedSteps(self._leased, self.verdict.axioms)
+        self._unobserved = UnobservedSteps(self._leased, self._loud, self.verdict.axioms)
         self._closes = Closes(reach, self.verdict)
 
     def run(self, before: tuple[Node, State], after: tuple[Node, State]) -> Verdict:
@@ -109,6 +110,8 @@ class Walk:
             self.verdict.axioms.add(axioms.MANAGERS)
         connection = opened(a.node)
         self._closes.known[connection] = Connection(bool(a.node.detail[1]), kinds[0])
+        if not a.node.detail[1]:
+            self._loud.add(connection)
         if kinds[1] == "lease":
             self._leased.add(connection)
         if opened(b.node) != connection and len(a.node.detail) > 2:

@@ -163,8 +163,8 @@ class World:
         """The modules that the function imports."""
         module = SimpleNamespace(
             connect=self.connect,
-            NATS=self.client,
-            Client=self.client,
+            NATS=ClientClass(self.client),
+            Client=ClientClass(self.client),
             errors=nats.errors,
         )
         naq = SimpleNamespace(
@@ -185,6 +185,18 @@ class World:
             "asyncio": asyncio,
             "contextlib": __import__("contextlib"),
         }
+
+
+@dataclass(frozen=True)
+class ClientClass:
+    """nats-py's class of clients, as far as it is called and asked for the name of a state."""
+
+    make: Callable[[], Client]
+    CLOSED: str = "closed"
+
+    def __call__(self) -> Client:
+        """`NATS()`."""
+        return self.make()
 
 
 class Client:
@@ -255,6 +267,10 @@ class Client:
         closed = self.state == "closed"
         self.world.events.append(Event(f"is_closed of {self.name}: {closed}", "guard"))
         return closed
+
+    @property
+    def _status(self) -> str:
+        return self.state if not self.is_closed else "closed"
 
     async def close(self) -> None:
         """Close: the callbacks run, and everything that waits."""

@@ -100,12 +100,12 @@ async def closed_only_while_connected(url):
 
 
 async def drain_after_close(url):
-    nc = await nats.connect(url)
-    try:
-        await nc.publish("x", b"")
-    finally:
-        await nc.close()
-        await nc.drain()
+    async with await nats.connect(url) as nc:
+        try:
+            await nc.publish("x", b"")
+        finally:
+            await nc.close()
+            await nc.drain()
 
 
 async def guarded_by_is_closed(url):

@@ -83,6 +83,7 @@ async def drain_after_close(url):
         try:
             await nc.publish("x", b"")
         finally:
+            await nc.close()
             await nc.drain()
 
 

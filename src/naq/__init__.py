@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from naq.worker.core import Worker
     from naq.worker.status import WorkerStatusManager
 
-# Where each public name lives. It is imported when it is first used, so that `import naq` costs
+# The module of each public name. The first use imports it, so `import naq` costs
 # next to nothing, and the command line starts at once.
 _HOMES = {
     "naq.api": ("enqueue enqueue_at enqueue_in enqueue_many fetch_job_result purge_queue schedule"),

@@ -1,4 +1,4 @@
-"""The short ways: functions for what most programs do."""
+"""Shortcuts: functions for the common operations."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ async def enqueue_at(
     config: Config | str | None = None,
     **kwargs: Any,
 ) -> Job:
-    """Have a job enqueued at a time; see :meth:`naq.Queue.enqueue_at`.
+    """Schedule a job for a time; see :meth:`naq.Queue.enqueue_at`.
 
     Args:
         when: the time; one without a zone is UTC.
@@ -76,7 +76,7 @@ async def enqueue_in(
     config: Config | str | None = None,
     **kwargs: Any,
 ) -> Job:
-    """Have a job enqueued after a delay; see :meth:`naq.Queue.enqueue_in`.
+    """Schedule a job after a delay; see :meth:`naq.Queue.enqueue_in`.
 
     Args:
         delay: seconds, or a timedelta.
@@ -103,7 +103,7 @@ async def schedule(
     owner: str = "",
     **kwargs: Any,
 ) -> Job:
-    """Have a job enqueued again and again; see :meth:`naq.Queue.schedule`.
+    """Schedule a recurring job; see :meth:`naq.Queue.schedule`.
 
     Args:
         function: the function, its name, or a job.
@@ -115,7 +115,7 @@ async def schedule(
         repeat: how many runs; None is for ever.
         run_at: the first run.
         timezone: the IANA name of the zone in which ``cron`` is meant.
-        missed_runs: what becomes of runs that no scheduler was there for.
+        missed_runs: what happens to runs missed while no scheduler was up.
         owner: the part of the code that defines it, for ``prune_schedules``.
         kwargs: the call's keyword arguments, and settings of the job.
     """

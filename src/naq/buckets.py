@@ -50,7 +50,7 @@ BUCKETS = (
 async def ensure_buckets(
     config: Config | str | None = None, names: tuple[str, ...] = BUCKETS
 ) -> None:
-    """Make the buckets that do not exist yet; leave the others as they are.
+    """Create the missing buckets; leave the others unchanged.
 
     Args:
         config: a configuration, a URL, or None for the process's configuration.
@@ -96,12 +96,12 @@ async def _ensure(js: JetStreamContext, name: str, config: Config) -> None:
 async def in_bucket(
     name: str, config: Config | str | None, action: Callable[[KeyValue], Awaitable[T]]
 ) -> T:
-    """Do something with one of naq's own buckets, which is made if it is not there.
+    """Run an action on one of naq's own buckets, and create the bucket if it is missing.
 
     Args:
         name: the bucket.
         config: a configuration, a URL, or None for the process's configuration.
-        action: what to do; awaited with the bucket.
+        action: a coroutine function, called with the bucket.
 
     Raises:
         NaqConnectionError: there is no connection.
@@ -156,7 +156,7 @@ def readable(
     read: Callable[[bytes | None], T],
     unreadable: Callable[[str, SerializationError], None],
 ) -> list[T]:
-    """Return the entries that can be read: one that cannot must not hide the others.
+    """Return the readable entries: an unreadable one must not hide the others.
 
     Args:
         stored: the entries by their keys.
@@ -185,7 +185,7 @@ async def _on_the_way(watch: Watch) -> bool:
 async def watching(
     kv: KeyValue, pattern: str = ">", *, meta_only: bool = False
 ) -> AsyncGenerator[Watch]:
-    """Watch the keys of a bucket, and leave nothing of it on the server.
+    """Watch the keys of a bucket, and delete the watch's consumer at the end.
 
     Args:
         kv: the bucket.
@@ -201,7 +201,7 @@ async def watching(
 
 def stored_at(entry: KeyValue.Entry) -> datetime:
     """Return when the server stored an entry that came by a watch."""
-    return cast(datetime, entry.created)  # nats-py's annotation says int
+    return cast(datetime, entry.created)  # nats-py annotates it as int
 
 
 async def server_time(conn: Client, bucket: str) -> datetime:

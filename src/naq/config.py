@@ -1,4 +1,4 @@
-"""The configuration: the one place that knows of the environment and of files."""
+"""The configuration: the one module that reads the environment and configuration files."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ _FROM_1 = {"least": 1}
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Config:
-    """How to reach the servers, and how naq behaves there. All times are seconds.
+    """The servers, and the settings of naq. All times are in seconds.
 
-    The constructor takes what it is given. ``Config.load`` asks the environment and the
-    configuration file besides.
+    The constructor uses its arguments alone. ``Config.load`` also reads the environment and the
+    configuration file.
 
     Args:
         servers: URLs of the servers of one cluster, ``nats://`` or ``tls://``.
@@ -369,7 +369,7 @@ def configure(config: Config | None = None, **values: Any) -> Config:
     Args:
         config: the configuration, whole.
         values: settings by name, in place of a whole configuration: the others come from the
-            environment and the configuration file, which are read afresh.
+            environment and the configuration file, which are read again.
 
     Raises:
         ConfigurationError: a setting is unknown or bad, or there are both kinds of arguments.
@@ -383,7 +383,7 @@ def configure(config: Config | None = None, **values: Any) -> Config:
 
 
 def as_config(config: Config | str | None = None) -> Config:
-    """Return the configuration that a constructor's argument stands for.
+    """Return the configuration for a constructor's argument.
 
     Args:
         config: a configuration; or a URL, which stands for the process's configuration with

@@ -1,7 +1,7 @@
 """The exceptions of naq, all of them below ``NaqError``.
 
-An error that wraps one of nats-py's is an instance of that class too, so that code written
-against nats-py goes on catching it. An exception of the caller's own is never wrapped.
+An error that wraps one of nats-py's is an instance of that class too, so code written against
+nats-py still catches it. An exception of the caller's own is never wrapped.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class NaqError(Exception):
         Exception.__init__(self, message)
 
     def __str__(self) -> str:
-        # Said again here because nats-py's classes, further down in the order, have fixed texts.
+        # Repeated because nats-py's classes, later in the resolution order, have fixed texts.
         return str(self.args[0])
 
 
@@ -127,7 +127,7 @@ class JobTimeoutError(JobError, TimeoutError):
 
 
 class JobBlockedError(JobError):
-    """An async job held the event loop, so that the worker could do nothing else."""
+    """An async job blocked the event loop and with it the whole worker."""
 
 
 class JobCrashedError(JobError):
@@ -155,5 +155,5 @@ def describe_error(error: BaseException) -> str:
         return "the server does not answer in time"
     if isinstance(error, nats.errors.OutboundBufferLimitError):
         return "the connection to the server is lost"
-    said = str(error).removeprefix("nats: ").strip("'")
-    return said or type(error).__name__
+    text = str(error).removeprefix("nats: ").strip("'")
+    return text or type(error).__name__

@@ -77,7 +77,7 @@ class FailedJobs:
         return await in_bucket(buckets.FAILED_JOBS, self.config, get)
 
     async def requeue(self, job_id: str) -> None:
-        """Put a failed job into its queue again, with all its attempts before it.
+        """Enqueue a failed job again, with its full number of attempts.
 
         Raises:
             JobError: there is no failed job of that id.

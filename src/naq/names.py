@@ -43,7 +43,7 @@ def token(name: str) -> str:
     """Write any name as one token of a subject, a key and a consumer's name at once.
 
     Letters, digits, ``-`` and ``_`` stay as they are; every other byte of the UTF-8 form becomes
-    ``=XX``, so that ``e-mail.eu`` is ``e-mail=2Eeu``.
+    ``=XX``: ``e-mail.eu`` is ``e-mail=2Eeu``.
 
     Raises:
         ValueError: the name is empty.

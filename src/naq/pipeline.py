@@ -68,7 +68,7 @@ class PublishPipeline(Inbox):
     ) -> asyncio.Future[bool]:
         """Send a message and return the future of its acknowledgement.
 
-        The future's result says whether the message is new; False is a duplicate of one that is
+        The future's result is whether the message is new; False is a duplicate of one that is
         stored. It raises nats-py's ``APIError`` when the stream refuses the message,
         ``NoStreamResponseError`` or ``TimeoutError`` when nobody acknowledged in time.
 
@@ -103,7 +103,7 @@ class PublishPipeline(Inbox):
         if entry is None:
             return
         if msg.headers and msg.headers.get(Header.STATUS) == "503":
-            # Nobody listens: an election, or no such stream. Time will tell.
+            # No responder: an election, or a missing stream. Try again later.
             entry.no_stream = True
             return
         del self._pending[key]

@@ -1,4 +1,4 @@
-"""Words for people."""
+"""Numbers with their nouns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far a running job has come: the key-value bucket ``job_progress``."""
+"""The progress of running jobs: the key-value bucket ``job_progress``."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _LOOK_AGAIN = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a job has come.
+    """The progress of a job.
 
     Args:
         fraction: the part that is done, 0 to 1.
@@ -101,7 +101,7 @@ async def get_progress(job_id: str, config: Config | str | None = None) -> Progr
 async def watch_progress(
     job_id: str, config: Config | str | None = None
 ) -> AsyncGenerator[Progress]:
-    """Yield how far a job has come, now and at each change, until it says 1 or has ended.
+    """Yield the progress of a job, now and at each change, until it is 1 or the job has ended.
 
     Args:
         job_id: the job's id.

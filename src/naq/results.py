@@ -48,7 +48,7 @@ class ResultInfo:
     Args:
         job_id: the job's id.
         stored_at: when the server stored it.
-        failed: whether it tells of a failure.
+        failed: whether it is a failure.
         size: bytes of the stored form.
     """
 
@@ -63,9 +63,9 @@ class Results:
 
     Args:
         config: a configuration, a URL, or None for the process's configuration.
-        serializer: what writes results, or its name. What reads one is written with it.
-        unpickle: read results that hold pickled objects, which may run code: whoever can write to
-            the server can then run it here. Otherwise only pickles of plain types are read.
+        serializer: the serializer of new results, or its name. A stored result names its own.
+        unpickle: read results that hold pickled objects. They may run code, and any client that
+            can write to the server can store them. Otherwise only pickles of plain types are read.
 
     Raises:
         SerializationError: there is no serializer of that name.
@@ -159,7 +159,7 @@ class Results:
         return _value(job_id, entry, self.unpickle)
 
     async def list_results(self) -> list[ResultInfo]:
-        """Return what results there are, ordered by the job's id. No value is unpickled."""
+        """Return the stored results without their values, ordered by the job's id. Reads no pickle."""
         async with nats_kv_store(JOB_RESULTS, self.config) as kv:
             stored = await entries(kv)
         return [

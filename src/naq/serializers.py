@@ -1,8 +1,8 @@
-"""How a call and its result become bytes.
+"""Serializers: turn a call and its result into bytes.
 
-Two serializers come with naq. ``cloudpickle``, the default, takes nearly every Python value, and
-whoever can write to the server can run code in a worker that reads it. ``json`` takes what JSON
-can say, holds no pickle anywhere, and is readable from other languages. A worker only reads the
+Two serializers come with naq. ``cloudpickle``, the default, takes nearly every Python value; a client
+that can write to the server can run code in a worker that reads it. ``json`` takes JSON's types, holds
+no pickle anywhere, and is readable from other languages. A worker only reads the
 serializers that are registered in its process.
 """
 
@@ -20,7 +20,7 @@ from naq.exceptions import SerializationError
 
 @runtime_checkable
 class Serializer(Protocol):
-    """What naq asks of a serializer. ``name`` is written beside the bytes."""
+    """The interface of a serializer. ``name`` is stored beside the bytes."""
 
     name: str
 

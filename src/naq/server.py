@@ -193,10 +193,10 @@ class NatsServer:
             time.sleep(0.002)
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
         last = next((line for line in reversed(lines) if "[FTL]" in line or "[ERR]" in line), "")
-        said = last.partition("] ")[2].partition("] ")[2] or (lines[-1] if lines else "no word")
-        if said.endswith(' address already in use"'):
-            said = f"port {self.port} is already in use"
-        raise ServerStartError(f"nats-server did not start: {said}")
+        reason = last.partition("] ")[2].partition("] ")[2] or (lines[-1] if lines else "no output")
+        if reason.endswith(' address already in use"'):
+            reason = f"port {self.port} is already in use"
+        raise ServerStartError(f"nats-server did not start: {reason}")
 
     def _end(self, number: signal.Signals) -> None:
         if self._process is None:
@@ -218,7 +218,7 @@ class NatsServer:
         self._end(signal.SIGKILL)
 
     def pause(self) -> None:
-        """Freeze the process (SIGSTOP), so that it accepts and says nothing."""
+        """Freeze the process (SIGSTOP): it neither accepts nor answers."""
         if self._process is not None:
             self._process.send_signal(signal.SIGSTOP)
 

@@ -1,9 +1,8 @@
 """Messages that no worker could read: the key-value bucket ``set_aside``.
 
 A worker deletes no message that it does not understand: one of a newer format, one with a malformed
-head, one from somebody else. It moves the message here, with the reason. ``message.<key>`` holds
-the bytes as they came, ``about.<key>`` everything else, so that each message fits whose size the
-server has taken once, and a listing reads no payload.
+head, one of another program. It moves the message here, with the reason. ``message.<key>`` holds the
+unchanged bytes, ``about.<key>`` everything else. So every message fits, and a listing reads no payload.
 """
 
 from __future__ import annotations
@@ -60,7 +59,7 @@ def key_of(sequence: int, data: bytes) -> str:
     """Return the key of a message: the same one each time that the message is set aside.
 
     Args:
-        sequence: its number in the stream of jobs, which begins anew when the stream is made anew.
+        sequence: its number in the stream of jobs; a new stream counts from 1 again.
         data: its payload.
     """
     return f"{sequence}-{hashlib.sha256(data).hexdigest()[:12]}"

@@ -1,6 +1,6 @@
-"""The streams and buckets of naq on the servers: making them, raising them, saying what differs.
+"""naq's streams and buckets on the servers: creates them, raises their settings, reports differences.
 
-Workers and enqueuers make what is missing, where they may. They never change what exists.
+Workers and clients create missing ones, where they may. They never change existing ones.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _NO_LIMIT: Final = float("inf")
 
 
 class SetupOutcome(StrEnum):
-    """What becomes of a difference between what exists and what is configured."""
+    """The outcome for a difference between the server and the configuration."""
 
     MADE = "made"
     RAISED = "raised"
@@ -48,7 +48,7 @@ class Difference:
         setting: the setting; "" where all of it is missing.
         exists: the setting's value on the server.
         configured: its value by the configuration.
-        outcome: what becomes of it.
+        outcome: its outcome.
     """
 
     place: str
@@ -86,7 +86,7 @@ def _places(config: Config) -> Iterator[_StreamOrBucket]:
 async def setup(config: Config | str | None = None, *, check: bool = False) -> list[Difference]:
     """Make the streams and buckets that are missing, and raise those that are less than configured.
 
-    Nothing is lowered: what is more than configured is reported and stays.
+    Nothing is lowered: a higher setting is reported and stays.
 
     Args:
         config: a configuration, a URL, or None for the process's configuration.
@@ -110,7 +110,7 @@ async def setup(config: Config | str | None = None, *, check: bool = False) -> l
 async def warn_if_less(
     js: JetStreamContext, config: Config, streams: Collection[str] | None = None
 ) -> None:
-    """Log in one line what exists and is less than configured.
+    """Log, in one line, the settings that are lower than configured.
 
     Args:
         js: the JetStream context.

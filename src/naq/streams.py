@@ -86,7 +86,7 @@ def system_event_stream(replicas: int = 1) -> StreamConfig:
 
 
 async def ensure_stream(js: JetStreamContext, config: StreamConfig) -> None:
-    """Make a stream that does not exist yet; leave one that does as it is.
+    """Create a missing stream; leave an existing one unchanged.
 
     Raises:
         nats.js.errors.APIError: the server refuses to make it.

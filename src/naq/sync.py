@@ -75,7 +75,7 @@ def _loop() -> _Loop:
 
 
 def run(awaitable: Awaitable[T]) -> T:
-    """Run anything awaitable on naq's own loop and return what comes of it.
+    """Run an awaitable on naq's own loop and return its result.
 
     Raises:
         NaqError: it was called in an event loop's thread, which must not stand still.
@@ -239,7 +239,7 @@ class Scheduler(_Plain[_Scheduler]):
         return self._inner.is_leader
 
     def stop(self) -> None:
-        """Let ``run`` end, once it has finished the current run."""
+        """Ask ``run`` to end after the current run."""
         _loop().loop.call_soon_threadsafe(self._inner.stop)
 
     get_scheduled_jobs = _Method(_Scheduler.get_scheduled_jobs)

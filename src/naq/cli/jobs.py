@@ -59,7 +59,7 @@ Unpickle = Annotated[
     bool,
     typer.Option(
         "--unpickle",
-        help="Read a result of any kind, which can run code of whoever can write to the server.",
+        help="Unpickle results of any kind: a client that can write to the server can run code here.",
     ),
 ]
 Arguments = Annotated[
@@ -94,7 +94,7 @@ async def enqueue(
     arguments: Arguments = None,
     queue: QueueName = DEFAULT_QUEUE,
     job_id: Annotated[str | None, typer.Option("--id", help="The job's id.")] = None,
-    retries: Annotated[int, typer.Option(help="How often a failed job is tried again.")] = 0,
+    retries: Annotated[int, typer.Option(help="How many retries a failed job gets.")] = 0,
     retry_delay: Annotated[float, typer.Option(help="Seconds before a retry.")] = 0.0,
     timeout: Annotated[float | None, typer.Option(help="Seconds that it may take.")] = None,
     delay: Annotated[float | None, typer.Option("--in", help="Seconds from now.")] = None,
@@ -108,7 +108,7 @@ async def enqueue(
         bool, typer.Option("--pass-results", help="Their results come before its arguments.")
     ] = False,
     again: Annotated[
-        bool, typer.Option("--again", help="Run it anew although it has just ended.")
+        bool, typer.Option("--again", help="Run it again although it has just ended.")
     ] = False,
     isolated: Annotated[bool, typer.Option(help="Run it in a process of its own.")] = False,
     result_ttl: Annotated[
@@ -153,7 +153,7 @@ async def enqueue(
     elif made.enqueued is Enqueued.DONE:
         warn(
             f"nothing is enqueued: a job {made.job_id!r} ended within the last "
-            f"{DUPLICATE_WINDOW:g} s; --again runs it anew"
+            f"{DUPLICATE_WINDOW:g} s; --again runs it again"
         )
     if wait or wait_timeout is not None:
         log(verbose=False, json_=json_)  # of a connection that is lost, and back

@@ -81,7 +81,7 @@ def worker(
         float, typer.Option(help="Seconds of silence after which its jobs go to another worker.")
     ] = ACK_WAIT,
     shutdown_timeout: Annotated[
-        float, typer.Option(help="Seconds that running jobs have when it is told to stop.")
+        float, typer.Option(help="Seconds that running jobs have on shutdown.")
     ] = 30.0,
     block_limit: Annotated[
         float,
@@ -197,7 +197,7 @@ def _leave_stuck_jobs(made: Worker) -> None:
 
 
 def scheduler(url: Url = None, verbose: Verbose = False, json_: JsonLog = False) -> None:
-    """Put scheduled jobs into their queues when they are due, until SIGTERM or SIGINT.
+    """Enqueue scheduled jobs when they are due, until SIGTERM or SIGINT.
 
     Several may run: one of them leads, and the others take over when it is gone.
     """
@@ -359,5 +359,5 @@ def _show(event: Event, json_: bool) -> None:
         as_json(dataclasses.asdict(event))
         return
     moment = datetime.fromtimestamp(event.time).astimezone()
-    said = " ".join(f"{name}={shown(name, value)}" for name, value in event.data.items())
-    say(f"{moment.isoformat(' ', 'milliseconds')} {event.type} {said}")
+    details = " ".join(f"{name}={shown(name, value)}" for name, value in event.data.items())
+    say(f"{moment.isoformat(' ', 'milliseconds')} {event.type} {details}")

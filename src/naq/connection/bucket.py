@@ -1,4 +1,4 @@
-"""Buckets that leases hand out, and what they do when theirs is gone."""
+"""The buckets of leases, and their errors when a bucket is gone."""
 
 from __future__ import annotations
 
@@ -79,8 +79,8 @@ def _explained(bucket: str, config: Config) -> Iterator[None]:
 class LeasedKeyValue(Lease, BucketView):
     """A bucket for the time of a lease.
 
-    It was bound earlier, perhaps by another lease, so that the bucket may be gone by now. An
-    operation that fails for that reason raises what binding it now would raise.
+    An earlier lease may have bound it, so the bucket may be gone by now. An operation that fails for
+    that reason raises the error of binding it now.
 
     Args:
         bucket: the bucket.
@@ -113,7 +113,7 @@ class LeasedKeyValue(Lease, BucketView):
         return self
 
     async def close(self) -> None:
-        """End the lease, and what is watched under it."""
+        """End the lease and its watches."""
         if self._shared is None:
             return
         self.work_on(_ENDED)
@@ -125,7 +125,7 @@ class LeasedKeyValue(Lease, BucketView):
             self._end()
 
     async def raise_if_gone(self, error: Exception) -> None:
-        """Raise ``BucketNotFoundError`` where the bucket is gone, and bind it anew."""
+        """Raise ``BucketNotFoundError`` if the bucket is gone; otherwise bind it again."""
         if self._shared is None or not _may_mean_no_bucket(error):
             return
         self._shared.buckets.pop(self._bucket, None)
@@ -142,7 +142,7 @@ class LeasedKeyValue(Lease, BucketView):
 
 
 class _Ended:
-    """What a bucket works on after its lease."""
+    """The JetStream context of a bucket after its lease."""
 
     def __getattr__(self, name: str) -> Any:
         raise _ended()

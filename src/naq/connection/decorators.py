@@ -35,8 +35,8 @@ CONNECTION_FAILURES = (
     nats.errors.OutboundBufferLimitError,
     nats.errors.StaleConnectionError,
 )
-"""What says that there is no connection. A request that merely had no answer is not among it:
-it may have been carried out."""
+"""Errors that mean a lost connection. A request without an answer is not among them: the server may
+have executed it."""
 
 Given = Callable[
     [Callable[Concatenate[H, P], Awaitable[R]]],

@@ -1,4 +1,4 @@
-"""The helpers of old, on the shared connections. Each warns; each has a better successor."""
+"""Deprecated helpers, on the shared connections. Each warns and names its successor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a connection is made: strictly, with one clear error, and lenient ever after."""
+"""Connects: the first attempt fails with one clear error, later outages are waited out."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def dial(
         reconnected_cb: called after each return.
 
     Raises:
-        NaqConnectionError: no server could be connected to; the message says which and why.
+        NaqConnectionError: no server accepts a connection; the message names the server and the cause.
     """
     options = _options(config) | {
         "disconnected_cb": disconnected_cb,
@@ -92,7 +92,7 @@ class _Errors:
         elif "permissions violation" in str(error).lower():
             logger.warning("connection %r: %s", self._name, str(error).removeprefix("nats: "))
         elif isinstance(error, (OSError, nats.errors.StaleConnectionError)):
-            # Each attempt to reconnect in an outage says it again.
+            # Each attempt to reconnect in an outage repeats the error.
             logger.debug("connection %r: %s", self._name, error)
         else:
             logger.error("connection %r: %s", self._name, error, exc_info=error)
@@ -245,7 +245,7 @@ def _explain(error: Exception, server: str, config: Config) -> NaqConnectionErro
         # asyncio's own text names the address once more, in Python's words.
         reason = os.strerror(error.errno) if error.errno else str(error)
         return NaqNoServersError(f"no {place}: {reason}")
-    said = str(error).removeprefix("nats: ").strip("'")
-    if "authorization violation" in said.lower():
+    text = str(error).removeprefix("nats: ").strip("'")
+    if "authorization violation" in text.lower():
         return NaqAuthorizationError(f"the {place} refuses these credentials")
-    return NaqRefusedError(f"the {place} refuses the connection: {said}")
+    return NaqRefusedError(f"the {place} refuses the connection: {text}")

@@ -1,4 +1,4 @@
-"""Whether servers can be reached, and how fast."""
+"""Checks whether servers answer, and how fast."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class ConnectionPerformance(TypedDict):
     """What ``measure_connection_performance`` measured.
 
     Attributes:
-        average_time: seconds that a connection took on average; 0 when none came about.
-        min_time: seconds that the fastest took.
-        max_time: seconds that the slowest took.
-        success_rate: the share of connections that came about, from 0 to 1.
+        average_time: average seconds to connect; 0 if none succeeded.
+        min_time: seconds of the fastest connect.
+        max_time: seconds of the slowest connect.
+        success_rate: the share of successful connects, from 0 to 1.
     """
 
     average_time: float

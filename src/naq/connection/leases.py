@@ -137,17 +137,17 @@ def jetstream_explained(config: Config) -> Iterator[None]:
     """Name the server on which there is no JetStream.
 
     Raises:
-        NaqJetStreamError: in place of nats-py's error, which says next to nothing.
+        NaqJetStreamError: in place of nats-py's error, which has hardly any text.
     """
     try:
         yield
     except ServiceUnavailableError as error:
         if isinstance(error, NaqJetStreamError):
             raise
-        said = f"JetStream on the {where(config)} is out of order: {error.description}"
+        message = f"JetStream on the {where(config)} is out of order: {error.description}"
         if not error.description:
-            said = f"no JetStream on the {where(config)}: it is not switched on"
-        raise NaqJetStreamError(said) from error
+            message = f"no JetStream on the {where(config)}: it is not switched on"
+        raise NaqJetStreamError(message) from error
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""How often connections were used, for how long, and how often there was none."""
+"""Counts of uses of connections, their duration and their failures."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ class ConnectionMetrics:
 
     @property
     def average_connection_time(self) -> float:
-        """Seconds that a use took on average; 0 before the first has ended."""
+        """Average seconds of a use; 0 before the first has ended."""
         if not self.successful_connections:
             return 0.0
         return self.total_connection_time / self.successful_connections
 
 
 class Uses:
-    """Counts that one thread alone writes, so that they need no lock: those of an event loop."""
+    """The counts of one event loop: a single thread writes them, so they need no lock."""
 
     __slots__ = ("begun", "ended", "failed", "seconds")
 
@@ -94,7 +94,7 @@ class ConnectionMonitor:
         """Keep the counts of an event loop that has ended, and no more of it.
 
         The garbage collector calls this at any moment, also while its thread holds the lock. So it
-        takes none, and leaves the rest to whoever counts next.
+        takes none, and leaves the rest to the next count.
         """
         self._retired.append(uses)
 
@@ -105,7 +105,7 @@ class ConnectionMonitor:
             self._own.add(uses)
 
     def get_metrics(self) -> ConnectionMetrics:
-        """Return the counts as they are now."""
+        """Return the current counts."""
         now = self._now()
         active = now.begun - now.ended - now.failed
         now.add(self._before, -1)
@@ -169,14 +169,14 @@ def counted(uses: Uses) -> Iterator[None]:
 
 
 def count_failure() -> None:
-    """Count a connection that was asked for and did not come about."""
+    """Count a failed connect."""
     if not in_monitored_call.get():
         monitor.record_connection_start()
         monitor.record_connection_failure()
 
 
 def get_connection_metrics() -> ConnectionMetrics:
-    """Return the counts of this process as they are now."""
+    """Return the current counts of this process."""
     return monitor.get_metrics()
 
 

@@ -151,7 +151,7 @@ _pools: weakref.WeakSet[Pool] = weakref.WeakSet()
 def current_pool() -> Pool:
     """Return the pool of the running loop."""
     loop = asyncio.get_running_loop()
-    # Kept on the loop, so that the two go together: a table here would keep a loop that
+    # Kept on the loop, so both go together: a table here would keep a loop that
     # nobody closed, and its connections, for ever.
     pool: Pool | None = getattr(loop, _ATTRIBUTE, None)
     return pool or _new_pool(loop)

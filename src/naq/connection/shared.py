@@ -1,4 +1,4 @@
-"""A connection that leases share: how it opens, how long it lives, how it closes."""
+"""The shared connection of leases: opening, lifetime, closing."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class SharedConnection:
 
     async def _disconnected(self) -> None:
         if not self._connected.is_set():
-            return  # lost before it was made: the dial says so itself
+            return  # lost before it was made: the dial reports that itself
         self._connected.clear()
         self.buckets.clear()
         if not self.client.is_closed:

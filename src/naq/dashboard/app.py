@@ -163,7 +163,7 @@ async def _page(_request: Request) -> Response:
 def _told(
     action: Callable[[Request], Awaitable[dict[str, Any]]],
 ) -> Callable[[Request], Awaitable[Response]]:
-    """Return an endpoint that tells an action's result, or its error in one line, as JSON."""
+    """Return an endpoint that answers with an action's result, or its one-line error, as JSON."""
 
     async def endpoint(request: Request) -> Response:
         try:

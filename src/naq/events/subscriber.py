@@ -1,4 +1,4 @@
-"""Reading events: as they come, and those of the past."""
+"""Reads events: live ones and stored ones."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class EventSubscriber:
             if seen is None:
                 seen = _StreamPosition(created, 0 if since else last)
             elif seen.stream != created:
-                seen = _StreamPosition(created, 0)  # the stream has been made anew
+                seen = _StreamPosition(created, 0)  # the stream was deleted and created again
             if seen.sequence:
                 since = None
             subscription = await js.subscribe(
@@ -159,7 +159,7 @@ class _Subscribed:
     async def messages(self) -> AsyncGenerator[Msg]:
         """Yield messages until the connection has been lost and has come back.
 
-        What nats-py subscribes to by itself then may begin anew, and comes late.
+        nats-py's own new subscription may start from the beginning, and comes late.
         """
         outages, seen = self.conn.stats["reconnects"], self.after.sequence
         while self.conn.stats["reconnects"] == outages:

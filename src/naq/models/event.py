@@ -17,7 +17,7 @@ class Event:
 
     Args:
         type: what, as dotted words: ``job.completed``. It is part of the subject.
-        data: what there is to say of it, in JSON's types.
+        data: its details, in JSON's types.
         time: seconds since the epoch.
     """
 

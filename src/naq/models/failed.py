@@ -1,7 +1,7 @@
 """A failed job, as the bucket ``failed_jobs`` keeps it until it is requeued or purged.
 
-One line of JSON says why it failed; the job follows as it came, so that a job of nearly any size
-fits that the server has taken once.
+The first line is JSON with the reason of the failure; the job follows unchanged. So nearly every job
+fits that fitted into its queue.
 """
 
 from __future__ import annotations

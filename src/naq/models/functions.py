@@ -29,7 +29,7 @@ def is_importable(function: Callable[..., Any]) -> bool:
     found: Any = sys.modules.get(module)
     for part in name.split("."):
         found = getattr(found, part, None)
-    # A bound method is made anew at each look, so it is compared by value.
+    # Each access creates a new bound method, so compare by value.
     return found is function or (found is not None and found == function)
 
 

@@ -17,7 +17,7 @@ FORMAT: Final = 1
 """The version of the wire form; a reader refuses a newer one."""
 
 ParentPolicy = Literal["fail", "cancel", "run"]
-"""What becomes of a job when one that it depends on fails, is cancelled, or is gone."""
+"""The policy for a job whose parent fails, is cancelled, or is gone."""
 
 Id = Annotated[str, msgspec.Meta(pattern=rf"\A{KEY_PATTERN}\Z", max_length=LONGEST_KEY)]
 

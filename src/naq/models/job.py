@@ -1,8 +1,8 @@
-"""A job: a call to be made by a worker, and how to go about it.
+"""A job: a call for a worker, and its settings.
 
-On the wire a job is two lines. The first is JSON and says everything about the job but the
-call's arguments; the second is the call, written by the serializer that the first line names. So
-whoever lists jobs reads no pickle, and a job written with the JSON serializer is JSON throughout.
+On the wire a job is two lines. The first is JSON and holds everything but the call's arguments. The
+second is the call, written by the serializer that the first line names. So a listing reads no pickle,
+and a job written with the JSON serializer is JSON throughout.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ from naq.serializers import CLOUDPICKLE, JSON, Serializer, get_serializer
 _NO_RETRY: Final = Fixed(0)
 _STRATEGIES: Final = (Fixed, Linear, Exponential)
 _POLICIES: Final = get_args(ParentPolicy)
-_NUMBERS: Final = (int, float)  # made once: a union is made anew at every look
+_NUMBERS: Final = (int, float)  # a constant: the expression would create the union at each call
 
 
 class JOB_STATUS(StrEnum):  # noqa: N801 - the name is older than the habit
-    """Where a job stands."""
+    """The status of a job."""
 
     SCHEDULED = "scheduled"
     WAITING = "waiting"
@@ -52,7 +52,7 @@ class JOB_STATUS(StrEnum):  # noqa: N801 - the name is older than the habit
 
 
 class Enqueued(StrEnum):
-    """What came of enqueueing a job."""
+    """The result of enqueueing a job."""
 
     NEW = "new"
     """It is in its queue now, or waits for others, or for its time."""
@@ -63,7 +63,7 @@ class Enqueued(StrEnum):
 
 
 class Call(NamedTuple):
-    """What a job's second line holds."""
+    """The content of a job's second line."""
 
     function: Callable[..., Any] | str
     args: tuple[Any, ...]
@@ -112,24 +112,24 @@ class Job:
         retry: the strategy, or a number of seconds; see :mod:`naq.models.retry`.
         retry_on: exception classes, or their names as ``module:Class``, that are worth a retry;
             empty means all.
-        ignore_on: exceptions that are not, whatever ``retry_on`` says.
+        ignore_on: exceptions that are not, regardless of ``retry_on``.
         depends_on: ids of jobs, or jobs, that must have succeeded first.
-        on_parent_failure: what becomes of the job when one of them fails, is cancelled, or is
+        on_parent_failure: what happens to the job when one of them fails, is cancelled, or is
             gone: ``"fail"``, ``"cancel"``, or ``"run"``, which runs it all the same.
         pass_results: call the function with their results before its own arguments, in the order
             of ``depends_on``; None for one that has not succeeded.
         isolated: run in a process of its own, which may crash, or be ended at its timeout.
         max_crashes: how many workers may die while they run the job alone, before it fails; None
-            is what the worker says.
+            is the worker's own limit.
         keep_result: store the result. Without it a job can run again after a crash of the server.
-        result_ttl: whole seconds (or a timedelta) for which the result is kept; None is as long as
-            the configuration says, and longer than that it never is. Needs nats-server 2.11; on
-            an older one it is as None.
+        result_ttl: whole seconds (or a timedelta) for which the result is kept; None is the time
+            of the configuration, which is also the upper limit. Needs nats-server 2.11; an older
+            server keeps the result as for None.
         serializer: a serializer or the name of a registered one.
         created_at: seconds since the epoch.
 
     Attributes:
-        enqueued: what came of enqueueing this job; None before.
+        enqueued: the result of enqueueing this job; None before.
 
     Raises:
         JobError: a setting makes no sense; the message names it.
@@ -314,8 +314,8 @@ class Job:
     def received(cls, subject: str, data: bytes) -> Job:
         """Read a job that came on a subject, which has to be its own.
 
-        Who may publish a job may not publish one under the id of another: its result would be
-        stored as the other's.
+        A client may not publish a job under another job's id: its result would be stored as
+        the other's.
 
         Raises:
             NewerFormatError: a newer naq has written the job.
@@ -342,7 +342,7 @@ class Job:
         return self._with_head(id=job_id, created=created_at)
 
     def waiting_for(self, parents: Iterable[str], unkept: Iterable[str] = ()) -> Job:
-        """Return the job as it is kept while it waits.
+        """Return the stored form of the job while it waits.
 
         Args:
             parents: those of ``depends_on`` that have not ended.

@@ -1,8 +1,8 @@
-"""What becomes of a job, as the bucket ``job_results`` holds it.
+"""The outcome of a job, as the bucket ``job_results`` holds it.
 
-A success written by the cloudpickle serializer is the pickled value and nothing else: what naq
-has always stored under a job's id. Everything else is two lines, as a job is: JSON that says what
-happened, then the value, written by the serializer that the first line names. A pickle starts
+A success written by the cloudpickle serializer is the pickled value and nothing else. Everything
+else is two lines, like a job: JSON that describes the outcome, then the value, written by the
+serializer that the first line names. A pickle starts
 with the byte 0x80, so the two cannot be confused.
 """
 
@@ -19,9 +19,9 @@ from naq.models.retry import exception_name
 from naq.serializers import CLOUDPICKLE, get_serializer
 
 CREATED: Final = "Naq-Created"
-"""The header of a stored outcome that tells when its job was made (``Job.created_at``).
+"""The header of a stored outcome with the creation time of its job (``Job.created_at``).
 
-Jobs may have the same id, one after the other: it says which of them has ended."""
+Successive jobs may have the same id: the time identifies the one that ended."""
 
 _PICKLE: Final = b"\x80"
 
@@ -34,7 +34,7 @@ _LENGTHS: Final = (8_000, 2_000, 500, 100, 0)
 
 @dataclass(frozen=True, slots=True)
 class JobFailure:
-    """Why a job failed, as text only, so that any exception can be stored.
+    """The reason of a job's failure, as text only, so any exception can be stored.
 
     Args:
         error_type: the exception's class as ``module:Class``.

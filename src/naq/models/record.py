@@ -20,7 +20,7 @@ class JobRecord:
     """A job's status and its history so far.
 
     Args:
-        status: where it stands.
+        status: the status.
         failures: attempts that ended in an exception.
         returns: deliveries that a worker gave back, or took while it had the job already.
         crashes: attempts that the job began alone in its worker, and of whose end nothing is

@@ -1,8 +1,8 @@
-"""When a failed job is tried again: retry strategies, and which exceptions they are for.
+"""Retries of failed jobs: strategies, and the exceptions that they apply to.
 
 A strategy of naq's own travels as a few JSON values; a function of one's own travels by name, or
-in the job's pickled part. Exceptions travel by name too, so that neither a listing nor the
-dashboard has to import them.
+in the job's pickled part. Exceptions travel by name too, so neither a listing nor the dashboard has
+to import them.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Linear:
 
 @dataclass(frozen=True, slots=True)
 class Exponential:
-    """A delay that grows by a factor each time, spread out so that failures do not return at once.
+    """A delay that grows by a factor each time; jitter spreads the retries of many failures.
 
     Args:
         delay: seconds after the first failure.

@@ -19,7 +19,7 @@ class ScheduleStatus(StrEnum):
     ACTIVE = "active"
     PAUSED = "paused"
     ENDED = "ended"
-    """All its runs are made. It stays stored, so that the same definition does not begin anew."""
+    """All its runs are done. It stays stored, so the same definition does not start again."""
 
 
 class MissedRuns(StrEnum):

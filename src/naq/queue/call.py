@@ -1,4 +1,4 @@
-"""From the arguments of ``enqueue`` to a job: which are the call's, and which are settings."""
+"""Turns the arguments of ``enqueue`` into a job: arguments of the call, and settings."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def make_job(
     kwargs: Mapping[str, Any],
     queue: str | None = None,
 ) -> Job:
-    """Return the job that the arguments of ``enqueue`` stand for.
+    """Return the job for the arguments of ``enqueue``.
 
     Args:
         function: a function, its name, or a job, which stands for itself.

@@ -1,4 +1,4 @@
-"""One job: where it stands, and taking it back."""
+"""One job: its status, and its cancellation."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _WORKER_ANSWERS: Final = 2.0
 
 @dataclass(frozen=True)
 class JobInfo:
-    """Where a job stands.
+    """The state of a job.
 
     Args:
         job_id: the job's id.
@@ -72,7 +72,7 @@ class JobInfo:
 
 
 async def get_job(job_id: str, config: Config | str | None = None) -> JobInfo | None:
-    """Return where a job stands, or None when nothing is known of it.
+    """Return the state of a job, or None for an unknown job.
 
     The state of a job that was enqueued again is its newest one. A short job may appear as queued
     while it runs: workers record only what takes longer than a fifth of a second.
@@ -85,7 +85,7 @@ async def get_job(job_id: str, config: Config | str | None = None) -> JobInfo | 
         NaqConnectionError: there is no connection.
     """
     async with nats_jetstream(config) as (_, js):
-        # In the order in which a job goes through them, so that it is not missed on its way.
+        # In the order in which a job passes through them, so the search cannot miss it.
         schedule = await _scheduled(js, job_id)
         parked = await _value(js, buckets.WAITING_JOBS, job_id)
         message = await find_queued(js, job_id)
@@ -180,7 +180,7 @@ async def _broken_off(conn: Client, job_id: str) -> bool:
 
 
 async def _store_cancellation(job: Job, config: Config | str | None) -> None:
-    """Store that a job was cancelled, for those who wait for its result."""
+    """Store that a job was cancelled, for callers that wait for its result."""
     failure = JobFailure.of(JobCancelledError("cancelled before it ran"), failed_at=time.time())
     await buckets.ensure_buckets(config, (buckets.JOB_RESULTS,))
     async with nats_jetstream(config) as (_, js):
@@ -194,7 +194,7 @@ async def _store_cancellation(job: Job, config: Config | str | None) -> None:
 async def set_status(
     job_ids: Iterable[str], status: JOB_STATUS, config: Config | str | None = None
 ) -> None:
-    """Write down the status of jobs in the bucket ``job_status``."""
+    """Store the status of jobs in the bucket ``job_status``."""
     await buckets.ensure_buckets(config, (buckets.JOB_STATUS,))
     async with nats_jetstream(config) as (_, js):
         for job_id in job_ids:

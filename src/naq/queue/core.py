@@ -1,4 +1,4 @@
-"""Queues: where jobs go in."""
+"""Queues: the entry of jobs."""
 
 from __future__ import annotations
 
@@ -56,9 +56,9 @@ class Queue:
         """Put a job into the queue and return it once the server has stored it.
 
         A job that is in the queue under the same id, or went into it within the last two minutes,
-        is the same job: it is enqueued once. ``job.enqueued`` says whether it is new, in the queue
-        already, or done. An election or an outage is waited out for ``enqueue_timeout`` seconds;
-        the id keeps a repeated publish from making two jobs.
+        is the same job: it is enqueued once. ``job.enqueued`` is whether it is new, in the queue
+        already, or done. The call waits out an election or an outage for ``enqueue_timeout``
+        seconds; the id keeps a repeated publish from creating two jobs.
 
         Args:
             function: the function to call, its name as ``package.module:function``, or a
@@ -96,8 +96,8 @@ class Queue:
             How many of them are new; the others were in their queues already.
 
         Raises:
-            JobError: a job is too large, was refused, or depends on others; the message says
-                which, and how many were enqueued before it.
+            JobError: a job is too large, was refused, or depends on others; the message names it,
+                and how many were enqueued before it.
             SerializationError: a call cannot be written.
             NaqConnectionError: there is no connection, or the server did not answer in time.
         """
@@ -106,7 +106,7 @@ class Queue:
     async def enqueue_at(
         self, when: datetime, function: Callable[..., Any] | str | Job, *args: Any, **kwargs: Any
     ) -> Job:
-        """Have a job enqueued at a time, by a scheduler; arguments as for :meth:`enqueue`.
+        """Schedule a job for a time; arguments as for :meth:`enqueue`. A scheduler enqueues it.
 
         Args:
             when: the time; one without a zone is UTC.
@@ -132,7 +132,7 @@ class Queue:
         *args: Any,
         **kwargs: Any,
     ) -> Job:
-        """Have a job enqueued after a delay, by a scheduler; arguments as for :meth:`enqueue`.
+        """Schedule a job after a delay; arguments as for :meth:`enqueue`. A scheduler enqueues it.
 
         Args:
             delay: seconds, or a timedelta.
@@ -164,11 +164,11 @@ class Queue:
         owner: str = "",
         **kwargs: Any,
     ) -> Job:
-        """Have a job enqueued again and again, by a scheduler.
+        """Schedule a recurring job. A scheduler enqueues each run.
 
         A program may store its schedules at each start. One that is stored already under the same
         ``job_id`` keeps its next run, its pause and the number of runs left, and takes the call
-        and the settings of the job as they are now. If it runs at other times now, it begins anew.
+        and the settings of the job as they are now. If its times have changed, it starts again.
 
         Args:
             function: the function, its name, or a job.
@@ -176,9 +176,9 @@ class Queue:
             cron: a cron expression of five fields, or six with seconds first.
             interval: seconds between two runs, or a timedelta; give it or ``cron``.
             repeat: how many runs; None is for ever.
-            run_at: the first run; by default as ``cron`` says, or one interval from now.
+            run_at: the first run; by default the first time of ``cron``, or one interval from now.
             timezone: the IANA name of the zone in which ``cron`` is meant.
-            missed_runs: what becomes of runs that no scheduler was there for.
+            missed_runs: what happens to runs missed while no scheduler was up.
             owner: the part of the code that defines it, for ``prune_schedules``.
             kwargs: the call's keyword arguments, and settings of the job.
 
@@ -207,7 +207,7 @@ class Queue:
         return job
 
     async def dequeue(self, timeout: float = 1.0) -> Job | None:
-        """Take the next job out of the queue, for oneself; None when none comes in time.
+        """Take the next job out of the queue; None when none comes in time.
 
         A worker does much more. The job is acknowledged at once: if the caller fails to run it,
         nobody else will.

@@ -1,4 +1,4 @@
-"""Asking for many jobs at once whether their results are stored."""
+"""Looks up the stored results of many jobs at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Doing something on the server that an election or an outage may delay."""
+"""Repeats an operation on the server during an election or an outage."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ Action = Callable[[Client, JetStreamContext, float], Awaitable[T]]
 
 
 async def with_retries(config: Config, task: str, action: Action[T]) -> T:
-    """Do something that may be repeated, until it succeeds or ``enqueue_timeout`` is over.
+    """Repeat an idempotent operation until it succeeds or ``enqueue_timeout`` is over.
 
     A server that cannot be reached at the start is an error at once.
 
     Args:
         config: the configuration.
-        task: what is done, as in "cannot <task>".
+        task: its name, as in "cannot <task>".
         action: called with the connection, its JetStream and the seconds that the server has.
 
     Raises:
@@ -89,9 +89,9 @@ def _may_pass(error: Exception) -> bool:
 
 
 def _final(error: Exception, config: Config, task: str) -> NaqConnectionError:
-    said = f"cannot {task} within {config.enqueue_timeout:g} s: "
+    prefix = f"cannot {task} within {config.enqueue_timeout:g} s: "
     if isinstance(error, NoStreamResponseError | APIError):
-        return NaqJetStreamError(f"{said}JetStream on the {where(config)} is out of order")
+        return NaqJetStreamError(f"{prefix}JetStream on the {where(config)} is out of order")
     if isinstance(error, NaqConnectionError):
-        return NaqConnectionLostError(f"{said}{error}")
-    return NaqTimeoutError(f"{said}the {where(config)}: {describe_error(error)}")
+        return NaqConnectionLostError(f"{prefix}{error}")
+    return NaqTimeoutError(f"{prefix}the {where(config)}: {describe_error(error)}")

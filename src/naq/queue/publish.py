@@ -70,7 +70,7 @@ def check_size(conn: Client, job_id: str, size: int, stored: int = 0) -> None:
 
 
 async def enqueue_job(job: Job, config: Config, *, again: bool = False) -> Enqueued:
-    """Put a job into its queue, through an election or an outage; return what came of it.
+    """Enqueue a job, through an election or an outage, and return the result.
 
     Args:
         job: the job.
@@ -82,7 +82,7 @@ async def enqueue_job(job: Job, config: Config, *, again: bool = False) -> Enque
         SerializationError: the job's serializer cannot write the call.
         NaqConnectionError: there is no connection, or the server did not answer in time.
     """
-    # One message id for all attempts, so that a repeated one is known.
+    # One message id for all attempts, so the server recognises a repeated one.
     message_id = f"{job.job_id} again {job.created_at!r}" if again else None
     attempts = 0
 
@@ -178,7 +178,7 @@ async def publish_jobs(jobs: Iterable[Job], config: Config) -> int:
         How many of them are new there.
 
     Raises:
-        JobError: a job is too large, was refused, or depends on others; the message says which,
+        JobError: a job is too large, was refused, or depends on others; the message names it,
             and how many were enqueued before it.
         SerializationError: a job's serializer cannot write the call.
         NaqConnectionError: there is no connection, or the server did not answer in time.

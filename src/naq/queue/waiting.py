@@ -1,7 +1,7 @@
 """Jobs that wait for others: the key-value bucket ``waiting_jobs``.
 
-Whoever learns first that the last of a job's parents has ended puts the job into its queue, or
-ends it as its policy says: the client that enqueues it, or a worker. The job's id is the message's,
+The client that enqueues a job, or a worker, learns first that the last of its parents has ended. It
+enqueues the job, or ends it by its policy. The job's id is the message's,
 so it does no harm when two of them do. An entry names the parents that have not ended yet, so a
 result that expires before a sibling has ended is not missed.
 """
@@ -121,7 +121,7 @@ async def settle_waiting(
 
 async def find_lost_parent(js: JetStreamContext, parent: str) -> bool:
     """Whether nothing is known of a job any longer, or yet."""
-    # In the order in which a job goes through them, so that it is not missed on its way.
+    # In the order in which a job passes through them, so the search cannot miss it.
     for bucket in (buckets.SCHEDULED_JOBS, buckets.WAITING_JOBS):
         with suppress(KeyNotFoundError, BucketNotFoundError):
             await (await js.key_value(bucket)).get(parent)
@@ -213,6 +213,6 @@ async def _wait_for_the_rest(
 ) -> None:
     unkept = [parent for parent in job.unkept if parent in rest]
     smaller = job.waiting_for(rest, unkept)
-    # Somebody else may have written down more: the next look tells.
+    # Another process may have stored more: the next check finds out.
     with suppress(KeyWrongLastSequenceError, nats.errors.MaxPayloadError):
         await waiting.update(job.job_id, smaller.serialize(), last=entry.revision)

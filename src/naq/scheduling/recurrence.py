@@ -21,7 +21,7 @@ BATCH: Final = 1000
 def first_run(schedule: Schedule, now: datetime) -> datetime | None:
     """Return a schedule's ``run_at``, due or not; without one, its first time after now.
 
-    None is a schedule that never runs. `split_due` says which runs are due.
+    None is a schedule that never runs. `split_due` finds the runs that are due.
 
     Raises:
         ScheduleError: the cron expression or the zone can't be read.
@@ -34,8 +34,8 @@ def split_due(
 ) -> tuple[list[datetime], Schedule | None]:
     """Return the runs of a schedule that are to be made now, and what is left of it then.
 
-    A run that is late by more than the grace has been missed, and the schedule's ``missed_runs``
-    says what becomes of it.
+    A run that is late by more than the grace has been missed; the schedule's ``missed_runs``
+    decides what happens to it.
 
     Args:
         schedule: a schedule with a ``run_at``.

@@ -98,7 +98,7 @@ class Scheduler:
         return self._leadership.leads
 
     def stop(self) -> None:
-        """Let ``run`` end, once it has finished the current run."""
+        """Ask ``run`` to end after the current run."""
         self._stopping.set()
 
     async def run(self) -> None:
@@ -119,7 +119,7 @@ class Scheduler:
                         continue
                 except BucketNotFoundError as error:
                     # The servers have lost their stores, or somebody has deleted it.
-                    logger.warning("%s: it is made anew", error.description)
+                    logger.warning("%s: creating it again", error.description)
                     with suppress(*_TROUBLE):
                         await self._prepare()
                 except _TROUBLE as error:
@@ -182,7 +182,7 @@ class Scheduler:
             await asyncio.gather(*(self._trigger_one(job_id, kv, js) for job_id in batch))
 
     async def _trigger_one(self, job_id: str, kv: KeyValue, js: JetStreamContext) -> None:
-        """Put the due runs of one schedule into its queue, then write down what is left of it.
+        """Enqueue the due runs of one schedule, then store the rest of the schedule.
 
         A crash between the two makes no duplicate: the id of each run contains its time.
         """
@@ -254,8 +254,8 @@ async def _has_ended(js: JetStreamContext, job: Job) -> bool:
 def run_id(schedule: Schedule, due: datetime) -> str:
     """Return the id of the job that one run of a schedule is.
 
-    A job that runs once keeps its id. Others get the time in UTC behind it, so that each run has
-    a result of its own and none is made twice.
+    A job that runs once keeps its id. Other ids end with the time in UTC, so each run has
+    its own result and none runs twice.
     """
     if schedule.cron is None and schedule.interval is None:
         return schedule.job_id
@@ -264,7 +264,7 @@ def run_id(schedule: Schedule, due: datetime) -> str:
 
 
 class _View:
-    """What the leader knows of the schedules: when each has to be looked at."""
+    """The leader's view of the schedules: the time at which each needs a check."""
 
     def __init__(self) -> None:
         self.changed = asyncio.Event()

@@ -1,4 +1,4 @@
-"""Jobs for later, and again and again: putting them into the bucket ``scheduled_jobs``.
+"""Scheduled and recurring jobs: stores them in the bucket ``scheduled_jobs``.
 
 The scheduler (:mod:`naq.scheduling.scheduler`) takes them out when they are due.
 """
@@ -86,7 +86,7 @@ def schedule_for(
         interval: seconds between two runs; the first is one interval from now.
         repeat: how many runs; None is for ever.
         timezone: the IANA name of the zone of ``cron``.
-        missed_runs: what becomes of runs that no scheduler was there for.
+        missed_runs: what happens to runs missed while no scheduler was up.
         owner: the part of the code that defines it.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Workers: what runs jobs."""
+"""Workers: they run jobs."""
 
 from naq.worker.core import Worker
 

@@ -1,4 +1,4 @@
-"""The functions that a worker may run, where its operator names them."""
+"""The allow list of a worker: functions named by its operator."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from naq.models.job import Job
 
 
 class AllowList:
-    """What a worker may run.
+    """The functions that a worker may run.
 
     A module allows what is defined in it, at any depth, and nothing that it has imported or whose
     name begins with an underscore: ``app.tasks:os.system`` is no function of ``app.tasks``.

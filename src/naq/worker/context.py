@@ -1,4 +1,4 @@
-"""What a running job can know of itself."""
+"""The running job's view of itself."""
 
 from __future__ import annotations
 

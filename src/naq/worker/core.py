@@ -71,8 +71,8 @@ class Worker:
         serializers: names of the serializers whose jobs it reads; None is all, or all but pickle
             where ``allow`` is given.
         allow: the functions that it runs, themselves or as ``"app.tasks:send"``, and modules whose
-            functions it runs, as ``"app.tasks"``. They are imported at once. Without it, whoever
-            can write to the server can run any code here. A worker that reads no pickle needs
+            functions it runs, as ``"app.tasks"``. They are imported at once. Without it, a client
+            that can write to the server can run any code here. A worker that reads no pickle needs
             it, since a name in JSON, such as ``os:system``, is code as well.
         events: publish events of jobs and of the worker.
         burst: stop when the queues are empty.
@@ -241,7 +241,7 @@ class Worker:
             executor.shutdown()
 
     async def update_job_status(self, job_id: str, status: JOB_STATUS) -> None:
-        """Store where a job stands, in the bucket ``job_status``.
+        """Store the status of a job in the bucket ``job_status``.
 
         Args:
             job_id: the job's id.

@@ -23,17 +23,17 @@ class Delivery:
         job: what it holds.
         sequence: its number in the stream of jobs.
         delivered: how often the server has handed it out.
-        record: what is written down of earlier attempts.
+        record: the stored record of earlier attempts.
         again: how often the server has delivered it while it was in hand.
-        suspect: whether a worker may have died of it, so that it runs alone.
+        suspect: whether a worker may have died of it; then it runs alone.
         renewed_at: monotonic time at which the server last heard that it is in good hands.
         started_at: monotonic time at which its attempt began; 0.0 before.
         leave_at: monotonic time at which its attempt, which has been broken off, is left behind.
         cancelled: whether somebody has asked to break it off.
         over: whether its attempt has ended.
         left: whether it is dealt with although its attempt has not ended.
-        recorded: whether ``job_status`` says that it runs.
-        announced: whether an event says so.
+        recorded: whether ``job_status`` shows it as running.
+        announced: whether its start was published as an event.
         refused: whether the server refused its result.
     """
 

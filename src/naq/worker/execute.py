@@ -1,4 +1,4 @@
-"""Making the call that a job describes: in the loop, in a thread, or in a process of its own."""
+"""Executes the call of a job: in the loop, in a thread, or in its own process."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SPARE_THREADS: Final = 1000
 
 
 def overdue(job: Job) -> JobTimeoutError:
-    """Return what becomes of a job that takes too long."""
+    """Return the error of a job that takes too long."""
     return JobTimeoutError(f"took longer than its timeout of {job.timeout:g} s")
 
 
@@ -52,7 +52,7 @@ class Executor:
         self.abandoned = 0
 
     async def run(self, context: JobContext, parents: tuple[bytes | None, ...] = ()) -> Outcome:
-        """Make the job's call and return what came of it.
+        """Make the job's call and return its result.
 
         Args:
             context: the job.
@@ -134,7 +134,7 @@ def _run_in_thread(context: contextvars.Context, pid: int, call: Callable[[], An
     try:
         return context.run(call)
     except (StopIteration, GeneratorExit) as error:
-        # No future takes the one, and the other ends whoever awaits the future.
+        # A future cannot hold a StopIteration; a GeneratorExit would end the awaiting task.
         raise RuntimeError(f"the function raised {type(error).__name__}") from error
     finally:
         if os.getpid() != pid:

@@ -1,4 +1,4 @@
-"""Signs of life: of the jobs in hand, so that the server leaves them here, and of the worker."""
+"""Heartbeats: of the jobs in hand, so the server does not redeliver them, and of the worker."""
 
 from __future__ import annotations
 

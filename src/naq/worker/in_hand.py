@@ -9,7 +9,7 @@ from typing import Final
 from naq.worker.delivery import Delivery
 
 PREFETCH_TIME: Final = 0.05
-"""Seconds of work that wait in the worker, so that it never stands still."""
+"""Seconds of prefetched work, so the worker is never idle."""
 
 
 class InHand:

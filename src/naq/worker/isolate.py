@@ -1,7 +1,6 @@
 """A job in a process of its own, which may crash, be killed, or eat its memory.
 
-The child is a fresh interpreter, and leads a process group, so that whatever it forks ends with
-it. The job comes in by one pipe and the outcome goes out by another: standard output is the job's.
+The child is a fresh interpreter and leads a process group, so its forks end with it. The job comes in by one pipe and the outcome goes out by another: standard output is the job's.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from naq.models.outcome import JobFailure, Outcome
 from naq.worker.context import JobContext
 
 PROGRESS: Final = b"progress "
-"""What a line begins with that tells of progress; the outcome comes behind the last of them."""
+"""The prefix of a line with progress; the outcome follows the last such line."""
 
 LONGEST_LINE: Final = 1 << 20
 
@@ -81,7 +80,7 @@ async def run_isolated(
                 lambda: asyncio.StreamReaderProtocol(reader), outcomes
             )
             assert process.stdin is not None
-            with suppress(ConnectionError):  # it died at once: its end tells more
+            with suppress(ConnectionError):  # it died at once: its exit code has the reason
                 process.stdin.write(json.dumps(order).encode() + b"\n" + context.job.serialize())
                 await process.stdin.drain()
                 process.stdin.close()

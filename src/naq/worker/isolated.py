@@ -21,7 +21,7 @@ from naq.worker.isolate import LONGEST_LINE, PROGRESS
 
 
 def main() -> None:
-    """Read an order and a job from standard input, run it, write what came of it."""
+    """Read an order and a job from standard input, run the job, write its outcome."""
     writing = int(sys.argv[1])
     os.set_inheritable(writing, False)
     head, _, data = sys.stdin.buffer.read().partition(b"\n")
@@ -53,7 +53,7 @@ class _Answers:
         self._lock = threading.Lock()
 
     def progress(self, data: bytes) -> None:
-        """Tell how far the job has come, from any of its threads."""
+        """Report the progress of the job, from any of its threads."""
         line = PROGRESS + data + b"\n"
         if os.getpid() == self._pid and len(line) < LONGEST_LINE:
             with self._lock:
@@ -62,7 +62,7 @@ class _Answers:
                     self._pipe.flush()
 
     def end(self, answer: bytes) -> None:
-        """Tell what became of the job."""
+        """Report the outcome of the job."""
         if os.getpid() == self._pid:
             with self._lock, self._pipe:
                 self._pipe.write(answer)

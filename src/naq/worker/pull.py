@@ -24,7 +24,7 @@ EXPIRES: Final = 30.0
 """Seconds for which a request for messages stands at the server."""
 
 HEARTBEAT: Final = 5.0
-"""Seconds after which the server says that a request still stands."""
+"""Seconds after which the server confirms that a request is still open."""
 
 
 class Puller(Inbox):
@@ -37,7 +37,7 @@ class Puller(Inbox):
         stream: the stream's name.
         consumer: the consumer's name.
         deliver: takes each message; it must not block.
-        room: says how many messages may be asked for now.
+        room: returns how many messages the puller may request now.
     """
 
     def __init__(

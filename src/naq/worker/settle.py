@@ -1,7 +1,7 @@
-"""Storing outcomes and acknowledging jobs, in the order that makes jobs safe.
+"""Stores outcomes and acknowledges jobs, in an order that loses no job.
 
-The result is stored first; when the server has acknowledged it, the job is acknowledged. So a crash
-in between brings the job back, and the stored result says that it need not run again. Nothing here
+The result is stored first; once the server has acknowledged it, the job is acknowledged. After a crash
+in between the server redelivers the job, and the stored result shows that it need not run again. Nothing here
 waits for one job's acknowledgement before it deals with the next.
 """
 
@@ -144,12 +144,12 @@ class Settler:
         return headers
 
     async def fail(self, delivery: Delivery, error: BaseException, *, final: bool = False) -> None:
-        """Have a failed job tried again, or keep it among the failed jobs.
+        """Retry a failed job, or keep it among the failed jobs.
 
         Args:
             delivery: the job.
             error: what its attempt raised.
-            final: whether it is not to be tried again, whatever its settings say.
+            final: whether not to retry it, regardless of its settings.
         """
         job, attempt = delivery.job, delivery.attempt
         if not final and attempt <= job.max_retries and is_worth_a_retry(delivery, error):
@@ -164,7 +164,9 @@ class Settler:
             )
             await kept
         except nats.errors.MaxPayloadError:
-            logger.error("%s leaves no room for its failure: only its result tells of it", job)
+            logger.error(
+                "%s leaves no room for its failure: only its result holds the failure", job
+            )
         except nats.errors.ConnectionClosedError:
             raise
         except Exception:

@@ -1,4 +1,4 @@
-"""What workers are doing: the key-value bucket ``worker_status``.
+"""The status of workers: the key-value bucket ``worker_status``.
 
 A worker's status is its id's value there. Putting it again, changed or not, is the worker's
 heartbeat: the server writes down when.
@@ -89,10 +89,10 @@ class WorkerStatusManager:
 
         Args:
             worker_id: the worker's id.
-            details: values that JSON can say, by name.
+            details: values of JSON's types, by name.
 
         Raises:
-            SerializationError: JSON can't say one of them.
+            SerializationError: a value is not of JSON's types.
         """
         try:
             document = json.dumps(dict(details), separators=(",", ":"), allow_nan=False)

@@ -1,4 +1,4 @@
-"""Stopping: when a worker ends, and what becomes of the jobs that it holds then."""
+"""Stopping: the end of a worker, and of the jobs that it holds then."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ _SUBJECT: Final = re.compile(r"[!-~]+")
 _HEADER_NAME: Final = re.compile(r"[!-9;-~]+")
 _HEADER_VALUE: Final = re.compile(r"[!-~]+")
 
-# Not `is_connected`: a lease that has ended says no to that, and still has something to write.
+# Not `is_connected`: it is false after a lease's end, when there may still be bytes to write.
 _WRITES: Final = frozenset({Client.CONNECTED, Client.DRAINING_SUBS, Client.DRAINING_PUBS})
 
 _ENOUGH_UNDER_WAY: Final = 65536
@@ -155,8 +155,8 @@ class NaqClient(Client):
         timeout: float | None = 1,
         headers: dict[str, Any] | None = None,
     ) -> Msg:
-        # What nats-py does at a third of the price: a number tells requests apart as well as a
-        # random name does, and a timer is enough of a timeout.
+        # The same as nats-py at a third of the cost: a number identifies a request as well as a
+        # random name, and a timer is enough for a timeout.
         if self.is_draining_pubs:
             raise nats.errors.ConnectionDrainingError
         if not self._reply_prefix:
@@ -290,7 +290,7 @@ class NaqClient(Client):
             self._flush_queue.put_nowait(asyncio.get_running_loop().create_future())
 
     def abandon(self) -> None:
-        """End everything at once, saying nothing to the server. Idempotent.
+        """Drop the connection at once, without a message to the server. Idempotent.
 
         nats-py's ``close`` leaves tasks and the socket behind when it is cancelled.
         """

@@ -38,10 +38,10 @@ class NaqJetStream(JetStreamContext):
             )
         except nats.errors.NoRespondersError as error:
             raise NoStreamResponseError from error
-        said = orjson.loads(answer.data)
-        if "error" in said:
-            APIError.from_error(said["error"])
-        return PubAck(**said) if said.keys() <= _USUAL else PubAck.from_response(said)
+        response = orjson.loads(answer.data)
+        if "error" in response:
+            APIError.from_error(response["error"])
+        return PubAck(**response) if response.keys() <= _USUAL else PubAck.from_response(response)
 
 
 class DatedConsumer(ConsumerConfig):

@@ -48,7 +48,7 @@ class Schedule:
         queue: the queue that the job is put into.
         payload: the serialized job.
         status: paused schedules stay stored and do not run.
-        missed_runs: what becomes of runs that were due while no scheduler was there.
+        missed_runs: what happens to runs missed while no scheduler was up.
         definition: when it runs as the code defines it, before any run; "" for one that takes
             the place of whatever is stored.
         owner: the part of the code that defines it; see ``prune_schedules``.

@@ -14,6 +14,7 @@ from flake8_naq.migrate.plan.closing_statements import ClosingStatement
 from flake8_naq.migrate.plan.effects import Effects
 from flake8_naq.migrate.plan.headers import HeaderChoice
 from flake8_naq.migrate.plan.needed import Target
+from flake8_naq.migrate.plan.orphaned_comments import orphaned_comments
 from flake8_naq.migrate.plan.parsed_module import ParsedModule
 from flake8_naq.migrate.plan.region import Region
 from flake8_naq.migrate.plan.regions import find_region
@@ -58,6 +59,8 @@ class _Planner:
         if region.made is not None and region.made in header.taken:
             first = region.made.lineno
         inits = self._inits(header)
+        gone = [*(close.statement for close in removed), *inits]
+        notes += orphaned_comments(self.module.source, gone)
         first = min([first, *(init.lineno for init in inits)])
         if region.shape == "inside-try" and guard is not None:
             first = min(first, guard.lineno)

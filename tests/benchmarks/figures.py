@@ -1,4 +1,4 @@
-"""What a benchmark found: told in words, or with ``--json`` as the site's page takes it."""
+"""The results of a benchmark: printed as text, or with ``--json`` for the site's page."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ class Figures:
         """Add a goal."""
         self.goals.append(Goal(name, value, limit, sense))
 
-    def tell(self) -> int:
-        """Print what was found; return the exit code, 1 when a goal is missed."""
+    def report(self) -> int:
+        """Print the results; return the exit code, 1 when a goal is missed."""
         if "--json" in sys.argv:
             goals = [asdict(goal) for goal in self.goals]
             print(json.dumps({"charts": self.charts, "goals": goals}, ensure_ascii=False))

@@ -39,7 +39,7 @@ async def measure(url: str) -> list[float]:
 
 
 def main() -> int:
-    """Measure, tell, judge."""
+    """Measure, report, judge."""
     with run_nats_server() as server:
         ranks = statistics.quantiles(asyncio.run(measure(server.url)), n=100)
     figures = Figures()
@@ -49,7 +49,7 @@ def main() -> int:
         {"median": ranks[49], "of 95 % of the jobs": ranks[94], "of 99 %": ranks[98]},
     )
     figures.goal("median from enqueue to start, ms", ranks[49], GOAL)
-    return figures.tell()
+    return figures.report()
 
 
 if __name__ == "__main__":

@@ -115,7 +115,7 @@ WARM = ("nats_connection", "nats_jetstream", "nats_kv_store")
 
 
 def main() -> int:
-    """Measure, tell, judge."""
+    """Measure, report, judge."""
     with run_nats_server() as server:
         seconds = asyncio.run(measure(server.url))
     figures = Figures()
@@ -126,7 +126,7 @@ def main() -> int:
     figures.goal("leased / held, 100 tasks", seconds["leased, 100 tasks"] / together, 1.05)
     figures.goal("leased / a connection for each", seconds["leased"] / seconds["fresh"], 1 / 5)
     figures.goal("a warm lease, µs", seconds["nats_kv_store"] * 1e6, 5)
-    return figures.tell()
+    return figures.report()
 
 
 if __name__ == "__main__":

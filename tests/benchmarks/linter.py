@@ -45,7 +45,7 @@ Source = tuple[str, list[str], ast.Module]
 
 
 def main() -> int:
-    """Measure, tell, judge."""
+    """Measure, report, judge."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
@@ -71,7 +71,7 @@ def main() -> int:
     share(plain[::3], figures)
     growth(figures)
     across_files(figures)
-    return figures.tell()
+    return figures.report()
 
 
 def sources(paths: list[Path], most: int) -> list[Source]:

@@ -49,7 +49,7 @@ async def measure(url: str, count: int) -> dict[int, tuple[float, float]]:
 
 
 def main() -> int:
-    """Measure, tell, judge."""
+    """Measure, report, judge."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=200_000)
     parser.add_argument("--json", action="store_true", help="print what the site's page shows")
@@ -63,7 +63,7 @@ def main() -> int:
         values = list(taken.values())
         growth = values[-1] - values[PARTS // 2 - 1]
         figures.goal(f"growth of {who} over the second half, MiB", growth, GROWTH)
-    return figures.tell()
+    return figures.report()
 
 
 if __name__ == "__main__":

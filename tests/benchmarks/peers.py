@@ -2,7 +2,7 @@
 
 Run it with ``python tests/benchmarks/peers.py``, after ``pip install --group benchmarks`` and
 ``apt-get install redis-server`` (Debian's package: arq, celery, rq and saq keep their jobs in a
-Redis, which pip does not bring). What is not installed is left out, and said so. With ``--json``
+Redis, which pip does not bring). Queues that are not installed are left out, with a note. With ``--json``
 it prints what the site's page shows.
 
 Every queue has a fresh server and one worker process, ten jobs at once (rq's worker runs one), and
@@ -333,7 +333,7 @@ async def measure(name: str, count: int) -> float:
 
 
 async def main(count: int, rounds: int) -> int:
-    """Measure, tell, judge."""
+    """Measure, report, judge."""
     rates: dict[str, list[float]] = {}
     for name, queue in QUEUES.items():
         if missing := queue.missing():
@@ -350,7 +350,7 @@ async def main(count: int, rounds: int) -> int:
     if peers:
         fold = medians["naq"] / max(peers)
         figures.goal("naq / the best peer that stores results", fold, FOLD, "at least")
-    return figures.tell()
+    return figures.report()
 
 
 if __name__ == "__main__":

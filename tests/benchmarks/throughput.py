@@ -60,7 +60,7 @@ async def prepare_bare(url: str) -> None:
 
 
 def bare_message() -> tuple[str, bytes, dict[str, str]]:
-    """A call, written anew and with an id of its own, as a queue has to: what `publish` takes."""
+    """A fresh call with its own id, as a queue writes it: the argument of `publish`."""
     job_id = uuid.uuid4().hex
     payload = pickle.dumps({"id": job_id, "function": "jobs:noop", "args": (), "kwargs": {}})
     return f"bare.{job_id}", payload, {"Nats-Msg-Id": job_id}
@@ -161,7 +161,7 @@ async def measure(kind: Kind, count: int) -> list[float]:
 
 
 async def main() -> int:
-    """Measure, tell, judge."""
+    """Measure, report, judge."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=5000)
     parser.add_argument("--rounds", type=int, default=3)
@@ -182,7 +182,7 @@ async def main() -> int:
     bare, mine = medians.values()
     figures.goal("naq / bare nats-py, end to end", mine[2] / bare[2], SHARE, "at least")
     figures.goal("naq, enqueued together, jobs/s", mine[3], MANY, "at least")
-    return figures.tell()
+    return figures.report()
 
 
 if __name__ == "__main__":

@@ -82,7 +82,7 @@ def test_a_failed_job_is_shown_and_requeued(page: Page, url: str) -> None:
     assert in_a_thread(naq.sync.queue_sizes, url) == {"default": 1}
 
 
-def test_what_a_job_says_is_text_and_no_markup(page: Page, url: str) -> None:
+def test_the_text_of_a_job_is_escaped(page: Page, url: str) -> None:
     in_a_thread(naq.sync.enqueue, "builtins:int", "<img src=x onerror=alert(1)>", config=url)
     in_a_thread(work, url)
     expect(page.get_by_text("<img src=x onerror=alert(1)>")).to_be_visible()
@@ -99,7 +99,7 @@ def test_it_writes_no_errors_and_fits_a_telephone(browser: Browser, address: str
     context = browser.new_context(viewport={"width": 390, "height": 844})
     page = context.new_page()
     errors: list[str] = []
-    page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+    page.on("console", lambda entry: errors.append(entry.text) if entry.type == "error" else None)
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(f"{address}?token=secret")
     expect(page.get_by_role("cell", name="default")).to_be_visible()

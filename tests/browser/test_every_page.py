@@ -39,7 +39,9 @@ def visit(browser: Browser, address: str) -> Seen:
         requests = []
         page.on("request", lambda request: requests.append(request))
         page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+        page.on(
+            "console", lambda entry: errors.append(entry.text) if entry.type == "error" else None
+        )
         page.goto(address, wait_until="networkidle")
         sizes = [request.sizes() for request in requests if request.url.startswith("http")]
         transferred = sum(size["responseBodySize"] + size["responseHeadersSize"] for size in sizes)

@@ -54,6 +54,6 @@ def changed_cells(page: Page) -> list[dict[str, float]]:
     ]
 
 
-def test_the_chart_of_all_phases_says_its_figures_in_words(open_page: Callable[..., Page]) -> None:
+def test_the_chart_of_all_phases_has_its_figures_as_text(open_page: Callable[..., Page]) -> None:
     page = open_page("/phases/")
     expect(page.get_by_role("img", name="Scheduler: 3 by the codemod, safe")).to_be_visible()

@@ -22,7 +22,7 @@ def shown(**document: Any) -> str:
     return section(BENCHMARKS[0], {"unit": "µs", "rows": ROWS, "made": MADE, **document})
 
 
-def test_figures_are_told_in_a_table() -> None:
+def test_figures_are_shown_in_a_table() -> None:
     assert '<th scope="row">a lease</th>' in shown()
     assert "<td>2,146 µs</td>" in shown()
 
@@ -130,10 +130,10 @@ def test_figures_are_printed_as_the_page_takes_them(
     figures = Figures()
     figures.chart("1,000 lines", "ms", {"ours": 1.0, "theirs": 2.0})
     figures.goal("ours / theirs", 0.5, 1)
-    assert figures.tell() == 0
+    assert figures.report() == 0
     figures.goal("theirs / ours", 2.0, 3, "at least")
     capsys.readouterr()
-    assert figures.tell() == 1
+    assert figures.report() == 1
     document = json.loads(capsys.readouterr().out)
     text = section(BENCHMARKS[0], {**document, "made": MADE})
     assert "<td>2.00 ms</td>" in text

@@ -31,7 +31,7 @@ def shown_only(example: CodeExample) -> bool:
 
 
 @pytest.mark.parametrize("example", [e for e in EXAMPLES if not shown_only(e)], ids=str)
-def test_an_example_prints_what_its_page_says(
+def test_an_example_prints_the_output_on_its_page(
     example: CodeExample, nats_server: NatsServer, tmp_path: Path
 ) -> None:
     program = tmp_path / "example.py"

@@ -1,4 +1,4 @@
-"""The page of the plan's names: what is said to work as written does, what takes a place exists."""
+"""The page of the plan's names: names marked as working do, and every replacement exists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules' pages tell of the fixes that there are."""
+"""The rules' pages match the existing fixes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the codemod's axioms rest on, on a real server: nats-py does what each of them says."""
+"""The facts behind the codemod's axioms, checked with nats-py on a real server."""
 
 from __future__ import annotations
 

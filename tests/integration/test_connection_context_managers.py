@@ -231,7 +231,7 @@ async def test_a_request_without_an_answer_ends_at_its_timeout(nats_server: Nats
         assert conn._resp_map == {}
 
 
-async def test_a_put_says_what_nats_py_s_says(nats_server: NatsServer) -> None:
+async def test_a_put_returns_and_raises_as_in_nats_py(nats_server: NatsServer) -> None:
     await ensure_buckets(nats_server.url, ("colours",))
     async with nats_kv_store("colours", nats_server.url) as kv:
         assert [await kv.put("sky", b"blue"), await kv.put("sky", b"red")] == [1, 2]

@@ -190,7 +190,7 @@ async def test_a_lease_on_a_lost_server_fails_with_its_name(
     await close_all_connections()
 
 
-async def test_a_closed_connection_is_made_anew(config: Config, nats_server: NatsServer) -> None:
+async def test_a_closed_connection_is_opened_again(config: Config, nats_server: NatsServer) -> None:
     async with nats_connection(config) as conn:
         await conn.flush()
     [shared] = current_pool().connections.values()
@@ -261,7 +261,9 @@ async def test_writes_acknowledged_before_a_crash_are_there_after_it(
     assert len(acknowledged) > 100
 
 
-async def test_a_bucket_deleted_under_a_cached_handle_is_told_as_missing(config: Config) -> None:
+async def test_a_bucket_deleted_under_a_cached_handle_raises_bucket_not_found(
+    config: Config,
+) -> None:
     async def put() -> None:
         async with nats_kv_store("colours", config) as kv:
             await kv.put("sky", b"blue")

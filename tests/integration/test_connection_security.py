@@ -310,7 +310,7 @@ async def test_one_of_several_servers_is_enough(nats_server: NatsServer) -> None
     await reach(Config(servers=("nats://127.0.0.1:1", nats_server.url, "nats://127.0.0.1:2")))
 
 
-async def test_each_of_several_servers_is_told_of() -> None:
+async def test_an_error_names_each_of_several_servers() -> None:
     error = await refusal(Config(servers=("nats://127.0.0.1:1", "nats://127.0.0.1:2")))
     assert isinstance(error, NaqNoServersError)
     assert "127.0.0.1:1" in str(error)

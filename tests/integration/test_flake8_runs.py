@@ -46,7 +46,7 @@ def flake8(
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Every example of every rule, a file each, so that several processes have something to do."""
+    """Every example of every rule, a file each, so several processes have work."""
     folder = tmp_path_factory.mktemp("project")
     for rule in all_rules():
         for number, example in enumerate((*rule.bad, *rule.good, *rule.misses)):

@@ -505,7 +505,7 @@ class TestFormats:
         assert "http" not in text.replace("http://www.w3.org/2000/svg", "")
         assert "<script" not in text
 
-    def test_the_page_escapes_what_a_commit_says(
+    def test_the_page_escapes_the_text_of_a_commit(
         self, repository: Repository, capsys: pytest.CaptureFixture[str]
     ) -> None:
         repository.commit("<script>alert(1)</script> & $x", app=BY_HAND)

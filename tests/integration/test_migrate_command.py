@@ -69,7 +69,7 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def test_it_rewrites_and_says_how_much(file: Path) -> None:
+def test_it_rewrites_and_prints_the_counts(file: Path) -> None:
     done = fix(file.parent, ".")
     assert (done.returncode, file.read_text()) == (0, NEW)
     assert error(done) == "1 place rewritten in 1 file"
@@ -88,7 +88,7 @@ def test_a_diff_goes_to_standard_output_and_exits_with_one(file: Path) -> None:
     assert "+    async with await nats.connect(url) as nc:" in done.stdout.decode()
 
 
-def test_check_only_says_so(file: Path) -> None:
+def test_check_only_reports(file: Path) -> None:
     done = fix(file.parent, "--check", ".")
     assert (done.returncode, file.read_text(), done.stdout) == (1, OLD, b"")
     assert error(done) == "1 place would be rewritten in 1 file"
@@ -270,18 +270,18 @@ def test_a_file_that_git_ignores_is_passed_over_unless_named(file: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"def f(:\n    nats\n", "not valid Python 3."),
         (b"nats = '\xff'\n", "cannot be decoded"),
     ],
 )
-def test_a_file_that_is_not_python_gets_one_line(file: Path, content: bytes, said: str) -> None:
+def test_a_file_that_is_not_python_gets_one_line(file: Path, content: bytes, message: str) -> None:
     file.write_bytes(content)
     done = fix(file.parent, "ping.py")
     assert done.returncode == 2
     assert error(done).startswith("naq-migrate: ping.py: ")
-    assert said in error(done)
+    assert message in error(done)
 
 
 def test_a_missing_path_gets_one_line(tmp_path: Path) -> None:
@@ -382,9 +382,9 @@ def test_an_interrupt_leaves_every_file_whole(
     tmp_path: Path, running: subprocess.Popen[bytes]
 ) -> None:
     running.send_signal(signal.SIGINT)
-    _, said = running.communicate(timeout=60)
+    _, message = running.communicate(timeout=60)
     assert running.returncode in (0, 130)
-    assert b"Traceback" not in said
+    assert b"Traceback" not in message
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == [f"m{number:03}.py" for number in range(200)]
     assert {path.read_text() for path in tmp_path.iterdir()} <= {OLD, NEW}
@@ -399,8 +399,8 @@ def test_an_interrupt_ends_a_run_whose_processes_do_not_answer(
     for pid in stopped:
         os.kill(pid, signal.SIGSTOP)
     running.send_signal(signal.SIGINT)
-    _, said = running.communicate(timeout=30)
-    assert (running.returncode, said) == (130, b"")
+    _, message = running.communicate(timeout=30)
+    assert (running.returncode, message) == (130, b"")
     assert not [pid for pid in stopped if Path(f"/proc/{pid}").exists()]
 
 
@@ -408,9 +408,9 @@ def test_an_interrupt_ends_a_run_whose_processes_do_not_answer(
 def test_a_killed_process_ends_the_run_with_one_line(running: subprocess.Popen[bytes]) -> None:
     for pid in processes_of(running.pid):
         os.kill(pid, signal.SIGKILL)
-    _, said = running.communicate(timeout=30)
+    _, message = running.communicate(timeout=30)
     assert running.returncode == 2
-    assert said.decode().startswith("naq-migrate: a process of this run was killed")
+    assert message.decode().startswith("naq-migrate: a process of this run was killed")
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ class Outcome:
 
 
 class Points(ast.NodeTransformer):
-    """Names every await after its text, so that the same one is found before and after."""
+    """Names every await by its text, which is the same before and after."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
@@ -162,7 +162,7 @@ def cases() -> Iterator[Any]:
         after = migrated(before, joined=joined)
         yield pytest.param(before, after, "", "", id=name)
         # Connecting and binding may have gone into the context manager. A close or drain of nats-py
-        # that is itself cancelled leaves its socket open, whoever calls it.
+        # that is itself cancelled leaves its socket open, for any caller.
         common = [
             at
             for at in points(before)

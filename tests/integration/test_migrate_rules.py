@@ -131,27 +131,27 @@ def test_a_manager_of_another_module_is_imported_from_there(project: Path) -> No
 )
 def test_a_call_that_cannot_be_bound_is_refused(project: Path, opening: str, reason: str) -> None:
     code = confirm(opening)
-    after, said = fix(project, code, "--unsafe-fixes")
+    after, message = fix(project, code, "--unsafe-fixes")
     assert after == code
-    assert reason in said
+    assert reason in message
 
 
 def test_an_argument_without_a_place_is_refused(project: Path) -> None:
     rules = project / "migrations" / "bus.yml"
     rules.write_text(RULES.replace(", connect_timeout=timeout", ""))
     code = confirm()
-    after, said = fix(project, code, "--unsafe-fixes")
+    after, message = fix(project, code, "--unsafe-fixes")
     assert after == code
-    assert "`timeout` has no place in the context manager of the rule `open-bus`" in said
+    assert "`timeout` has no place in the context manager of the rule `open-bus`" in message
     assert fix(project, confirm("open_bus(url)"))[0] == confirmed("bus_session(url)")
 
 
 @pytest.mark.parametrize("closing", ["nc.close()", "nc.drain()"])
 def test_a_close_that_the_rule_does_not_list_is_kept(project: Path, closing: str) -> None:
     code = confirm(closing=closing)
-    after, said = fix(project, code, "--unsafe-fixes")
+    after, message = fix(project, code, "--unsafe-fixes")
     assert after == code
-    assert "which the rule `open-bus` does not list in `closed-by`" in said
+    assert "which the rule `open-bus` does not list in `closed-by`" in message
 
 
 def test_a_configured_closer_without_a_rule_is_never_dropped(tmp_path: Path) -> None:
@@ -160,9 +160,11 @@ def test_a_configured_closer_without_a_rule_is_never_dropped(tmp_path: Path) -> 
         "naq-close-functions = company.bus.close_bus\n"
     )
     code = confirm()
-    after, said = fix(tmp_path, code, "--unsafe-fixes")
+    after, message = fix(tmp_path, code, "--unsafe-fixes")
     assert after == code
-    assert "no rule names the context manager that does what `company.bus.close_bus` does" in said
+    assert (
+        "no rule names the context manager that does what `company.bus.close_bus` does" in message
+    )
 
 
 def test_an_opener_that_gives_nats_py_s_client_keeps_its_name(project: Path) -> None:
@@ -179,9 +181,9 @@ def test_an_opener_that_gives_nats_py_s_client_keeps_its_name(project: Path) -> 
 def test_a_configured_opener_without_a_rule_is_no_safe_fix(tmp_path: Path) -> None:
     (tmp_path / ".flake8").write_text("[flake8]\nnaq-connect-functions = company.bus.open_bus\n")
     code = confirm("open_bus(url)", "nc.close()")
-    after, said = fix(tmp_path, code)
+    after, message = fix(tmp_path, code)
     assert after == code
-    assert "no rule declares that `open_bus` gives a client of nats-py" in said
+    assert "no rule declares that `open_bus` gives a client of nats-py" in message
 
 
 def test_another_function_of_the_same_name_is_left_alone(project: Path) -> None:

@@ -1,4 +1,4 @@
-"""``naq-migrate`` as a user meets it: what it reads, what it says, how it ends."""
+"""``naq-migrate`` as a user meets it: its input, its messages, its exit codes."""
 
 from __future__ import annotations
 
@@ -310,7 +310,7 @@ def test_explain_knows_a_rule_by_code_number_and_name(
 
 
 @pytest.mark.parametrize("name", ["NAQ299", "NAQ411", "nonsense", "NAQ011", ""])
-def test_explain_says_in_one_line_that_there_is_no_such_rule(
+def test_explain_reports_an_unknown_rule_in_one_line(
     capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     assert main(["explain", name]) == 2
@@ -319,7 +319,7 @@ def test_explain_says_in_one_line_that_there_is_no_such_rule(
 
 
 @pytest.mark.parametrize("code", ["NAQ001", "NAQ002"])
-def test_explain_has_a_page_for_what_the_plugin_says_of_itself(
+def test_explain_has_a_page_for_the_codes_of_the_plugin_itself(
     capsys: pytest.CaptureFixture[str], code: str
 ) -> None:
     assert main(["explain", code]) == 0

@@ -82,7 +82,7 @@ def test_a_stale_entry_is_seen_where_nats_is_no_longer_mentioned(project: Path) 
     assert flake8() == ["orders.py NAQ002"]
 
 
-def test_a_stale_entry_says_what_is_gone_and_what_to_do(project: Path) -> None:
+def test_a_stale_entry_names_the_finding_and_the_command(project: Path) -> None:
     (project / "shop" / "orders.py").write_text(CLEAN, "utf-8")
     command = [sys.executable, "-m", "flake8", "--select=NAQ"]
     done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)

@@ -147,7 +147,7 @@ async def test_a_deleted_result_is_gone(results: Results) -> None:
     assert await results.get_result("j1") is None
 
 
-async def test_deleting_nothing_says_so(results: Results) -> None:
+async def test_deleting_a_missing_result_returns_false(results: Results) -> None:
     assert not await results.delete_result("j1")
 
 
@@ -176,7 +176,7 @@ async def test_a_clean_up_removes_and_counts_what_is_old(results: Results) -> No
     assert await results.get_result("older") == 2
 
 
-async def test_results_live_as_long_as_the_configuration_says(nats_server: NatsServer) -> None:
+async def test_the_configuration_sets_the_lifetime_of_results(nats_server: NatsServer) -> None:
     config = Config(servers=(nats_server.url,), result_ttl=3600)
     await ensure_buckets(config)
     async with nats_jetstream(config) as (_, js):

@@ -76,7 +76,7 @@ async def test_a_batch_stops_at_what_fails(
     assert "Batch status update failed" in caplog.text
 
 
-async def test_a_worker_is_listed_with_what_it_tells(manager: WorkerStatusManager) -> None:
+async def test_a_worker_is_listed_with_its_details(manager: WorkerStatusManager) -> None:
     await manager.update_worker_status("w1", WORKER_STATUS.BUSY)
     await manager.update_worker_details("w1", {"host": "kiel", "queues": ["mail"]})
     [worker] = await manager.list_workers()

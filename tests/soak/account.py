@@ -1,4 +1,4 @@
-"""The account: what was promised to whoever enqueued, held against what came of it.
+"""The account: compares the promises to the enqueuing clients with the outcomes.
 
 A job is promised once its enqueue returned. In the end it is
 

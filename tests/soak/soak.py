@@ -172,7 +172,7 @@ class _Soak:
             await asyncio.sleep(0.5)
 
     def _keep_kills(self) -> None:
-        """Write the kills beside the ledger, for whoever looks into a finding."""
+        """Write the kills beside the ledger, to explain a finding."""
         lines = [f"{each.kind} {each.at} {each.until}" for each in self._faults.done]
         exits = [*self._workers.exits, *self._steady.exits]
         lines += [f"exit {each.pid} {each.at} {each.code}" for each in exits]

@@ -60,7 +60,7 @@ def test_code_that_moved_keeps_its_entry(tmp_path: Path) -> None:
     assert known.new(str(tmp_path / "app.py"), [finding(3)], moved) == []
 
 
-def test_code_that_was_indented_anew_keeps_its_entry(tmp_path: Path) -> None:
+def test_code_with_new_indentation_keeps_its_entry(tmp_path: Path) -> None:
     indented = ["if True:\n", "\tnc  =  await get_nats_connection(url)\n"]
     known = baseline(tmp_path, finding())
     assert known.new(str(tmp_path / "app.py"), [finding(2)], indented) == []
@@ -81,7 +81,7 @@ def test_one_finding_put_in_the_place_of_another_is_seen(tmp_path: Path, other: 
     assert codes(known.new(str(tmp_path / "app.py"), [other], LINES)) == ["NAQ002", other.code]
 
 
-def test_what_the_plugin_says_of_itself_is_never_known(tmp_path: Path) -> None:
+def test_the_plugin_s_own_findings_never_get_an_entry(tmp_path: Path) -> None:
     failure = finding(rule="01", tier=0)
     known = baseline(tmp_path, finding(rule="01", tier=1))
     assert codes(known.new(str(tmp_path / "app.py"), [failure], LINES)) == ["NAQ002", "NAQ001"]

@@ -1,4 +1,4 @@
-"""The configuration: where a setting comes from, and what is said about a bad one."""
+"""The configuration: the source of each setting, and errors about bad ones."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_variables_of_the_command_line_are_no_settings(monkeypatch: pytest.Monke
     assert Config.load() == Config()
 
 
-def test_what_kubernetes_says_of_a_service_called_naq_is_no_setting(
+def test_the_variables_of_a_kubernetes_service_called_naq_are_no_settings(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("NAQ_SERVICE_HOST", "10.0.0.7")
@@ -126,7 +126,7 @@ def test_what_kubernetes_says_of_a_service_called_naq_is_no_setting(
     assert Config.load() == Config()
 
 
-def test_a_port_of_ones_own_is_told_to_be_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_variable_with_the_prefix_must_name_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NAQ_PORT", "4222")
     with pytest.raises(ConfigurationError, match="no setting NAQ_PORT"):
         get_config()
@@ -189,7 +189,7 @@ def test_no_secret_is_shown() -> None:
     assert "hidden" not in repr(config)
 
 
-def test_no_secret_is_told_by_an_error() -> None:
+def test_no_error_contains_a_secret() -> None:
     with pytest.raises(ConfigurationError) as caught:
         Config(servers=("http://me:hidden@a:1",))
     assert "hidden" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""Two distributions that never import each other, so that each installs without the other."""
+"""Two distributions that never import each other: each installs without the other."""
 
 from __future__ import annotations
 

@@ -34,15 +34,15 @@ class Effects:
             return [self._never_closed()]
         closing = {close.statement for close in closes}
         found = [
-            Message(Line(node.lineno), f" left `{region.handle}` open; it is now closed there")
+            Message("adds a close on ", Line(node.lineno), f", where `{region.handle}` stayed open")
             for node in self._own_statements()
             if self._leaves_open(node, closing)
         ]
         if region.shape == "straight" and self._swallowed() and self._listens():
             found.append(
                 Message(
-                    f"an error left `{region.handle}` open with its subscriptions at work; "
-                    "it is now closed"
+                    f"adds a close on errors; until now `{region.handle}` and its subscriptions "
+                    "stayed open"
                 )
             )
         return found

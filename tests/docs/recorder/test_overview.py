@@ -1,4 +1,4 @@
-"""The phases at a glance, and the pages that tell of them."""
+"""The phases at a glance, and their pages."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ phases = pytest.mark.parametrize("phase", all_phases(), ids=lambda phase: phase.
 
 
 @phases
-def test_a_glance_tells_what_the_record_says(phase: Phase) -> None:
+def test_a_glance_shows_the_figures_of_the_record(phase: Phase) -> None:
     before, now = (record.read(phase)["variants"][state] for state in ("before", "now"))
-    told = overview.glance(phase)
+    shown = overview.glance(phase)
     opened = (before["counts"]["connections"], now["counts"]["connections"])
-    assert f"<dt>connections opened</dt><dd>{opened[0]} → {opened[1]}</dd>" in told
+    assert f"<dt>connections opened</dt><dd>{opened[0]} → {opened[1]}</dd>" in shown
     found = overview.sites(phase)
-    assert f"<dt>rewritten, safe</dt><dd>{found.safe} of {found.total}</dd>" in told
-    assert all(f"`{path}`" in told for path in phase.successor_paths)
+    assert f"<dt>rewritten, safe</dt><dd>{found.safe} of {found.total}</dd>" in shown
+    assert all(f"`{path}`" in shown for path in phase.successor_paths)
 
 
 def test_the_glance_of_all_adds_the_phases_up() -> None:

@@ -201,8 +201,8 @@ def test_a_thread_that_never_ends_does_not_keep_the_worker(cli: Cli) -> None:
     ],
 )
 def test_a_server_that_is_not_there_is_one_line(words: tuple[str, ...]) -> None:
-    said = Cli("nats://127.0.0.1:1").error(*words, code=3)
-    assert said == "naq: no NATS server at 127.0.0.1:1: Connection refused\n"
+    message = Cli("nats://127.0.0.1:1").error(*words, code=3)
+    assert message == "naq: no NATS server at 127.0.0.1:1: Connection refused\n"
 
 
 @pytest.fixture(scope="module")
@@ -253,7 +253,7 @@ def test_what_runs_on_ends_when_it_cannot_begin(
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         ("enqueue sqrt", "package.module:function"),
         ("enqueue math:sqrt --serializer yaml", "no serializer 'yaml'"),
@@ -279,14 +279,14 @@ def test_what_runs_on_ends_when_it_cannot_begin(
         ("server --store /dev/null/x", "Not a directory"),
     ],
 )
-def test_bad_settings_are_one_line(words: str, said: str, cli: Cli) -> None:
+def test_bad_settings_are_one_line(words: str, message: str, cli: Cli) -> None:
     given = words.split()
     if given[0] != "server" and "--url" not in given:
         given += ["--url", cli.url]
     result = CliRunner().invoke(app, given)
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.count("\n") == 1
-    assert said in result.stderr
+    assert message in result.stderr
 
 
 def test_a_port_that_is_taken_is_one_line(nats_server: NatsServer) -> None:
@@ -321,7 +321,7 @@ def test_a_result_can_be_waited_for(cli: Cli) -> None:
         assert waiting.communicate(timeout=10) == ("2.0\n", None)
 
 
-def test_naq_server_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
+def test_naq_server_serves_until_a_signal(tmp_path: Path) -> None:
     command = [NAQ, "server", "--port", "0", "--json", "--store", tmp_path]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
@@ -343,13 +343,13 @@ def test_naq_server_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
 
 def test_an_unknown_job_is_unknown_to_each_command(cli: Cli) -> None:
     for command in ("status", "result"):
-        said = cli.error("job", command, "nope")
-        assert said == "naq: nothing is known of a job 'nope'\n"
+        message = cli.error("job", command, "nope")
+        assert message == "naq: nothing is known of a job 'nope'\n"
     cli.text("enqueue", "math:sqrt", "4", "--id", "q1")
     assert "there is no result of job q1 yet" in cli.error("job", "result", "q1")
 
 
-def test_a_second_job_of_an_id_is_told_to_be_none(cli: Cli) -> None:
+def test_a_second_job_of_an_id_gets_a_warning(cli: Cli) -> None:
     cli.text("enqueue", "math:sqrt", "4", "--id", "q1")
     cli.work()
     again = cli.run("enqueue", "math:sqrt", "9", "--id", "q1")
@@ -386,7 +386,7 @@ def test_a_table_for_another_program_keeps_each_row_on_a_line(cli: Cli) -> None:
     assert row.split()[:3] == [name, "math:log", "default"]
 
 
-def test_a_module_for_a_queue_is_told(
+def test_a_module_in_place_of_a_queue_gets_a_warning(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -403,7 +403,9 @@ def test_a_module_for_a_queue_is_told(
     assert "nobody knows a queue 'tasks'" in runs[0].stderr
 
 
-def test_a_job_that_swallows_its_cancellation_is_told_to_run_on(cli: Cli, tmp_path: Path) -> None:
+def test_a_job_that_swallows_its_cancellation_is_reported_as_still_running(
+    cli: Cli, tmp_path: Path
+) -> None:
     (tmp_path / "my_tasks.py").write_text(STUBBORN, encoding="utf-8")
     cli.text("enqueue", "my_tasks:stubborn", "--id", "s")
     cli.text("enqueue", "asyncio:sleep", "60", "--id", "t")
@@ -439,7 +441,7 @@ def started_in_the_background(*words: str | Path) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("worker", "--id", "w"), "takes jobs"),
         (("scheduler",), "stands by"),
@@ -447,11 +449,11 @@ def started_in_the_background(*words: str | Path) -> subprocess.Popen[str]:
     ],
 )
 def test_what_runs_in_the_background_ends_on_sigterm(
-    words: tuple[str, ...], said: str, cli: Cli
+    words: tuple[str, ...], message: str, cli: Cli
 ) -> None:
     with started_in_the_background(*words, "--url", cli.url) as running:
         assert running.stdout is not None
-        assert said in running.stdout.readline()
+        assert message in running.stdout.readline()
         time.sleep(0.5)
         running.send_signal(signal.SIGTERM)
         assert running.wait(timeout=10) in (0, -signal.SIGTERM)
@@ -461,10 +463,10 @@ def test_what_runs_in_the_background_ends_on_sigterm(
 def test_a_server_in_the_background_ends_on_a_signal(number: signal.Signals) -> None:
     with started_in_the_background("server", "--port", "0", "--json") as running:
         assert running.stdout is not None
-        told = json.loads(running.stdout.readline())
+        printed = json.loads(running.stdout.readline())
         running.send_signal(number)
         assert running.wait(timeout=10) == 0
-    assert not Path(told["store"]).exists()
+    assert not Path(printed["store"]).exists()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="no other system offers it")
@@ -487,8 +489,8 @@ def test_a_store_has_one_server(tmp_path: Path) -> None:
     try:
         result = CliRunner().invoke(app, ["server", "--port", "0", "--store", str(tmp_path)])
         assert (result.exit_code, result.stdout) == (1, "")
-        said = f"naq: the store {tmp_path} is in use by another server (pid {server.pid})"
-        assert result.stderr.strip() == said
+        message = f"naq: the store {tmp_path} is in use by another server (pid {server.pid})"
+        assert result.stderr.strip() == message
     finally:
         server.kill()
     server.start()  # the lock has gone with the process
@@ -503,7 +505,7 @@ def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
         time.sleep(0.05)
 
 
-def test_a_watch_says_that_the_server_is_back(cli: Cli, nats_server: NatsServer) -> None:
+def test_a_watch_logs_that_the_server_is_back(cli: Cli, nats_server: NatsServer) -> None:
     command = [NAQ, "events", "watch", "--url", cli.url]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as watching:
         assert watching.stderr is not None

@@ -81,7 +81,7 @@ async def test_a_job_between_two_attempts_is_retrying(url: str) -> None:
     assert await status(url, job) is JOB_STATUS.COMPLETED
 
 
-async def test_a_failed_job_tells_why(url: str) -> None:
+async def test_a_failed_job_has_its_reason(url: str) -> None:
     job = await naq.enqueue(math.sqrt, -1, config=url)
     await work(url)
     info = await naq.get_job(job.job_id, url)
@@ -98,7 +98,7 @@ async def test_a_queued_job_can_be_taken_back(url: str) -> None:
     assert not await naq.cancel_job(job.job_id, url)
 
 
-async def test_who_waits_for_a_cancelled_job_is_told(url: str) -> None:
+async def test_a_wait_for_a_cancelled_job_raises(url: str) -> None:
     job = await naq.enqueue(math.sqrt, 4, config=url)
     waiting = asyncio.create_task(naq.fetch_job_result(job, config=url))
     await asyncio.sleep(0.1)

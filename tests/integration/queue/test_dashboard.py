@@ -140,7 +140,7 @@ def test_what_another_page_sends_is_refused(site: Site, headers: dict[str, str])
     assert site.ask("/api/failed/x/requeue", "POST", headers)[0] == 403
 
 
-def test_with_a_token_nothing_is_told_without_it(url: str) -> None:
+def test_a_dashboard_with_a_token_shows_nothing_without_it(url: str) -> None:
     with dashboard(url, "--token", "secret") as site:
         assert site.ask("/")[0] == 401
         assert site.ask("/api/overview", headers={"Authorization": "Bearer wrong"})[0] == 401
@@ -155,7 +155,7 @@ def test_it_does_not_listen_to_other_machines_without_a_token(url: str) -> None:
     assert "give a --token" in done.stderr
 
 
-def test_a_server_that_is_gone_is_told_in_one_line(url: str, nats_server: NatsServer) -> None:
+def test_a_lost_server_is_an_error_of_one_line(url: str, nats_server: NatsServer) -> None:
     with dashboard(url) as site:
         site.json("/api/overview")
         nats_server.kill()

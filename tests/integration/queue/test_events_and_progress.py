@@ -1,4 +1,4 @@
-"""What jobs and workers tell of themselves."""
+"""Events and progress of jobs and workers."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ async def test_a_jobs_life_is_on_the_stream_of_events(url: str) -> None:
 
 
 async def ends(url: str) -> list[Event]:
-    """Return the events of jobs but those of a start, of which a slow machine tells."""
+    """Return the events of jobs without starts, which only a slow machine publishes."""
     events = await naq.EventManager(url).history("job.*")
     return [event for event in events if event.type != "job.started"]
 
 
-async def test_a_job_that_takes_a_while_tells_that_it_has_started(url: str) -> None:
+async def test_a_long_job_publishes_its_start(url: str) -> None:
     await naq.enqueue(climb, config=url)
     await work(url)
     events = await naq.EventManager(url).history("job.*")
@@ -68,7 +68,7 @@ async def test_a_worker_may_keep_silent(url: str) -> None:
     assert await naq.EventManager(url).history() == []
 
 
-async def test_a_failure_is_told_with_its_reason(url: str) -> None:
+async def test_the_event_of_a_failure_has_its_reason(url: str) -> None:
     await naq.enqueue(math.sqrt, -1, config=url, max_retries=1)
     await work(url)
     events = await ends(url)
@@ -188,7 +188,7 @@ async def test_a_thread_can_tell_its_progress(url: str) -> None:
     assert (progress.fraction, progress.message[:7]) == (0.5, "naq-job")
 
 
-async def test_an_isolated_job_tells_its_progress(url: str) -> None:
+async def test_an_isolated_job_reports_its_progress(url: str) -> None:
     job = await naq.enqueue("naq:report_progress", 0.25, "a\nb", config=url, isolated=True)
     await work(url)
     progress = await naq.get_progress(job.job_id, url)

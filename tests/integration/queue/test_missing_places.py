@@ -1,4 +1,4 @@
-"""A worker makes anew what is missing on the server, and says so."""
+"""A worker creates missing streams and buckets, and logs it."""
 
 from __future__ import annotations
 

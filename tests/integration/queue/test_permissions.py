@@ -160,7 +160,7 @@ async def test_the_result_of_a_parent_is_not_unpickled_by_a_worker_with_a_list(u
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
         ({"serializers": ["json"]}, "runs only what `allow` names"),
         ({"allow": [ME], "serializers": ["cloudpickle"]}, "cannot read pickle"),
@@ -168,8 +168,10 @@ async def test_the_result_of_a_parent_is_not_unpickled_by_a_worker_with_a_list(u
         ({"allow": [f"{ME}:nothing"]}, f"cannot allow {ME}:nothing"),
     ],
 )
-def test_a_list_that_promises_too_much_or_too_little_is_refused(settings: Any, said: str) -> None:
-    with pytest.raises(JobError, match=said):
+def test_a_list_that_promises_too_much_or_too_little_is_refused(
+    settings: Any, message: str
+) -> None:
+    with pytest.raises(JobError, match=message):
         naq.Worker(**settings)
 
 
@@ -212,9 +214,9 @@ async def test_naq_worker_names_the_module_that_it_cannot_import(url: str) -> No
         sys.executable, "-c", "from naq.cli.main import main; main()", "worker", "--import",
         "no_such_module", "--url", url, stderr=subprocess.PIPE,
     )  # fmt: skip
-    _, said = await process.communicate()
+    _, message = await process.communicate()
     assert process.returncode == 1
-    assert b"cannot import no_such_module" in said
+    assert b"cannot import no_such_module" in message
 
 
 async def test_a_result_that_would_run_code_is_not_read_unless_asked_for(url: str) -> None:

@@ -134,7 +134,7 @@ def wait_for_a_file(path: str) -> str:
     return "seen"
 
 
-async def test_a_job_that_ends_in_an_outage_is_told_and_waited_for(
+async def test_a_job_that_ends_in_an_outage_publishes_its_end_and_result(
     url: str, nats_server: NatsServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
@@ -161,10 +161,10 @@ async def test_a_job_that_ends_in_an_outage_is_told_and_waited_for(
     worker.stop()
     await working
     ended = await naq.EventManager(url).history("job.*")
-    told = Counter((event.type, event.data["job_id"]) for event in ended)
+    counts = Counter((event.type, event.data["job_id"]) for event in ended)
     expected = {("job.completed", job.job_id): 1 for job in jobs[:3]}
     expected[("job.failed", jobs[3].job_id)] = 1
-    assert {key: count for key, count in told.items() if key[0] != "job.started"} == expected
+    assert {key: count for key, count in counts.items() if key[0] != "job.started"} == expected
 
 
 async def test_a_wait_for_a_result_ends_in_an_outage_when_its_time_is_over(

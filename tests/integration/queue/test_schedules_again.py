@@ -91,7 +91,7 @@ async def test_an_ended_schedule_cannot_be_resumed(config: Config) -> None:
         await naq.resume_scheduled_job("s", config)
 
 
-async def test_a_schedule_with_other_times_begins_anew(config: Config) -> None:
+async def test_a_schedule_with_other_times_starts_again(config: Config) -> None:
     await naq.schedule(math.sqrt, 4, job_id="s", interval=60, config=config)
     await naq.pause_scheduled_job("s", config)
     await naq.schedule(math.sqrt, 4, job_id="s", interval=30, config=config)

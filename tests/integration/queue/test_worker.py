@@ -237,7 +237,7 @@ async def test_a_worker_may_take_jobs_from_hundreds_of_queues(url: str) -> None:
     assert sorted(calls) == sorted(names)
 
 
-async def test_purge_says_how_many_it_removed(url: str) -> None:
+async def test_purge_returns_the_number_of_removed_jobs(url: str) -> None:
     queue = Queue("a", url)
     assert await queue.purge() == 0
     assert await queue.enqueue_many(Job(add, (i, i), queue="a") for i in range(2500)) == 2500
@@ -285,7 +285,7 @@ async def _count() -> None:
 
 
 @pytest.mark.parametrize(
-    ("function", "said"),
+    ("function", "message"),
     [
         (return_a_lock, "cannot pickle"),
         (return_two_megabytes, "the server takes"),
@@ -302,12 +302,12 @@ async def _count() -> None:
     ],
 )
 async def test_a_job_that_misbehaves_fails_and_the_worker_lives(
-    url: str, function: Any, said: str
+    url: str, function: Any, message: str
 ) -> None:
     bad = await Queue(config=url).enqueue(function)
     good = await Queue(config=url).enqueue(add, 1, 2)
     worker = await work(url, block_limit=0.5)
-    assert said in await failure_of(url, bad)
+    assert message in await failure_of(url, bad)
     assert await result_of(url, good) == 3
     assert (worker.completed, worker.failed) == (1, 1)
 
@@ -378,7 +378,7 @@ async def test_an_isolated_job_is_ended_at_its_timeout(url: str) -> None:
     assert "its timeout of 0.3 s" in await failure_of(url, job)
 
 
-async def test_an_isolated_job_that_raises_is_told_with_its_traceback(url: str) -> None:
+async def test_the_failure_of_an_isolated_job_has_its_traceback(url: str) -> None:
     job = await Queue(config=url).enqueue("math:sqrt", -1, isolated=True, retry_on=[OSError])
     await work(url)
     assert "ValueError" in await failure_of(url, job)
@@ -391,7 +391,7 @@ async def test_a_job_fails_at_its_timeout(url: str, function: Any) -> None:
     assert "its timeout of 0.1 s" in await failure_of(url, job)
 
 
-async def test_a_failed_job_is_tried_again_as_often_as_it_says(url: str) -> None:
+async def test_a_failed_job_gets_its_number_of_retries(url: str) -> None:
     fine = await Queue(config=url).enqueue(fail_until, 3, max_retries=2)
     await work(url)
     assert await result_of(url, fine) == 3
@@ -585,11 +585,11 @@ async def test_a_job_that_does_not_end_when_it_is_broken_off_is_left_behind(
     if how == "cancel":
         await until_it_is_known_to_run(job, url)
         assert await cancel_job(job.job_id, url)
-    expected, said = {
+    expected, message = {
         "timeout": (JobFailedError, "longer than its timeout of 0.5 s"),
         "cancel": (JobCancelledError, "cancelled while it ran"),
     }[how]
-    with pytest.raises(expected, match=said):
+    with pytest.raises(expected, match=message):
         await results.fetch_job_result(job.job_id, timeout=10)
     # Another job has its place.
     after = await queue.enqueue("math:sqrt", 4)
@@ -609,7 +609,7 @@ async def until_it_is_known_to_run(job: Job, url: str) -> None:
             return
 
 
-async def test_a_stopping_worker_says_what_it_waits_for(
+async def test_a_stopping_worker_logs_the_jobs_it_waits_for(
     url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "naq")
@@ -669,7 +669,7 @@ async def test_the_longest_names_work(url: str) -> None:
     assert calls == ["x"]
 
 
-async def test_a_worker_that_may_not_begin_says_why_once() -> None:
+async def test_a_worker_that_may_not_start_logs_the_reason_once() -> None:
     with run_nats_server(jetstream=False) as server:
         with pytest.raises(NaqJetStreamError, match="no JetStream on the NATS server at 127"):
             await work(server.url)

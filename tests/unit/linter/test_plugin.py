@@ -113,8 +113,8 @@ def test_a_helper_of_the_project_is_named_by_an_option(project: Path) -> None:
 def test_a_bad_value_stops_with_one_clear_line(project: Path, option: str, value: str) -> None:
     status, lines, errors = flake8(project, "--isolated", option, value, "tools.py")
     assert status == 1
-    said = [*lines, *errors.splitlines()]
-    (ours,) = [line for line in said if "critical error during execution" not in line]
+    lines_shown = [*lines, *errors.splitlines()]
+    (ours,) = [line for line in lines_shown if "critical error during execution" not in line]
     assert value in ours
 
 

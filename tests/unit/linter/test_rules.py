@@ -35,7 +35,7 @@ def test_a_good_example_has_no_finding(example: Example) -> None:
 
 
 @pytest.mark.parametrize("example", cases("bad"))
-def test_a_bad_example_has_exactly_the_findings_it_tells(example: Example) -> None:
+def test_a_bad_example_has_exactly_the_findings_it_lists(example: Example) -> None:
     assert found_in(example) == dict(example.findings)
 
 

@@ -33,9 +33,7 @@ DEFAULTS = Settings()
         ("/elsewhere/queue/project/module.py", "", LOW),
     ],
 )
-def test_the_innermost_name_that_says_something_decides(
-    path: str, qualname: str, tier: int
-) -> None:
+def test_the_innermost_name_with_a_known_word_decides(path: str, qualname: str, tier: int) -> None:
     assert tier_of(path, qualname, DEFAULTS) == tier
 
 

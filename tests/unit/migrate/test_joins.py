@@ -22,12 +22,12 @@ def joined(text: str) -> bool:
     assert len(result.rewritten) == text.count("await get_nats_connection") + text.count(
         "await nats.connect"
     )
-    said = [
+    reports = [
         str(report.message)
         for report in result.reports
         if "connection of its own" in str(report.message)
     ]
-    return bool(said)
+    return bool(reports)
 
 
 def plain(body: str, *, options: str = "", parameters: str = "url") -> str:
@@ -51,10 +51,10 @@ def test_without_unsafe_fixes_each_keeps_its_own_block() -> None:
     )
 
 
-def test_it_says_which_connection_is_shared() -> None:
-    (said,) = fix(plain("await a.publish('x', b'')")).reports
-    assert (said.line, said.kind) == (6, "unsafe")
-    assert str(said.message) == "it no longer has a connection of its own, but that of line 5"
+def test_the_message_names_the_shared_connection() -> None:
+    (report,) = fix(plain("await a.publish('x', b'')")).reports
+    assert (report.line, report.kind) == (6, "unsafe")
+    assert str(report.message) == "it no longer has a connection of its own, but that of line 5"
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_it_says_which_connection_is_shared() -> None:
         "url = url + 'x'",
     ],
 )
-def test_a_client_that_is_told_apart_or_handed_on_is_not_joined(body: str) -> None:
+def test_a_client_that_is_identified_or_handed_on_is_not_joined(body: str) -> None:
     assert not joined(plain(body))
 
 

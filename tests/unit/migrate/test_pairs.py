@@ -1,4 +1,4 @@
-"""Every pair of ``data/``: what the codemod makes of it, byte for byte, and what it says."""
+"""Every pair of ``data/``: the codemod's output, byte for byte, and its messages."""
 
 from pathlib import Path
 

@@ -116,7 +116,7 @@ def test_no_site_is_lost_between_the_linter_and_the_summary(
         ]
         outcome = outcomes.get(path)
         reports = [] if outcome is None else [*outcome.rewritten, *outcome.reports]
-        told = sorted(
+        found = sorted(
             (report.line, report.code) for report in reports if report.kind in ("rewritten", "left")
         )
-        assert told == sorted(sites), text
+        assert found == sorted(sites), text

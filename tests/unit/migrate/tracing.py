@@ -85,7 +85,7 @@ class World:
             first = len(self.events)
             with suppress(Exception, asyncio.CancelledError):
                 await self.tasks.pop(0)
-            # A task runs at some await or other: its place says nothing.
+            # A task may run at any await: its place has no meaning.
             self.events[first:] = [replace(event, kind="task") for event in self.events[first:]]
         for client in self.clients:
             await client.deliver()

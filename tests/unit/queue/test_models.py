@@ -230,7 +230,7 @@ class _RudeError(Exception):
         raise RuntimeError("no text for you")
 
 
-def test_a_failure_is_told_with_its_traceback() -> None:
+def test_a_failure_keeps_its_traceback() -> None:
     try:
         math.sqrt(-1)
     except ValueError as error:
@@ -242,7 +242,7 @@ def test_a_failure_is_told_with_its_traceback() -> None:
     assert str(failure).startswith("ValueError: ")
 
 
-def test_an_exception_whose_text_raises_is_told_all_the_same() -> None:
+def test_an_exception_whose_text_raises_is_still_described() -> None:
     failure = JobFailure.of(_RudeError())
     assert "RuntimeError" in failure.message
     assert failure.error_type.endswith(":_RudeError")

@@ -52,7 +52,7 @@ def test_cloudpickle_takes_a_lambda() -> None:
     assert add(1) == 2
 
 
-def test_cloudpickle_says_what_it_cannot_take() -> None:
+def test_cloudpickle_names_the_value_it_cannot_write() -> None:
     with pytest.raises(SerializationError, match="cannot pickle a generator"):
         CLOUDPICKLE.dumps(iter_ := (i for i in []))
     assert list(iter_) == []

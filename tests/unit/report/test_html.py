@@ -1,4 +1,4 @@
-"""The inventory as a page: all in one file, and what code says is text in it."""
+"""The inventory as a page: one file, with text from code escaped."""
 
 from __future__ import annotations
 

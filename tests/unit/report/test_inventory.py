@@ -1,4 +1,4 @@
-"""The inventory: what it says of a connection, and how its forms say it."""
+"""The inventory: its data about a connection, and its formats."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ CLOSE = "    await close_nats_connection(nc)\n"
         ("D", "02", DERIVE + "    await js.publish('s', b'')\n    await nc.flush()\n" + CLOSE),
     ],
 )
-def test_the_category_says_how_much_the_connection_does(
+def test_the_category_follows_the_uses_of_the_connection(
     capsys: pytest.CaptureFixture[str], category: str, rule: str, code: str
 ) -> None:
     found = only(inventory(capsys, code))

@@ -69,7 +69,7 @@ def test_the_log_of_nothing_is_valid(
     validator.validate(json.loads(capsys.readouterr().out))
 
 
-def test_a_result_says_which_rule_where_and_how_urgent(
+def test_a_result_has_its_rule_place_and_level(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (project / "queue.py").write_text(BY_HAND, "utf-8")

@@ -73,7 +73,7 @@ def prove(
     new = Counter(map(_said, flaking)) - Counter(map(_said, flaked))
     if new:
         kind, arguments = next(iter(new))
-        raise ProofError(f"pyflakes would say {kind} of {', '.join(map(str, arguments))}")
+        raise ProofError(f"pyflakes would report {kind}: {', '.join(map(str, arguments))}")
     try:
         compile(after.tree, home.filename, "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:

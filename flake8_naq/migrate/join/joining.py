@@ -194,7 +194,7 @@ class _JoinWriter:
         """The text after the join.
 
         Raises:
-            RefusedError: It is written in a way that is not understood.
+            RefusedError: The codemod cannot edit its layout.
         """
         kept, joined = self.join.kept.node, self.join.joined.node
         outer, inner = self._indentations(kept)
@@ -212,7 +212,7 @@ class _JoinWriter:
             self._old_header(joined, end, own)
         else:
             if (own, body) != (outer, inner):
-                raise RefusedError("the two are not indented alike")
+                raise RefusedError("the two blocks have different indentation")
             unit = inner.removeprefix(outer)
             first = self._last_line(kept, inner) + 1
             self.edits.shift(first, joined.lineno - 1, Shift(outer, unit, right=True))
@@ -249,7 +249,7 @@ class _JoinWriter:
         line = self.source.lines[number - 1]
         code = line[: comment[0]] if comment else line
         if not code.rstrip().endswith(":"):
-            raise RefusedError(Line(number), " is written in a way that is not understood")
+            raise RefusedError(Line(number), " has a layout that the codemod cannot edit")
         return number
 
     def _new_header(self, outer: str, inner: str) -> None:
@@ -319,5 +319,5 @@ class _JoinWriter:
             line = self.edits.changed.get(number, self.source.lines[number - 1])
             at = self.source.column(number, node.col_offset)
             if line[at : at + len(node.id)] != node.id:
-                raise RefusedError(Line(number), " is written in a way that is not understood")
+                raise RefusedError(Line(number), " has a layout that the codemod cannot edit")
             self.edits.changed[number] = line[:at] + new + line[at + len(node.id) :]

@@ -59,7 +59,7 @@ class ClientHeader:
         for close in self.region.closes:
             if close.helper and not (helper and helper.is_closed_by(close.helper)):
                 raise RefusedError(
-                    f"no rule names the context manager that does what `{close.helper}` does on ",
+                    f"no rule names a context manager that replaces `{close.helper}` on ",
                     Line(close.statement.lineno),
                 )
 

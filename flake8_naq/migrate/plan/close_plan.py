@@ -53,7 +53,7 @@ class ClosePlan:
             return []
         if region.others or len(final) < len(guard.finalbody):
             line = Line(final[0].statement.lineno)
-            raise RefusedError("the `finally` on ", line, " does more than to close")
+            raise RefusedError("the `finally` on ", line, " does more than close")
         return [close for close in final if close not in kept]
 
     def _before_drains(self, kept: list[ClosingStatement]) -> list[ClosingStatement]:

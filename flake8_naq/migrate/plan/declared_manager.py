@@ -70,7 +70,7 @@ class DeclaredManager:
         helper = self.module.helper(self.site)
         if helper is None or not helper.becomes:
             called = ast.unparse(self.site.call.func)
-            raise RefusedError(f"no rule names the context manager that `{called}` becomes")
+            raise RefusedError(f"no rule names a context manager for `{called}`")
         return helper
 
     @cached_property
@@ -267,7 +267,7 @@ class DeclaredManager:
             return []  # imported already
         origin = names.resolve(function, self.scope)
         if origin is None or "." not in origin:
-            raise RefusedError(f"where `{ast.unparse(function)}` comes from is not clear")
+            raise RefusedError(f"cannot tell where `{ast.unparse(function)}` comes from")
         root = ast.unparse(function).partition(".")[0]
         module = self._helper.module or origin.rpartition(".")[0] or "."
         return [Import(manager, module, root, self.scope.qualname)]

@@ -199,9 +199,7 @@ class Effects:
         client = helper.gives_client
         if self.target == "naq" and client:
             return [
-                Message(
-                    "the connection becomes one that is shared, with the settings of naq's `Config`"
-                )
+                Message("the connection becomes a shared one, with the settings of naq's `Config`")
             ]
         pooled = any(close.method in ("helper", "pooled") for close in self.region.closes)
         if self.target == "nats-py" and not client and pooled:
@@ -231,7 +229,7 @@ class Effects:
         notes = [
             Message(
                 Line(close.statement.lineno),
-                f" closed whatever the pool holds, not `{region.handle}`",
+                f" closed the pool's connection, not `{region.handle}`",
             )
             for close in removed
             if close.method == "pooled"

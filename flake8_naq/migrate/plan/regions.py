@@ -175,7 +175,7 @@ class _Finder:
             if release.method == "helper":
                 called = ast.unparse(release.call.func)
                 raise RefusedError(f"`{called}`, which ", line, " calls, closes it")
-            raise RefusedError("the close on ", line, " is of a form that is not known")
+            raise RefusedError("the close on ", line, " has an unknown form")
         return self._region("never", None, self.module.blocks.place(self.anchor).block[-1])
 
     def _region(self, shape: Shape, guard: ast.Try | None, end: ast.stmt) -> Region:

@@ -132,7 +132,7 @@ class Callers:
         if any(isinstance(argument, ast.Starred) for argument in call.args) or any(
             keyword.arg is None for keyword in call.keywords
         ):
-            raise RefusedError("the call in ", where, " does not say its arguments one by one")
+            raise RefusedError("the call in ", where, " does not list its arguments one by one")
         given = self._positional(call)
         if given is None:
             keyword = next((word for word in call.keywords if word.arg == PARAMETER), None)
@@ -171,7 +171,7 @@ class Callers:
         origin = next(filter(None, origins), None)
         if origin is None:
             raise RefusedError(
-                "where ", Line(function.lineno, self.path), " has the class from is not clear"
+                "cannot tell where ", Line(function.lineno, self.path), " gets the class from"
             )
         if module.startswith("."):
             module = _seen_from(self.path, self.found.path, module, origin)
@@ -198,13 +198,13 @@ def _seen_from(path: str, home: str, module: str, origin: str) -> str:
             package.insert(0, base.name)
             base = base.parent
         if not package:
-            raise RefusedError(f"how {path} imports `Config` is not clear")
+            raise RefusedError(f"cannot tell how {path} imports `Config`")
         return ".".join([*package, name])
     folders = [Path(path).resolve().parent, *Path(path).resolve().parent.parents]
     for level, folder in enumerate(folders, 1):
         if base.is_relative_to(folder):
             return "." * level + ".".join([*base.relative_to(folder).parts, name])
-    raise RefusedError(f"how {path} imports `Config` is not clear")
+    raise RefusedError(f"cannot tell how {path} imports `Config`")
 
 
 def _hands_on(node: ast.AST, around: Mapping[ast.AST, ast.AST]) -> bool:

@@ -102,7 +102,7 @@ def config_module(names: Names, found: Constructor) -> tuple[str, str]:
             index = parts.index("connection")
             return ".".join([*parts[:index], "config"]), local
     raise RefusedError(
-        "the file does not import naq's context managers, beside which `Config` is found"
+        "cannot tell where to import `Config` from: the module imports no naq context manager"
     )
 
 
@@ -130,7 +130,7 @@ def _kept(found: Constructor) -> tuple[str, ast.Assign | ast.AnnAssign]:
         ):
             kept, attribute = node, target.attr
     if kept is None:
-        raise RefusedError(f"`{PARAMETER}` is not kept as it is")
+        raise RefusedError(f"the constructor does not keep `{PARAMETER}` unchanged")
     other = [use.lineno for use in uses if use is not kept.value]
     if other:
         raise RefusedError(f"`{PARAMETER}` is also used on ", Line(other[0]))

@@ -87,7 +87,7 @@ class BlockWriter:
             at = last_line(rest[-1]) + 1 if rest else after
             inner = self.base if not guard.handlers and whole else self.base + self.unit
             if guard.handlers and self.kept:
-                raise RefusedError("nothing is done with the connection")
+                raise RefusedError("no code uses the connection")
             self.edits.insert(at, [f"{inner}pass"])
         self._close_gap(after)
 
@@ -243,9 +243,7 @@ class BlockWriter:
         at = self.source.column(statement.lineno, before.end_col_offset or 0)
         found = _EQUALS.match(self.source.lines[statement.lineno - 1], at)
         if found is None or before.end_lineno != statement.lineno:
-            raise RefusedError(
-                Line(statement.lineno), " is written in a way that is not understood"
-            )
+            raise RefusedError(Line(statement.lineno), " has a layout that the codemod cannot edit")
         return found.end()
 
     def _gap(self, number: int, comment: tuple[int, str] | None) -> str:
@@ -278,7 +276,7 @@ class BlockWriter:
         for number in range(last_line(above[-1]) + 1, guard.finalbody[0].lineno + 1):
             if _FINALLY.match(self.source.lines[number - 1]):
                 return number
-        raise RefusedError("the `finally` is written in a way that is not understood")
+        raise RefusedError("the `finally` has a layout that the codemod cannot edit")
 
     def _drop_closes(self) -> None:
         for statement in self.removed:

@@ -98,7 +98,7 @@ def test_another_class_of_the_same_name_is_left_alone(tmp_path: Path) -> None:
     ("code", "reason"),
     [
         ("r = module().Results(nats_url='a')\n", "`module().Results` may be the class"),
-        ("from shop.results import *\nr = Results('a')\n", "has the class from is not clear"),
+        ("from shop.results import *\nr = Results('a')\n", "gets the class from"),
         ("from shop.results import Results\nr = Results(*urls)\n", "arguments one by one"),
         ("from shop.results import Results\nr = Results(**given)\n", "arguments one by one"),
         ("from shop.results import Results\nmake = Results\n", "the class is handed on"),

@@ -28,13 +28,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "fix",
         help="rewrite hand-managed connections to context managers",
-        description="Rewrite what can be proven to keep its meaning; say why the rest is left.",
+        description="Make the rewrites that are proven equivalent; give a reason for each other place.",
         epilog="Exit codes: 0 nothing to do, or done; 1 would change (--diff, --check), or places "
         "are left (--strict); 2 wrong usage or unreadable input.",
     )
     parser.add_argument("paths", nargs="*", metavar="PATH", help="files, folders, - for stdin")
     parser.add_argument("--diff", action="store_true", help="print the changes, write nothing")
-    parser.add_argument("--check", action="store_true", help="only say whether it would change")
+    parser.add_argument("--check", action="store_true", help="only report whether it would change")
     parser.add_argument(
         "--unsafe-fixes", action="store_true", help="also make fixes that may change the meaning"
     )
@@ -47,13 +47,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--allow-dirty",
         action="store_true",
-        help="also write to files with unstaged changes, which git could not give back",
+        help="also write to files with unstaged changes, which git cannot restore",
     )
     parser.add_argument(
         "--format",
         choices=FORMATS,
         default="text",
-        help="how to print what becomes of each site; json and github are for machines",
+        help="format of the report on each site; json and github are for machines",
     )
     parser.add_argument(
         "--jobs", type=_jobs, default=os.cpu_count() or 1, metavar="N", help="processes to use"

@@ -38,7 +38,7 @@ def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
         "add-noqa",
         help="silence today's findings with comments",
         description="Add a `# noqa` comment with its code to the line of each finding that flake8 "
-        "reports. What the baseline knows is left as it is.",
+        "reports. Findings in the baseline get no comment.",
         epilog="Exit codes: 0 done, or nothing to do; 1 findings are left; 2 wrong usage, or a "
         "file that cannot be read or written.",
     )

@@ -51,12 +51,12 @@ def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--add", action="store_true", help="add new findings, too")
     mode.add_argument(
-        "--prune", action="store_true", help="only remove what is gone; look at nothing new"
+        "--prune", action="store_true", help="only remove stale entries; ignore new findings"
     )
     mode.add_argument(
         "--check",
         action="store_true",
-        help="write nothing; list what is gone and what is new, and exit with 1 if there is any",
+        help="write nothing; list stale entries and new findings, and exit with 1 if there are any",
     )
     add_options(parser)
     parser.set_defaults(run=run)

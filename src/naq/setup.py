@@ -84,7 +84,7 @@ def _places(config: Config) -> Iterator[_StreamOrBucket]:
 
 
 async def setup(config: Config | str | None = None, *, check: bool = False) -> list[Difference]:
-    """Make the streams and buckets that are missing, and raise those that are less than configured.
+    """Create missing streams and buckets, and raise settings that are lower than configured.
 
     Nothing is lowered: a higher setting is reported and stays.
 

@@ -20,7 +20,9 @@ def dashboard(
     ] = 8222,
     token: Annotated[
         str | None,
-        typer.Option(envvar="NAQ_DASHBOARD_TOKEN", help="What a browser has to bring, as ?token=."),
+        typer.Option(
+            envvar="NAQ_DASHBOARD_TOKEN", help="The token that a browser has to send, as ?token=."
+        ),
     ] = None,
     url: Url = None,
     json_: AsJson = False,

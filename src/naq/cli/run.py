@@ -218,7 +218,7 @@ def scheduler(url: Url = None, verbose: Verbose = False, json_: JsonLog = False)
 def server(
     port: Annotated[int, Port] = 4222,
     store: Annotated[
-        Path | None, typer.Option(help="Folder for what is stored. By default it is temporary.")
+        Path | None, typer.Option(help="Folder of the store. By default it is temporary.")
     ] = None,
     json_: AsJson = False,
 ) -> None:

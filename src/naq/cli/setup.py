@@ -19,12 +19,13 @@ from naq.setup import setup as set_up
 @command
 async def setup(
     check: Annotated[
-        bool, typer.Option("--check", help="Change nothing; exit 1 if something is to be done.")
+        bool,
+        typer.Option("--check", help="Change nothing; exit 1 if something is missing or too low."),
     ] = False,
     url: Url = None,
     json_: AsJson = False,
 ) -> None:
-    """Make the streams and buckets, and raise those that are less than configured."""
+    """Create the streams and buckets, and raise settings that are lower than configured."""
     differences = await set_up(config_of(url), check=check)
     if json_:
         as_json([dataclasses.asdict(each) for each in differences])

@@ -108,7 +108,7 @@ class Job:
             is the same job. Letters, digits and ``-/_=.`` only, as in a key of a bucket.
         queue: the queue's name; any text.
         timeout: seconds (or a timedelta) that one attempt may take; None means no limit.
-        max_retries: how often a failed job is tried again.
+        max_retries: how many retries a failed job gets.
         retry: the strategy, or a number of seconds; see :mod:`naq.models.retry`.
         retry_on: exception classes, or their names as ``module:Class``, that are worth a retry;
             empty means all.

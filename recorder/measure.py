@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Counts:
-    """What the server counted of its clients (its monitoring's ``varz``).
+    """The server's counts of its clients (its monitoring's ``varz``).
 
     Args:
         connections: connections opened.

@@ -204,7 +204,7 @@ def _bar(label: str, share: float, content: str) -> str:
 
 
 def shapes() -> str:
-    """What was found in each phase, by rule."""
+    """The findings of each phase, by rule."""
     columns = SHAPES | FAULTS
     phases = all_phases()
     counted = {phase: sites(phase).found for phase in phases}

@@ -82,7 +82,7 @@ def workspace(source: Path) -> Iterator[tuple[Path, dict[str, str]]]:
 
 
 def _environment(home: str) -> dict[str, str]:
-    """What every reader's terminal has, and nothing of this machine's settings."""
+    """The environment of a reader's terminal, without this machine's settings."""
     return {
         "PATH": f"{sysconfig.get_path('scripts')}{os.pathsep}{os.environ['PATH']}",
         "HOME": home,

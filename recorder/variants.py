@@ -18,7 +18,7 @@ from recorder.phases import Phase
 VARIANTS = ("before", "fixed", "now")
 
 MIGRATED = ("config", "connection", "exceptions", "models")
-"""What a fixed module imports relatively and finds in naq."""
+"""Relative imports of a fixed module that naq provides."""
 
 
 def _load_file(name: str, path: Path, search: list[str] | None = None) -> ModuleType:

@@ -36,7 +36,7 @@ def analyse(tree: ast.Module, settings: Settings, path: str | None = None) -> Mo
 
 
 class Workspace:
-    """What this process knows of the files that others import from.
+    """The cached knowledge of this process about imported files.
 
     Args:
         settings: Names of the project's own helpers.

@@ -1,4 +1,4 @@
-"""What a call calls: by the origin of the name, in this file or in another one of the project."""
+"""Resolves the callee of a call by the name's origin, in this file or another one of the project."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Acquirer:
 
 @dataclass(frozen=True, slots=True)
 class ParameterFate:
-    """What a function of the project does with a connection that it is given.
+    """The summary of a project function: its effect on a connection argument.
 
     Attributes:
         closes: It closes it.
@@ -43,24 +43,24 @@ class ParameterFate:
 
 
 class Functions(Protocol):
-    """What is known of the project's own functions."""
+    """The summaries of the project's own functions."""
 
     def acquirer(self, known: Known) -> Acquirer | None:
         """How a function hands out a fresh connection, None when it does not."""
         ...
 
     def manager(self, known: Known) -> Acquirer | None:
-        """What a context manager yields, None when that is no connection."""
+        """The connection that a context manager yields, None for any other value."""
         ...
 
     def fate(self, known: Known, parameter: str) -> ParameterFate:
-        """What becomes of a connection that goes to the parameter of this name."""
+        """The effect on a connection that goes to the parameter of this name."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Callee:
-    """What a call calls.
+    """The callee of a call.
 
     Attributes:
         name: The dotted name that it was imported as, None for what the module itself made.
@@ -119,7 +119,7 @@ class Callees:
         self._has_naq: bool | None = None
 
     def of(self, function: ast.expr, scope: Scope) -> Callee:
-        """What is called by this expression in this scope."""
+        """The callee for this expression in this scope."""
         text = dotted(function)
         if text is None:
             return self._resolve(function, scope)
@@ -131,7 +131,7 @@ class Callees:
     def fate(
         self, callee: Callee, call: ast.Call, argument: ast.expr, scope: Scope
     ) -> ParameterFate | None:
-        """What the project's own function does with an argument, None for any other function."""
+        """The effect of a project function on an argument, None for any other function."""
         if self._functions is None:
             return None
         known = callee.function or _function(self._names.definition(call.func, scope))
@@ -200,7 +200,7 @@ class Callees:
 
 
 def _function(known: Known | None) -> Known | None:
-    """What is known of a function; a class is none."""
+    """The summary of a function, None for a class."""
     return None if known is None or isinstance(known.node, ast.ClassDef) else known
 
 

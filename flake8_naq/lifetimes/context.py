@@ -1,4 +1,4 @@
-"""What is known of the whole module while one of its scopes is lowered."""
+"""The facts about the whole module, for the lowering of one scope."""
 
 from __future__ import annotations
 

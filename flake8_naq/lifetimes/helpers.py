@@ -1,4 +1,4 @@
-"""What functions do with connections, in a module and in the files that it imports from.
+"""Summaries of functions that handle connections, in a module and in the files that it imports.
 
 Each function is worked out once, callees first. What is known of other files is kept as long as
 the process lives.
@@ -51,7 +51,7 @@ class Helpers:
         return acquirers[known.node]
 
     def manager(self, known: Known) -> Acquirer | None:
-        """What a context manager yields, None when that is no connection."""
+        """The connection that a context manager yields, None for any other value."""
         context = self._context_of(known.names)
         if known.node not in context.managers:
             context.managers[known.node] = None
@@ -61,7 +61,7 @@ class Helpers:
         return context.managers[known.node]
 
     def fate(self, known: Known, parameter: str) -> ParameterFate:
-        """What becomes of a connection that goes to the parameter of this name."""
+        """The effect on a connection that goes to the parameter of this name."""
         fates = self._context_of(known.names).fates
         key = (known.node, parameter)
         if key not in fates:

@@ -27,7 +27,7 @@ def acquirer_of(traces: list[Trace], scope: Scope) -> Acquirer | None:
 
 
 def manager_of(traces: list[Trace], scope: Scope) -> Acquirer | None:
-    """What a generator that is a context manager yields, None when that is no connection."""
+    """The connection that a generator context manager yields, None for any other value."""
     if any(_ways_out(trace) != {"yielded"} for trace in traces):
         return None
     return _handed_out(traces, _values(scope, ast.Yield))
@@ -49,7 +49,7 @@ def _is_kept(trace: Trace, scope: Scope) -> bool:
 
 
 def _values(scope: Scope, leaving: type[ast.Return | ast.Yield]) -> Iterator[ast.expr]:
-    """What a function returns or yields, nothing left out but None."""
+    """All values that a function returns or yields, except None."""
     for node in own_nodes(scope.node):
         if isinstance(node, leaving) and node.value is not None and not _is_nothing(node.value):
             yield node.value
@@ -62,7 +62,7 @@ def _is_nothing(value: ast.expr) -> bool:
 
 
 def _handed_out(traces: list[Trace], values: Iterator[ast.expr]) -> Acquirer | None:
-    """What all these values are, None when they differ or one may be something else."""
+    """The common kind of all these values, None when they differ or one is unknown."""
     holders = [_Holders(trace) for trace in traces]
     found: set[Acquirer | None] = set()
     for value in values:
@@ -87,7 +87,7 @@ class _Holders:
         }
 
     def held_by(self, value: ast.expr) -> Acquirer | None:
-        """What an expression holds of the connection, None when the connection is not in it."""
+        """The part of the connection that an expression holds, None for no part."""
         if isinstance(value, ast.Tuple):
             parts = tuple(self._part(part) for part in value.elts)
             return self._acquirer(parts, True) if "connection" in parts else None

@@ -15,7 +15,7 @@ from flake8_naq.names import Scope
 
 
 def trace(scope: Scope, context: Context) -> list[Trace]:
-    """What becomes of each connection of a scope; a crash becomes a failure of that scope."""
+    """Trace each connection of a scope; a crash becomes a failure of that scope."""
     if scope not in context.traces:
         # A scope that is asked for again while it is lowered is a circle.
         context.traces[scope] = []

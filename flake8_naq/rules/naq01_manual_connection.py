@@ -69,7 +69,7 @@ async def publish(url, subject, data, connect=nats.connect):
             unsafe=True,
         ),
         Example(
-            "closed by a function of elsewhere that says so",
+            "closed by an imported function, by its name",
             """\
 import nats
 from shop.bus import close_bus

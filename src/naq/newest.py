@@ -10,7 +10,7 @@ from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, DeliverPolicy
 
 _GROWTH = 8
-"""What a window is multiplied by when it holds too few values: entries go, and leave gaps."""
+"""The growth factor of a window with too few values: deleted entries leave gaps."""
 
 
 async def newest_values(

@@ -1,4 +1,4 @@
-"""What the codemod costs: beside ``ast-grep scan`` with its own rules, and beside LibCST.
+"""The cost of the codemod: beside ``ast-grep scan`` with its own rules, and beside LibCST.
 
 Run on a quiet machine, with Django and LibCST installed: ``python tests/benchmarks/codemod.py``;
 ``--json`` prints what the site's page takes. The ways are measured by turns; figures are medians of

@@ -1,4 +1,4 @@
-"""What a lease costs: beside a handle that is held, and beside a connection made for each call.
+"""The cost of a lease: beside a handle that is held, and beside a connection made for each call.
 
 Run on a quiet machine: ``python tests/benchmarks/leases.py``. The ways are measured by turns, so
 that whatever else the machine does meets them alike; figures are medians. Exits with 1 when a

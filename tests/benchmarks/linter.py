@@ -1,4 +1,4 @@
-"""What the linter costs, in CPU time inside one process: ``python tests/benchmarks/linter.py``.
+"""The cost of the linter, in CPU time inside one process: ``python tests/benchmarks/linter.py``.
 
 Times a file that does not mention NATS, files that do, generated functions of growing size, and
 the same files under flake8-bugbear, pylint's consider-using-with (R1732) and ruff's SIM115, where
@@ -116,7 +116,7 @@ def per_file(files: list[Source], figures: Figures) -> None:
 
 
 def share(files: list[Source], figures: Figures) -> None:
-    """What the plugin adds to a run of flake8 over a code base that has nothing to do with NATS."""
+    """The plugin's cost in a run of flake8 over a code base without NATS."""
     names = [source[0] for source in files]
     flake8 = [sys.executable, "-m", "flake8", "--isolated", "--jobs=1", "--quiet", *names]
     ours = statistics.median(

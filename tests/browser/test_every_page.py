@@ -1,4 +1,4 @@
-"""What holds for every page of the site."""
+"""Properties of every page of the site."""
 
 from __future__ import annotations
 

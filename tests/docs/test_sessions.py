@@ -1,4 +1,4 @@
-"""What the console blocks of the site show is what the commands print."""
+"""The console blocks of the site show the commands' current output."""
 
 from __future__ import annotations
 

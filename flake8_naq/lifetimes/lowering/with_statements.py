@@ -195,7 +195,7 @@ class WithStatements:
 
 
 def _yielded_parts(callee: Callee) -> tuple[Returned, ...]:
-    """What a context manager yields: that of the project by its code, naq's by its name."""
+    """The value that a context manager yields: the project's by its code, naq's by its name."""
     if callee.yields is not None:
         return callee.yields.returned
     last = (callee.name or "").rpartition(".")[2]

@@ -22,7 +22,7 @@ class Patch:
 
 @dataclass(slots=True)
 class Patches:
-    """What becomes of one file.
+    """The edits of one file.
 
     Attributes:
         source: The file as it is.

@@ -22,7 +22,7 @@ LINE_LENGTH = 88
 
 @dataclass
 class ImportChange:
-    """What one import statement gains and loses.
+    """The changes of one import statement.
 
     Attributes:
         statement: The statement.
@@ -102,7 +102,7 @@ class ImportText:
         return self._from_import(statement, names, indentation, trailing)
 
     def _nothing(self, change: ImportChange, comments: list[str]) -> list[str]:
-        """What stands in the place of a statement that imports nothing any more."""
+        """The replacement of a statement that imports nothing any more."""
         if change.neighbours:
             return comments
         if len(change.block) == 1:

@@ -1,4 +1,4 @@
-"""What the command line prints: tables for people, JSON for programs, errors in one line.
+"""The output of the command line: tables for people, JSON for programs, errors in one line.
 
 Exit codes: 0 when all went well; 1 when the answer is no (a job has failed, there is no such
 schedule, a setting is bad); 2 when the command line itself can't be understood; 3 when there is

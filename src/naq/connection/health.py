@@ -19,7 +19,7 @@ _FLUSH_TIMEOUT = 5
 
 
 class ConnectionPerformance(TypedDict):
-    """What ``measure_connection_performance`` measured.
+    """The result of ``measure_connection_performance``.
 
     Attributes:
         average_time: average seconds to connect; 0 if none succeeded.

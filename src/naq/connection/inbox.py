@@ -53,4 +53,4 @@ class Inbox(ABC):
 
     @abstractmethod
     async def _look_on(self) -> None:
-        """What goes on beside, in a task that is cancelled at the end."""
+        """Background work, in a task that is cancelled at the end."""

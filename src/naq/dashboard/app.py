@@ -179,7 +179,7 @@ def _told(
 
 
 class _Dashboard:
-    """What the page asks for.
+    """The data of the page.
 
     Args:
         config: the configuration.

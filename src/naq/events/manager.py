@@ -12,7 +12,7 @@ from naq.events.subscriber import EventSubscriber
 
 @dataclass(frozen=True)
 class EventStats:
-    """What has happened in a span of time.
+    """Counts of the events in a span of time.
 
     Args:
         seconds: the length of the span, up to now.

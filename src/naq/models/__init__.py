@@ -1,4 +1,4 @@
-"""What naq stores and sends."""
+"""The data that naq stores and sends."""
 
 from naq.models.job import JOB_STATUS, Job
 from naq.models.outcome import JobFailure, Outcome

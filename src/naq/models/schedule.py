@@ -23,7 +23,7 @@ class ScheduleStatus(StrEnum):
 
 
 class MissedRuns(StrEnum):
-    """What becomes of runs that were due while no scheduler was there."""
+    """The policy for runs missed while no scheduler was up."""
 
     ONCE = "once"
     """One run for all that were missed."""

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class WORKER_STATUS(StrEnum):  # noqa: N801 - the name is older than the habit
-    """What a worker is doing. The value is what the bucket ``worker_status`` holds."""
+    """The status of a worker. The bucket ``worker_status`` holds the value."""
 
     STARTING = "starting"
     IDLE = "idle"

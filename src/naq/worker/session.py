@@ -27,7 +27,7 @@ from naq.worker.unreadable import Unreadable
 
 
 class Session:
-    """What a worker does on one connection, from the first pull to the last acknowledgement.
+    """The work of a worker on one connection, from the first pull to the last acknowledgement.
 
     Args:
         settings: the worker's settings.

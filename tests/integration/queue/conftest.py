@@ -1,4 +1,4 @@
-"""What the tests of the queue share."""
+"""Shared fixtures of the queue's tests."""
 
 from __future__ import annotations
 

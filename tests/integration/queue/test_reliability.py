@@ -1,4 +1,4 @@
-"""What crashes may not do: lose an acknowledged job or result, or run a finished job again."""
+"""No crash loses an acknowledged job or result, or runs a finished job again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What does not fit fails with its size, and harms nobody else."""
+"""Oversized data fails with its size and does not affect other jobs."""
 
 from __future__ import annotations
 

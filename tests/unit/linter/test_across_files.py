@@ -1,4 +1,4 @@
-"""What helpers in other files of the project do with connections, as their callers see it."""
+"""Helpers in other files of the project, as their callers see them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `naq-migrate fix` makes of every rule's examples is what the rule shows."""
+"""The fixed form of each rule's example is the output of `naq-migrate fix`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes what the codemod makes of every ``data/*/before.py``. Read the diff before you commit it."""
+"""Writes the codemod's output for every ``data/*/before.py``. Read the diff before you commit it."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ RUNS = {"after.py": Options(), "after_unsafe.py": Options(unsafe=True)}
 
 
 def fix(name: str, content: bytes, options: Options) -> FileOutcome:
-    """What the codemod makes of a module that stands alone."""
+    """The codemod's outcome for a single module."""
     return fix_document(document(f"{name}.py", content), options)
 
 

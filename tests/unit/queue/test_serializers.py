@@ -1,4 +1,4 @@
-"""What the serializers take, give back and refuse."""
+"""The values that serializers write, read and refuse."""
 
 import math
 

@@ -9,7 +9,7 @@ from flake8_naq.migrate.message import Line, RefusedError
 from flake8_naq.migrate.plan.closing_statements import ClosingStatement
 from flake8_naq.migrate.plan.needed import Target
 from flake8_naq.migrate.plan.parsed_module import ParsedModule
-from flake8_naq.migrate.plan.region import Region
+from flake8_naq.migrate.plan.region import CLOSED_ELSEWHERE, Region
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,8 @@ class ClosePlan:
         kept = [close for close in self.region.closes if self._stays(close)]
         kept += self._moved_with(kept)
         kept += self._before_drains(kept)
+        if self.target == "naq" and kept and self.region.shape == "never":
+            raise RefusedError(CLOSED_ELSEWHERE)
         if self.target == "naq" and kept:
             among_others = kept[0].method == "several"
             reason = "stands among other calls" if among_others else "does not end its use"
@@ -69,7 +71,7 @@ class ClosePlan:
 
     def _stays(self, close: ClosingStatement) -> bool:
         guard = self.region.guard
-        if close.method == "several":
+        if close.method == "several" or self.region.shape == "never":
             return True
         if self.target == "nats-py" and (close.method == "drain" or close.swallows):
             return True

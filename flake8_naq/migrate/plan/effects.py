@@ -54,8 +54,9 @@ class Effects:
                 f"its callbacks work for as long as `{region.handle}` is open: "
                 "close it where the program ends"
             )
+        closed = "was closed in some branches only" if region.closes else "was never closed"
         return Message(
-            f"`{region.handle}` was never closed; it now closes when the block ends, after ",
+            f"`{region.handle}` {closed}; it now closes when the block ends, after ",
             Line(last_line(region.end)),
         )
 

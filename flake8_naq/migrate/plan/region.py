@@ -13,6 +13,8 @@ from flake8_naq.migrate.tree import Mention, last_line
 from flake8_naq.names import Scope
 
 Shape = Literal["before-try", "inside-try", "straight", "never"]
+# Why a connection is left whose closes no block could take the place of.
+CLOSED_ELSEWHERE = "it is closed in some branches only, or in another block than it is opened"
 
 
 @dataclass

@@ -10,7 +10,7 @@ from flake8_naq.lifetimes import Site
 from flake8_naq.migrate.message import Line, RefusedError
 from flake8_naq.migrate.plan.closing_statements import ClosingForms, ClosingStatement
 from flake8_naq.migrate.plan.parsed_module import ParsedModule
-from flake8_naq.migrate.plan.region import Region, Shape
+from flake8_naq.migrate.plan.region import CLOSED_ELSEWHERE, Region, Shape
 from flake8_naq.migrate.plan.variable_bindings import (
     VariableBindings,
     acquired_again,
@@ -159,24 +159,33 @@ class _Finder:
         )
 
     def _never(self) -> Region:
-        """Nothing closes it."""
+        """Nothing closes it, or some branches alone do."""
         for statement in self.after:
             if isinstance(statement, ast.TryStar) and self._closes_in(statement.finalbody):
                 raise RefusedError(
                     "the `try` on ", Line(statement.lineno), " has `except*` clauses"
                 )
         first = self.site.statement.lineno
-        if any(first < close.statement.lineno < self.rebound for close in self.mine):
-            raise RefusedError(
-                "it is closed in some branches only, or in another block than it is opened"
-            )
+        block = self.module.blocks.place(self.anchor).block
+        closes = [c for c in self.mine if first < c.statement.lineno < self.rebound]
+        if closes:
+            if not all(self._in_a_branch(close, block) for close in closes):
+                raise RefusedError(CLOSED_ELSEWHERE)
+            return self._region("never", None, block[-1])
         for release in self.site.releases:
             line = Line(release.call.lineno)
             if release.method == "helper":
                 called = ast.unparse(release.call.func)
                 raise RefusedError(f"`{called}`, which ", line, " calls, closes it")
             raise RefusedError("the close on ", line, " has an unknown form")
-        return self._region("never", None, self.module.blocks.place(self.anchor).block[-1])
+        return self._region("never", None, block[-1])
+
+    def _in_a_branch(self, close: ClosingStatement, block: list[ast.stmt]) -> bool:
+        """Whether only some paths through a block reach a close."""
+        return any(
+            owner in block and not isinstance(owner, (ast.With, ast.AsyncWith))
+            for owner, _ in self.module.blocks.ancestors(close.statement)
+        )
 
     def _region(self, shape: Shape, guard: ast.Try | None, end: ast.stmt) -> Region:
         closing = [close.statement for close in self.all_closes]

@@ -34,3 +34,22 @@ async def left_on_one_path(url: str, quick: bool) -> None:
         if quick:
             return
         await nc.publish("a", b"1")
+
+
+async def closed_in_a_branch(url, data):
+    async with await nats.connect(url) as nc:
+        if not data:
+            await nc.close()
+            return 0
+        await nc.publish("a", data)
+        return 1
+
+
+async def closed_in_a_clause(url, forever):
+    async with await nats.connect(url) as nc:
+        if forever is None:
+            return 1
+        try:
+            await forever
+        except KeyboardInterrupt:
+            await nc.drain()

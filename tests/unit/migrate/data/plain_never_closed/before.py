@@ -35,3 +35,22 @@ async def left_on_one_path(url: str, quick: bool) -> None:
         return
     await nc.publish("a", b"1")
     await nc.close()
+
+
+async def closed_in_a_branch(url, data):
+    nc = await nats.connect(url)
+    if not data:
+        await nc.close()
+        return 0
+    await nc.publish("a", data)
+    return 1
+
+
+async def closed_in_a_clause(url, forever):
+    nc = await nats.connect(url)
+    if forever is None:
+        return 1
+    try:
+        await forever
+    except KeyboardInterrupt:
+        await nc.drain()

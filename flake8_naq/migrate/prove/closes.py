@@ -25,7 +25,7 @@ _CALLBACKS = "its callbacks run at the close"
 
 
 @dataclass(frozen=True, slots=True)
-class Connection:
+class ConnectionFacts:
     """The facts about a connection.
 
     Attributes:
@@ -49,10 +49,10 @@ class Closes:
         self._escaped = reach.escaped
         self._verdict = verdict
         self._closing: dict[tuple[int, str, tuple[str, ...]], bool] = {}
-        self.known: dict[str, Connection] = {}
+        self.known: dict[str, ConnectionFacts] = {}
 
-    def _of(self, spot: Spot) -> Connection:
-        return self.known.get(spot.connection, Connection())
+    def _of(self, spot: Spot) -> ConnectionFacts:
+        return self.known.get(spot.connection, ConnectionFacts())
 
     # -- debts
 
@@ -143,7 +143,7 @@ class Closes:
             self._closing[key] = _reaches_close(spot.node, connection, names)
         return self._closing[key]
 
-    def _hold_closers(self, before: str, after: str, connection: Connection) -> None:
+    def _hold_closers(self, before: str, after: str, connection: ConnectionFacts) -> None:
         """Check that the close after is equivalent to the close before."""
         if before == after:
             return

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from flake8_naq.migrate.prove import axioms
 from flake8_naq.migrate.prove.agreement import hold_connections, hold_ends, hold_names
-from flake8_naq.migrate.prove.closes import Closes, Connection
+from flake8_naq.migrate.prove.closes import Closes, ConnectionFacts
 from flake8_naq.migrate.prove.difference import Difference, Step, describe
 from flake8_naq.migrate.prove.nodes import CANCEL, ERROR, Node
 from flake8_naq.migrate.prove.pairs import (
@@ -109,7 +109,7 @@ class Walk:
                 raise UnequalError
             self.verdict.axioms.add(axioms.MANAGERS)
         connection = opened(a.node)
-        self._closes.known[connection] = Connection(bool(a.node.detail[1]), kinds[0])
+        self._closes.known[connection] = ConnectionFacts(bool(a.node.detail[1]), kinds[0])
         if not a.node.detail[1]:
             self._loud.add(connection)
         if kinds[1] == "lease":

@@ -154,6 +154,8 @@ class Meaning:
         if known is None or isinstance(known.node, ast.ClassDef) or known.node.decorator_list:
             return None
         scope = known.names.scopes[known.node]
+        if _is_defined_again(known.node, scope):
+            return None
         return Meaning(known.names, scope, self._settings, self._helpers), known.node
 
     def _factory(
@@ -347,6 +349,21 @@ def _is_pure(value: ast.expr) -> bool:
         for node in ast.walk(value)
         if not isinstance(node, ast.expr_context)
     )
+
+
+def _is_defined_again(function: Function, scope: Scope) -> bool:
+    """Whether the name of a function may stand for something else in its scope."""
+    holder, name = scope.parent, function.name
+    assert holder is not None
+    if name in holder.imports or any(
+        child is not scope and getattr(child.node, "name", "") == name for child in holder.children
+    ):
+        return True
+    for binding in holder.bindings:
+        for target in getattr(binding, "targets", [getattr(binding, "target", None)]):
+            if any(getattr(part, "id", "") == name for part in ast.walk(target or ast.Pass())):
+                return True
+    return False
 
 
 def _listed(name: str, names: tuple[str, ...]) -> bool:

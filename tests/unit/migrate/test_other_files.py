@@ -123,6 +123,8 @@ def test_a_function_of_another_file_that_always_closes_stays_in_the_block(
         "    yield await nc.close()\n",
         "    nc.close()\n",
         "    return\n    await nc.close()\n",
+        "    pass\n\n\nif logging:\n\n    async def shut(nc):\n        await nc.close()\n",
+        "    await nc.close()\n\n\nshut = logging.shut\n",
     ],
 )
 def test_a_function_that_may_leave_it_open_is_not_called_a_close(tmp_path: Path, body: str) -> None:

@@ -1,4 +1,4 @@
-"""naq's own key-value buckets: their names, and the one step that makes them."""
+"""naq's own key-value buckets: the one step that makes them, and reading them whole."""
 
 from __future__ import annotations
 
@@ -22,59 +22,37 @@ from naq.exceptions import SerializationError
 
 T = TypeVar("T")
 
-SCHEDULED_JOBS = "scheduled_jobs"
-WORKER_STATUS = "worker_status"
-WORKER_DETAILS = "worker_details"
-JOB_RESULTS = "job_results"
-JOB_STATUS = "job_status"
-JOB_PROGRESS = "job_progress"
-FAILED_JOBS = "failed_jobs"
-WAITING_JOBS = "waiting_jobs"
-SET_ASIDE = "set_aside"
-LEADERS = "leaders"
-
-BUCKETS = (
-    SCHEDULED_JOBS,
-    WORKER_STATUS,
-    WORKER_DETAILS,
-    JOB_RESULTS,
-    JOB_STATUS,
-    JOB_PROGRESS,
-    FAILED_JOBS,
-    WAITING_JOBS,
-    SET_ASIDE,
-    LEADERS,
-)
-
 
 async def ensure_buckets(
-    config: Config | str | None = None, names: tuple[str, ...] = BUCKETS
+    config: Config | str | None = None, names: tuple[str, ...] | None = None
 ) -> None:
     """Create the missing buckets; leave the others unchanged.
 
     Args:
         config: a configuration, a URL, or None for the process's configuration.
-        names: the buckets.
+        names: the buckets; None is all of the configuration's.
 
     Raises:
         NaqConnectionError: there is no connection.
         nats.js.errors.APIError: the server refuses to make one.
     """
     settings = as_config(config)
+    names = settings.names.buckets if names is None else names
     async with nats_jetstream(settings) as (_, js):
         await asyncio.gather(*(_ensure(js, name, settings) for name in names))
 
 
 def ttl_of(name: str, config: Config) -> float:
     """Return the seconds for which a bucket keeps an entry; 0 is for ever."""
+    names = config.names
     return {
-        JOB_RESULTS: config.result_ttl,
-        JOB_STATUS: config.result_ttl,
-        JOB_PROGRESS: config.result_ttl,
-        FAILED_JOBS: config.failed_ttl,
-        WORKER_STATUS: config.worker_ttl,
-        WORKER_DETAILS: config.worker_ttl,
-        LEADERS: config.leader_ttl,
+        names.job_results: config.result_ttl,
+        names.job_status: config.result_ttl,
+        names.job_progress: config.result_ttl,
+        names.failed_jobs: config.failed_ttl,
+        names.worker_status: config.worker_ttl,
+        names.worker_details: config.worker_ttl,
+        names.leaders: config.leader_ttl,
     }.get(name, 0)
 
 

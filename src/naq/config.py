@@ -11,12 +11,13 @@ import types
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 from naq.exceptions import ConfigurationError
+from naq.names import Names, check_prefix
 
 DEFAULT_SERVER = "nats://localhost:4222"
 DAY = 86_400.0
@@ -45,6 +46,8 @@ class Config:
     Args:
         servers: URLs of the servers of one cluster, ``nats://`` or ``tls://``.
         name: the client's name in the server's monitoring.
+        prefix: stands before the names of naq's own streams, buckets and subjects, so that several
+            applications can use one server; letters, digits, ``_`` and ``-``.
         user: user name; needs ``password``.
         password: the user's password.
         token: an authentication token.
@@ -78,6 +81,7 @@ class Config:
 
     servers: tuple[str, ...] = (DEFAULT_SERVER,)
     name: str = "naq"
+    prefix: str = ""
     user: str | None = None
     password: str | None = field(default=None, metadata=_SECRET)
     token: str | None = field(default=None, metadata=_SECRET)
@@ -130,7 +134,7 @@ class Config:
 
     def __getstate__(self) -> dict[str, Any]:
         # A hash of strings is another one in every process.
-        return {name: value for name, value in vars(self).items() if name != "_hash"}
+        return {setting.name: getattr(self, setting.name) for setting in dataclasses.fields(self)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(**state)  # type: ignore[misc]
@@ -147,6 +151,11 @@ class Config:
                 value = "***"
             shown.append(f"{setting.name}={value!r}")
         return f"Config({', '.join(shown)})"
+
+    @cached_property
+    def names(self) -> Names:
+        """The names of naq's own streams, buckets and subjects, by the prefix."""
+        return Names(self.prefix)
 
     @property
     def tls(self) -> bool:
@@ -222,6 +231,8 @@ def _checked(name: str, value: Any, source: str) -> Any:
         if name == "servers":
             return _servers(value)
         converted = _converted(kind, value)
+        if name == "prefix":
+            check_prefix(converted)
     except ValueError as error:
         raise ConfigurationError(f"{source}: {name} {error}") from None
     limits = Config.__dataclass_fields__[name].metadata

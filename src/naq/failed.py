@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-from typing import Final
 
 from nats.js import JetStreamContext
 from nats.js.errors import KeyNotFoundError
 from nats.js.kv import KeyValue
 
-from naq import buckets
 from naq.buckets import in_bucket
 from naq.config import Config, as_config
 from naq.connection import nats_jetstream
@@ -21,8 +19,6 @@ from naq.queue.publish import publish_job
 
 logger = logging.getLogger("naq.failed")
 
-_STREAM: Final = f"KV_{buckets.FAILED_JOBS}"
-
 
 class FailedJobs:
     """Lists, requeues and removes the jobs that have failed for good.
@@ -33,6 +29,7 @@ class FailedJobs:
 
     def __init__(self, config: Config | str | None = None) -> None:
         self.config = as_config(config)
+        self._bucket = self.config.names.failed_jobs
 
     async def list(self, queue: str | None = None, *, limit: int | None = None) -> list[FailedJob]:
         """Return the failed jobs, the latest first, all or those of one queue.
@@ -47,12 +44,12 @@ class FailedJobs:
 
         async def newest(_kv: KeyValue) -> list[bytes]:
             async with nats_jetstream(self.config) as (_, js):
-                return await newest_values(js, buckets.FAILED_JOBS, limit, wanted)
+                return await newest_values(js, self._bucket, limit, wanted)
 
         def wanted(data: bytes) -> bool:
             return queue is None or ((read := _read(data)) is not None and read.job.queue == queue)
 
-        stored = await in_bucket(buckets.FAILED_JOBS, self.config, newest)
+        stored = await in_bucket(self._bucket, self.config, newest)
         failed = [each for each in map(_read, stored) if each is not None]
         return sorted(failed, key=lambda each: each.failure.failed_at, reverse=True)
 
@@ -61,9 +58,9 @@ class FailedJobs:
 
         async def count(_kv: KeyValue) -> int:
             async with nats_jetstream(self.config) as (_, js):
-                return (await js.stream_info(_STREAM)).state.messages
+                return (await js.stream_info(f"KV_{self._bucket}")).state.messages
 
-        return await in_bucket(buckets.FAILED_JOBS, self.config, count)
+        return await in_bucket(self._bucket, self.config, count)
 
     async def get(self, job_id: str) -> FailedJob | None:
         """Return a failed job, or None when there is none of that id."""
@@ -74,7 +71,7 @@ class FailedJobs:
             except KeyNotFoundError:
                 return None
 
-        return await in_bucket(buckets.FAILED_JOBS, self.config, get)
+        return await in_bucket(self._bucket, self.config, get)
 
     async def requeue(self, job_id: str) -> None:
         """Enqueue a failed job again, with its full number of attempts.
@@ -88,13 +85,14 @@ class FailedJobs:
         async with nats_jetstream(self.config) as (_, js):
             # In this order a crash leaves the job failed or queued, perhaps both, never neither.
             # The failure must go before the job comes, or a worker takes it for done.
-            for bucket in (buckets.JOB_STATUS, buckets.JOB_RESULTS):
+            names = self.config.names
+            for bucket in (names.job_status, names.job_results):
                 await (await js.key_value(bucket)).delete(job_id)
             # The server has seen the job's own id; the failure's time makes it a new message, and
             # a requeue that is repeated the same one.
             message_id = f"{job_id} requeued {failed.failure.failed_at}"
-            await publish_job(js, failed.job, message_id, replicas=self.config.replicas)
-            await _remove(js, job_id)
+            await publish_job(js, self.config, failed.job, message_id)
+            await _remove(js, self._bucket, job_id)
 
     async def requeue_all(self, queue: str | None = None) -> int:
         """Requeue every failed job, or those of one queue; return how many there were."""
@@ -112,22 +110,22 @@ class FailedJobs:
             except KeyNotFoundError:
                 return False
             async with nats_jetstream(self.config) as (_, js):
-                await _remove(js, job_id)
+                await _remove(js, self._bucket, job_id)
             return True
 
-        return await in_bucket(buckets.FAILED_JOBS, self.config, delete)
+        return await in_bucket(self._bucket, self.config, delete)
 
     async def purge(self, queue: str | None = None) -> int:
         """Remove every failed job, or those of one queue; return how many there were."""
         if queue is None:
             count = await self.count()
             async with nats_jetstream(self.config) as (_, js):
-                await js.purge_stream(_STREAM)
+                await js.purge_stream(f"KV_{self._bucket}")
             return count
         failed = await self.list(queue)
         async with nats_jetstream(self.config) as (_, js):
             for each in failed:
-                await _remove(js, each.job.job_id)
+                await _remove(js, self._bucket, each.job.job_id)
         return len(failed)
 
 
@@ -135,10 +133,10 @@ def _read(data: bytes) -> FailedJob | None:
     try:
         return FailedJob.deserialize(data)
     except SerializationError as error:
-        logger.warning("an entry of the bucket %s is left out: %s", buckets.FAILED_JOBS, error)
+        logger.warning("an entry of the bucket of failed jobs is left out: %s", error)
         return None
 
 
-async def _remove(js: JetStreamContext, job_id: str) -> None:
+async def _remove(js: JetStreamContext, bucket: str, job_id: str) -> None:
     # Without a trace: a bucket's own delete leaves a marker, which would count as a job.
-    await js.purge_stream(_STREAM, subject=kv_subject(buckets.FAILED_JOBS, job_id))
+    await js.purge_stream(f"KV_{bucket}", subject=kv_subject(bucket, job_id))

@@ -6,12 +6,10 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final
 
-from naq import buckets
-from naq.names import CANCEL_SUBJECTS, JOB_STREAM, JOB_SUBJECTS
-from naq.streams import EVENT_STREAM, SYSTEM_EVENT_STREAM
+from naq.config import Config, as_config
+from naq.names import Names
 
 _API: Final = "$JS.API"
-_STREAMS: Final = (JOB_STREAM, EVENT_STREAM, SYSTEM_EVENT_STREAM)
 
 Permissions = dict[str, dict[str, list[str]]]
 
@@ -31,15 +29,18 @@ class Role(StrEnum):
     """Makes and changes streams and buckets."""
 
 
-def permissions(role: Role | str) -> Permissions:
+def permissions(role: Role | str, config: Config | str | None = None) -> Permissions:
     """Return what a user of a role has to be permitted, as nats-server's configuration has it.
 
     They suffice once `naq setup` has made the streams and buckets.
 
     Args:
         role: the role.
+        config: a configuration, whose prefix the subjects have; a URL, or None for the process's
+            configuration.
 
     Raises:
+        ConfigurationError: a setting is bad.
         ValueError: there is no such role.
     """
     publish, subscribe = {
@@ -48,7 +49,7 @@ def permissions(role: Role | str) -> Permissions:
         Role.SCHEDULER: _scheduler,
         Role.DASHBOARD: _dashboard,
         Role.SETUP: _setup,
-    }[Role(role)]()
+    }[Role(role)](as_config(config).names)
     return {
         "publish": {"allow": sorted(publish)},
         "subscribe": {"allow": sorted({"_INBOX.>", *subscribe})},
@@ -58,59 +59,70 @@ def permissions(role: Role | str) -> Permissions:
 _Subjects = tuple[set[str], set[str]]
 
 
-def _enqueuer() -> _Subjects:
-    jobs = {f"{JOB_SUBJECTS}.>", *_read(JOB_STREAM), f"{_API}.STREAM.MSG.DELETE.{JOB_STREAM}"}
-    jobs |= {f"{_API}.CONSUMER.LIST.{JOB_STREAM}", f"{_API}.CONSUMER.INFO.{JOB_STREAM}.>"}
-    own = (buckets.WAITING_JOBS, buckets.SCHEDULED_JOBS, buckets.JOB_RESULTS, buckets.JOB_STATUS)
-    publish = jobs | _use(own) | _use((buckets.JOB_PROGRESS,), write=False)
-    publish |= {f"$KV.{buckets.FAILED_JOBS}.>", "events.>", f"{CANCEL_SUBJECTS}.*"}
-    return publish, {f"$KV.{buckets.JOB_RESULTS}.>"}
-
-
-def _worker() -> _Subjects:
-    publish = {
-        f"{JOB_SUBJECTS}.>",
-        f"$JS.ACK.{JOB_STREAM}.>",
-        "events.>",
-        "_INBOX.>",  # answers who asks to cancel a job
-        *_read(JOB_STREAM),
-        *_consume(JOB_STREAM),
-        *(f"{_API}.STREAM.INFO.{stream}" for stream in _STREAMS),
+def _enqueuer(names: Names) -> _Subjects:
+    jobs = {
+        f"{names.job_subjects}.>",
+        *_read(names.job_stream),
+        f"{_API}.STREAM.MSG.DELETE.{names.job_stream}",
     }
-    return publish | _use(buckets.BUCKETS), {f"{CANCEL_SUBJECTS}.*"}
-
-
-def _scheduler() -> _Subjects:
-    publish = {f"{JOB_SUBJECTS}.>", *_read(JOB_STREAM)}
-    publish |= _use((buckets.SCHEDULED_JOBS, buckets.LEADERS))
-    return publish | _use((buckets.JOB_RESULTS,), write=False), set()
-
-
-def _dashboard() -> _Subjects:
-    publish, subscribe = _enqueuer()
+    jobs |= {
+        f"{_API}.CONSUMER.LIST.{names.job_stream}",
+        f"{_API}.CONSUMER.INFO.{names.job_stream}.>",
+    }
+    own = (names.waiting_jobs, names.scheduled_jobs, names.job_results, names.job_status)
+    publish = jobs | _use(own) | _use((names.job_progress,), write=False)
     publish |= {
-        f"{_API}.STREAM.PURGE.{JOB_STREAM}",
-        *_read(EVENT_STREAM),
-        *_consume(EVENT_STREAM),
+        f"$KV.{names.failed_jobs}.>",
+        names.event_subject(">"),
+        f"{names.cancel_subjects}.*",
     }
-    return publish | _use(buckets.BUCKETS), subscribe
+    return publish, {f"$KV.{names.job_results}.>"}
 
 
-def _setup() -> _Subjects:
-    streams = {*_STREAMS, *(f"KV_{bucket}" for bucket in buckets.BUCKETS)}
+def _worker(names: Names) -> _Subjects:
+    publish = {
+        f"{names.job_subjects}.>",
+        f"$JS.ACK.{names.job_stream}.>",
+        names.event_subject(">"),
+        "_INBOX.>",  # answers who asks to cancel a job
+        *_read(names.job_stream),
+        *_consume(names.job_stream),
+        *(f"{_API}.STREAM.INFO.{stream}" for stream in names.streams),
+    }
+    return publish | _use(names.buckets), {f"{names.cancel_subjects}.*"}
+
+
+def _scheduler(names: Names) -> _Subjects:
+    publish = {f"{names.job_subjects}.>", *_read(names.job_stream)}
+    publish |= _use((names.scheduled_jobs, names.leaders))
+    return publish | _use((names.job_results,), write=False), set()
+
+
+def _dashboard(names: Names) -> _Subjects:
+    publish, subscribe = _enqueuer(names)
+    publish |= {
+        f"{_API}.STREAM.PURGE.{names.job_stream}",
+        *_read(names.event_stream),
+        *_consume(names.event_stream),
+    }
+    return publish | _use(names.buckets), subscribe
+
+
+def _setup(names: Names) -> _Subjects:
+    streams = {*names.streams, *(f"KV_{bucket}" for bucket in names.buckets)}
     actions = ("INFO", "CREATE", "UPDATE")
     publish = {f"{_API}.STREAM.{action}.{stream}" for action in actions for stream in streams}
     return publish | {f"{_API}.INFO"}, set()
 
 
-def _use(names: Iterable[str], *, write: bool = True) -> set[str]:
+def _use(buckets: Iterable[str], *, write: bool = True) -> set[str]:
     """Return what reading, watching and writing buckets takes."""
     subjects: set[str] = set()
-    for name in names:
-        stream = f"KV_{name}"
+    for bucket in buckets:
+        stream = f"KV_{bucket}"
         subjects |= _read(stream) | _consume(stream)
         if write:
-            subjects |= {f"$KV.{name}.>", f"{_API}.STREAM.PURGE.{stream}"}
+            subjects |= {f"$KV.{bucket}.>", f"{_API}.STREAM.PURGE.{stream}"}
     return subjects
 
 

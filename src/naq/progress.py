@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass
 from nats.js.errors import KeyNotFoundError
 from nats.js.kv import KeyValue
 
-from naq import buckets
 from naq.buckets import ensure_buckets, in_bucket, watching
 from naq.config import Config, as_config
 from naq.connection import nats_kv_store
@@ -95,7 +94,8 @@ async def get_progress(job_id: str, config: Config | str | None = None) -> Progr
         except KeyNotFoundError:
             return None
 
-    return await in_bucket(buckets.JOB_PROGRESS, config, get)
+    settings = as_config(config)
+    return await in_bucket(settings.names.job_progress, settings, get)
 
 
 async def watch_progress(
@@ -112,10 +112,10 @@ async def watch_progress(
         NaqConnectionError: there is no connection.
     """
     settings = as_config(config)
-    await ensure_buckets(settings, (buckets.JOB_PROGRESS,))
+    await ensure_buckets(settings, (settings.names.job_progress,))
     seen: Progress | None = None
     async with (
-        nats_kv_store(buckets.JOB_PROGRESS, settings) as kv,
+        nats_kv_store(settings.names.job_progress, settings) as kv,
         watching(kv, job_id) as watcher,
     ):
         while seen is None or seen.fraction < 1:

@@ -15,7 +15,7 @@ from nats.js import JetStreamContext
 from nats.js.errors import KeyNotFoundError
 from nats.js.kv import KeyValue
 
-from naq.buckets import JOB_RESULTS, entries, in_bucket, server_time, stored_at
+from naq.buckets import entries, in_bucket, server_time, stored_at
 from naq.config import Config, as_config
 from naq.connection import nats_connection, nats_jetstream, nats_kv_store
 from naq.exceptions import (
@@ -33,7 +33,6 @@ from naq.serializers import CLOUDPICKLE, Serializer, get_serializer
 
 logger = logging.getLogger("naq.results")
 
-_STREAM = f"KV_{JOB_RESULTS}"
 _LOOK_AGAIN = 2.0
 """Seconds after which a wait asks instead of listening: in an outage there is nothing to hear."""
 
@@ -79,6 +78,7 @@ class Results:
         unpickle: bool = False,
     ) -> None:
         self.config = as_config(config)
+        self._bucket = self.config.names.job_results
         known = get_serializer(serializer) if isinstance(serializer, str) else serializer
         self.serializer = known.name
         self.unpickle = unpickle
@@ -90,13 +90,13 @@ class Results:
             SerializationError: the serializer can't write the result.
         """
         data = Outcome(result, serializer=self.serializer).serialize()
-        async with nats_kv_store(JOB_RESULTS, self.config) as kv:
+        async with nats_kv_store(self._bucket, self.config) as kv:
             await kv.put(job_id, data)
 
     async def store_failure(self, job_id: str, error: BaseException | JobFailure) -> None:
         """Store, in place of a result, why a job failed."""
         failure = error if isinstance(error, JobFailure) else JobFailure.of(error)
-        async with nats_kv_store(JOB_RESULTS, self.config) as kv:
+        async with nats_kv_store(self._bucket, self.config) as kv:
             await kv.put(job_id, Outcome(failure=failure).serialize())
 
     async def get_result(self, job_id: str) -> Any | None:
@@ -106,7 +106,7 @@ class Results:
             JobFailedError: the job has failed; it carries the worker's traceback.
             SerializationError: the result can't be read here.
         """
-        async with nats_kv_store(JOB_RESULTS, self.config) as kv:
+        async with nats_kv_store(self._bucket, self.config) as kv:
             entry = await _entry(kv, job_id)
         return None if entry is None else _value(job_id, entry, self.unpickle)
 
@@ -134,14 +134,14 @@ class Results:
                 return entry
             has_begun = True
             async with nats_connection(self.config) as conn:
-                return await _awaited_entry(conn, kv, job_id)
+                return await _awaited_entry(conn, kv, kv_subject(self._bucket, job_id), job_id)
 
         try:
             async with asyncio.timeout(timeout or None) as limit:
                 while True:
                     try:
                         # The first worker makes the bucket, and may start later than this wait.
-                        entry = await in_bucket(JOB_RESULTS, self.config, wait)
+                        entry = await in_bucket(self._bucket, self.config, wait)
                         break
                     except (NaqConnectionError, nats.errors.Error) as error:
                         if not has_begun:
@@ -160,7 +160,7 @@ class Results:
 
     async def list_results(self) -> list[ResultInfo]:
         """Return the stored results without their values, ordered by the job's id. Reads no pickle."""
-        async with nats_kv_store(JOB_RESULTS, self.config) as kv:
+        async with nats_kv_store(self._bucket, self.config) as kv:
             stored = await entries(kv)
         return [
             ResultInfo(
@@ -174,7 +174,7 @@ class Results:
 
     async def delete_result(self, job_id: str) -> bool:
         """Remove the result of a job; return whether there was one."""
-        async with nats_kv_store(JOB_RESULTS, self.config) as kv:
+        async with nats_kv_store(self._bucket, self.config) as kv:
             if await _entry(kv, job_id) is None:
                 return False
             await kv.delete(job_id)
@@ -183,8 +183,8 @@ class Results:
     async def purge_results(self) -> int:
         """Remove every result; return how many there were."""
         async with nats_jetstream(self.config) as (_, js):
-            stored = await entries(await js.key_value(JOB_RESULTS), meta_only=True)
-            return await _remove_up_to(js, list(stored.values()))
+            stored = await entries(await js.key_value(self._bucket), meta_only=True)
+            return await _remove_up_to(js, self._bucket, list(stored.values()))
 
     async def cleanup_old_results(self, max_age_hours: float = 24) -> int:
         """Remove the results that were stored too long ago; return how many there were.
@@ -193,19 +193,21 @@ class Results:
             max_age_hours: the age in hours up to which a result stays.
         """
         async with nats_jetstream(self.config) as (conn, js):
-            stored = await entries(await js.key_value(JOB_RESULTS), meta_only=True)
-            limit = await server_time(conn, JOB_RESULTS) - timedelta(hours=max_age_hours)
+            stored = await entries(await js.key_value(self._bucket), meta_only=True)
+            limit = await server_time(conn, self._bucket) - timedelta(hours=max_age_hours)
             return await _remove_up_to(
-                js, [entry for entry in stored.values() if stored_at(entry) < limit]
+                js,
+                self._bucket,
+                [entry for entry in stored.values() if stored_at(entry) < limit],
             )
 
 
-async def _remove_up_to(js: JetStreamContext, old: list[KeyValue.Entry]) -> int:
+async def _remove_up_to(js: JetStreamContext, bucket: str, old: list[KeyValue.Entry]) -> int:
     """Remove the oldest entries of the bucket, which these are, in one request."""
     if old:
         # By sequence: a result stored meanwhile has a higher one and stays.
         last = max(entry.revision or 0 for entry in old)
-        await js.purge_stream(_STREAM, seq=last + 1)
+        await js.purge_stream(f"KV_{bucket}", seq=last + 1)
     return len(old)
 
 
@@ -216,10 +218,10 @@ async def _entry(kv: KeyValue, job_id: str) -> KeyValue.Entry | None:
         return None
 
 
-async def _awaited_entry(conn: Client, kv: KeyValue, job_id: str) -> KeyValue.Entry:
+async def _awaited_entry(conn: Client, kv: KeyValue, subject: str, job_id: str) -> KeyValue.Entry:
     # The message that stores a result, heard on its way: a watch would cost the server a
     # consumer for each who waits, and it allows about a thousand.
-    stored = await conn.subscribe(kv_subject(JOB_RESULTS, job_id))
+    stored = await conn.subscribe(subject)
     pause = 0.0
     while True:
         entry = await _entry(kv, job_id)

@@ -17,11 +17,11 @@ from nats.js.api import Header
 from nats.js.errors import APIError, KeyNotFoundError
 from nats.js.kv import KeyValue
 
-from naq import buckets
 from naq.buckets import entries, in_bucket
 from naq.config import Config, as_config
 from naq.connection import nats_jetstream
 from naq.exceptions import JobError
+from naq.names import kv_subject
 from naq.streams import ensure_stream, job_stream
 
 _STILL_QUEUED: Final = 10077
@@ -74,6 +74,7 @@ class SetAside:
 
     def __init__(self, config: Config | str | None = None) -> None:
         self.config = as_config(config)
+        self._bucket = self.config.names.set_aside
 
     async def list(self) -> list[SetAsideMessage]:
         """Return the messages, the oldest first, without their payloads."""
@@ -81,7 +82,7 @@ class SetAside:
         async def about(kv: KeyValue) -> Mapping[str, KeyValue.Entry]:
             return await entries(kv, "about.*")
 
-        stored = await in_bucket(buckets.SET_ASIDE, self.config, about)
+        stored = await in_bucket(self._bucket, self.config, about)
         listed = [_read(key.partition(".")[2], entry.value) for key, entry in stored.items()]
         return sorted(listed, key=lambda each: each.set_aside_at)
 
@@ -97,7 +98,7 @@ class SetAside:
             return about, (await kv.get(f"message.{key}")).value
 
         try:
-            about, data = await in_bucket(buckets.SET_ASIDE, self.config, both)
+            about, data = await in_bucket(self._bucket, self.config, both)
         except KeyNotFoundError:
             raise JobError(f"no message {key!r} is set aside") from None
         return _read(key, about), data or b""
@@ -116,7 +117,7 @@ class SetAside:
             # The server may remember the id that it came with, and drop the message.
             headers[Header.MSG_ID.value] = key
         async with nats_jetstream(self.config) as (_, js):
-            await ensure_stream(js, job_stream(self.config.replicas))
+            await ensure_stream(js, job_stream(self.config))
             try:
                 await js.publish(about.subject, data, headers=headers or None)
             except APIError as error:
@@ -125,12 +126,12 @@ class SetAside:
                 raise JobError(
                     f"message {key!r}: another one is on its subject {about.subject}"
                 ) from error
-            await _remove(js, key)
+            await _remove(js, self._bucket, key)
 
     async def delete(self, key: str) -> None:
         """Delete a message for good; one that is not there is no error."""
         async with nats_jetstream(self.config) as (_, js):
-            await _remove(js, key)
+            await _remove(js, self._bucket, key)
 
 
 def _read(key: str, data: bytes | None) -> SetAsideMessage:
@@ -140,6 +141,6 @@ def _read(key: str, data: bytes | None) -> SetAsideMessage:
         return SetAsideMessage(key=key)
 
 
-async def _remove(js: JetStreamContext, key: str) -> None:
+async def _remove(js: JetStreamContext, bucket: str, key: str) -> None:
     # Without a trace: a bucket's own delete would leave a marker for each.
-    await js.purge_stream(f"KV_{buckets.SET_ASIDE}", subject=f"$KV.{buckets.SET_ASIDE}.*.{key}")
+    await js.purge_stream(f"KV_{bucket}", subject=kv_subject(bucket, f"*.{key}"))

@@ -70,13 +70,13 @@ class _StreamOrBucket:
 
 def _places(config: Config) -> Iterator[_StreamOrBucket]:
     replicas = config.replicas
-    for stream in (job_stream(replicas), event_stream(replicas), system_event_stream(replicas)):
+    for stream in (job_stream(config), event_stream(config), system_event_stream(config)):
         assert stream.name
         settings = {"num_replicas": replicas}
         if stream.max_age:
             settings |= {"max_age": int(stream.max_age * _NANOSECONDS)}
         yield _StreamOrBucket(f"stream {stream.name}", stream.name, settings, stream)
-    for bucket in buckets.BUCKETS:
+    for bucket in config.names.buckets:
         ttl = int(buckets.ttl_of(bucket, config) * _NANOSECONDS)
         yield _StreamOrBucket(
             f"bucket {bucket}", f"KV_{bucket}", {"num_replicas": replicas, "max_age": ttl}, None

@@ -15,11 +15,8 @@ from nats.js.api import (
 )
 from nats.js.errors import BadRequestError, NotFoundError
 
-from naq.names import JOB_STREAM, JOB_SUBJECTS, consumer_name, queue_subject
-
-EVENT_STREAM: Final = "naq_events"
-SYSTEM_EVENT_STREAM: Final = "system_events"
-SYSTEM_EVENT_SUBJECT: Final = "system_events"
+from naq.config import Config
+from naq.names import Names, consumer_name
 
 DUPLICATE_WINDOW: Final = 120.0
 """Seconds for which the server remembers a message id, whatever became of the message."""
@@ -36,19 +33,19 @@ EVENT_MAX_MESSAGES: Final = 1_000_000
 _STREAM_NAME_IN_USE: Final = 10058
 
 
-def job_stream(replicas: int = 1) -> StreamConfig:
+def job_stream(config: Config) -> StreamConfig:
     """Return the configuration of the stream of jobs.
 
     A job is deleted when it is acknowledged. A second one of the same subject, which is the same
     job, is refused while the first one is there.
     """
     return StreamConfig(
-        name=JOB_STREAM,
+        name=config.names.job_stream,
         description="naq: jobs that wait for a worker or are with one",
-        subjects=[f"{JOB_SUBJECTS}.>"],
+        subjects=[f"{config.names.job_subjects}.>"],
         retention=RetentionPolicy.WORK_QUEUE,
         storage=StorageType.FILE,
-        num_replicas=replicas,
+        num_replicas=config.replicas,
         discard=DiscardPolicy.NEW,
         discard_new_per_subject=True,
         max_msgs_per_subject=1,
@@ -57,28 +54,28 @@ def job_stream(replicas: int = 1) -> StreamConfig:
     )
 
 
-def event_stream(replicas: int = 1) -> StreamConfig:
+def event_stream(config: Config) -> StreamConfig:
     """Return the configuration of the stream of events, which forgets the oldest."""
     return StreamConfig(
-        name=EVENT_STREAM,
+        name=config.names.event_stream,
         description="naq: what happened to jobs, workers and schedules",
-        subjects=["events.>"],
+        subjects=[config.names.event_subject(">")],
         storage=StorageType.FILE,
-        num_replicas=replicas,
+        num_replicas=config.replicas,
         max_age=EVENT_MAX_AGE,
         max_msgs=EVENT_MAX_MESSAGES,
         allow_direct=True,
     )
 
 
-def system_event_stream(replicas: int = 1) -> StreamConfig:
+def system_event_stream(config: Config) -> StreamConfig:
     """Return the configuration of the stream of system events, which forgets the oldest."""
     return StreamConfig(
-        name=SYSTEM_EVENT_STREAM,
+        name=config.names.system_event_stream,
         description="naq: events whose storage their publishers have waited for",
-        subjects=[SYSTEM_EVENT_SUBJECT],
+        subjects=[config.names.system_event_subject],
         storage=StorageType.FILE,
-        num_replicas=replicas,
+        num_replicas=config.replicas,
         max_age=EVENT_MAX_AGE,
         max_msgs=EVENT_MAX_MESSAGES,
         allow_direct=True,
@@ -102,11 +99,12 @@ async def ensure_stream(js: JetStreamContext, config: StreamConfig) -> None:
                 raise
 
 
-async def ensure_consumer(js: JetStreamContext, queue: str, ack_wait: float) -> str:
+async def ensure_consumer(js: JetStreamContext, names: Names, queue: str, ack_wait: float) -> str:
     """Make the durable consumer that a queue's workers share, and return its name.
 
     Args:
         js: the JetStream context.
+        names: the names of the application.
         queue: the queue's name.
         ack_wait: seconds of a worker's silence after which its jobs are given to another one;
             workers that differ in it agree on the last one started.
@@ -116,10 +114,10 @@ async def ensure_consumer(js: JetStreamContext, queue: str, ack_wait: float) -> 
     """
     name = consumer_name(queue)
     await js.add_consumer(
-        JOB_STREAM,
+        names.job_stream,
         ConsumerConfig(
             durable_name=name,
-            filter_subject=queue_subject(queue),
+            filter_subject=names.queue_subject(queue),
             ack_policy=AckPolicy.EXPLICIT,
             ack_wait=ack_wait,
             max_deliver=-1,

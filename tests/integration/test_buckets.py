@@ -8,10 +8,11 @@ from typing import Self
 
 import pytest
 
-from naq.buckets import BUCKETS, JOB_RESULTS, ensure_buckets, entries, watching
+from naq.buckets import ensure_buckets, entries, watching
 from naq.config import Config
 from naq.connection import nats_jetstream, nats_kv_store
 from naq.models import WORKER_STATUS
+from naq.names import Names
 from naq.results import Results
 from naq.server import NatsServer
 from naq.worker.status import WorkerStatusManager
@@ -21,14 +22,14 @@ async def test_buckets_are_made_once(nats_server: NatsServer) -> None:
     await asyncio.gather(*(ensure_buckets(nats_server.url) for _ in range(5)))
     await ensure_buckets(nats_server.url)
     async with nats_jetstream(nats_server.url) as (_, js):
-        assert (await js.account_info()).streams == len(BUCKETS)
+        assert (await js.account_info()).streams == len(Names().buckets)
 
 
 async def test_a_bucket_that_was_made_otherwise_is_left_as_it_is(nats_server: NatsServer) -> None:
     async with nats_jetstream(nats_server.url) as (_, js):
-        await js.create_key_value(bucket=JOB_RESULTS, ttl=60, history=5)
+        await js.create_key_value(bucket=Names().job_results, ttl=60, history=5)
         await ensure_buckets(nats_server.url)
-        status = await (await js.key_value(JOB_RESULTS)).status()
+        status = await (await js.key_value(Names().job_results)).status()
         assert (status.ttl, status.history) == (60, 5)
 
 
@@ -58,7 +59,7 @@ async def config(nats_server: NatsServer) -> Config:
 
 
 async def test_a_listing_has_every_live_entry(config: Config) -> None:
-    async with nats_kv_store(JOB_RESULTS, config) as kv:
+    async with nats_kv_store(Names().job_results, config) as kv:
         for number in range(20):
             await kv.put(f"j{number:02}", b"%d" % number)
         for number in range(0, 20, 2):
@@ -70,7 +71,7 @@ async def test_a_listing_has_every_live_entry(config: Config) -> None:
 
 
 async def test_an_empty_bucket_has_no_entries(config: Config) -> None:
-    async with nats_kv_store(JOB_RESULTS, config) as kv:
+    async with nats_kv_store(Names().job_results, config) as kv:
         assert await entries(kv) == {}
         await kv.put("gone", b"")
         await kv.delete("gone")
@@ -78,17 +79,17 @@ async def test_an_empty_bucket_has_no_entries(config: Config) -> None:
 
 
 async def test_a_listing_may_leave_the_values_behind(config: Config) -> None:
-    async with nats_kv_store(JOB_RESULTS, config) as kv:
+    async with nats_kv_store(Names().job_results, config) as kv:
         await kv.put("j", b"value")
         assert not (await entries(kv, meta_only=True))["j"].value
 
 
 async def test_no_listing_of_many_at_once_is_cut_short(config: Config) -> None:
     async def listing() -> int:
-        async with nats_kv_store(JOB_RESULTS, config) as kv:
+        async with nats_kv_store(Names().job_results, config) as kv:
             return len(await entries(kv))
 
-    async with nats_kv_store(JOB_RESULTS, config) as kv:
+    async with nats_kv_store(Names().job_results, config) as kv:
         for number in range(3):
             await kv.put(f"j{number}", b"value")
     for _ in range(20):
@@ -96,7 +97,7 @@ async def test_no_listing_of_many_at_once_is_cut_short(config: Config) -> None:
 
 
 async def test_a_watch_leaves_no_consumer_behind(config: Config) -> None:
-    async with nats_kv_store(JOB_RESULTS, config) as kv:
+    async with nats_kv_store(Names().job_results, config) as kv:
         for _ in range(10):
             async with watching(kv) as watcher:
                 assert await anext(aiter(watcher)) is None
@@ -104,7 +105,7 @@ async def test_a_watch_leaves_no_consumer_behind(config: Config) -> None:
     async with nats_jetstream(config) as (_, js):
         async with asyncio.timeout(4):  # an idle consumer would go by itself after 5 s
             while True:
-                if not await js.consumers_info(f"KV_{JOB_RESULTS}"):
+                if not await js.consumers_info(f"KV_{Names().job_results}"):
                     break
                 await asyncio.sleep(0.01)
 

@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 from nats.js.errors import KeyNotFoundError
 
-from naq.buckets import LEADERS, SCHEDULED_JOBS, ensure_buckets
+from naq.buckets import ensure_buckets
 from naq.config import Config
 from naq.connection import close_all_connections, nats_jetstream, nats_kv_store
 from naq.exceptions import ScheduleError
 from naq.models import Job, MissedRuns, Schedule, ScheduleStatus
-from naq.names import JOB_STREAM
+from naq.names import Names
 from naq.queue import Queue
 from naq.scheduling.leadership import Leadership
 from naq.scheduling.scheduler import GROUP, Scheduler
@@ -38,7 +38,7 @@ async def config(nats_server: NatsServer) -> AsyncIterator[Config]:
     config = Config(servers=(nats_server.url,), leader_ttl=TTL)
     await ensure_buckets(config)
     async with nats_jetstream(config) as (_, js):
-        await ensure_stream(js, job_stream())
+        await ensure_stream(js, job_stream(Config()))
     yield config
     await close_all_connections()
 
@@ -68,12 +68,12 @@ async def store(config: Config, *schedules: Schedule) -> None:
 async def enqueued(config: Config) -> list[str]:
     """Return the ids of the jobs in the stream, in order of arrival."""
     async with nats_jetstream(config) as (_, js):
-        state = (await js.stream_info(JOB_STREAM)).state
+        state = (await js.stream_info(Names().job_stream)).state
         if not state.messages:
             return []
         ids = []
         for sequence in range(state.first_seq, state.last_seq + 1):
-            message = await js.get_msg(JOB_STREAM, sequence)
+            message = await js.get_msg(Names().job_stream, sequence)
             ids.append(Job.deserialize(message.data or b"").job_id)
     return ids
 
@@ -114,7 +114,7 @@ async def test_the_enqueued_job_is_the_one_that_was_scheduled(config: Config) ->
     async with running(Scheduler(config)):
         await until_enqueued(config, 1)
     async with nats_jetstream(config) as (_, js):
-        message = await js.get_msg(JOB_STREAM, 1)
+        message = await js.get_msg(Names().job_stream, 1)
     found = Job.deserialize(message.data or b"")
     assert (found.args, found.timeout, found.function_name) == (("HOME",), 7, "os:getenv")
 
@@ -171,7 +171,7 @@ async def test_a_missed_run_is_skipped_where_that_is_asked_for(config: Config) -
 async def test_a_bad_schedule_does_not_hold_up_the_others(
     config: Config, caplog: pytest.LogCaptureFixture, eventually: Eventually
 ) -> None:
-    async with nats_kv_store(SCHEDULED_JOBS, config) as kv:
+    async with nats_kv_store(Names().scheduled_jobs, config) as kv:
         await kv.put("strange", b"\xff")
     await store(
         config,
@@ -201,7 +201,7 @@ async def test_a_scheduler_that_stops_hands_over_at_once(
     async with running(first):
         await eventually(lambda: first.is_leader)
     assert not first.is_leader
-    async with nats_kv_store(LEADERS, config) as kv:
+    async with nats_kv_store(Names().leaders, config) as kv:
         with pytest.raises(KeyNotFoundError):
             await kv.get(GROUP)
     async with running(second):
@@ -223,7 +223,7 @@ async def test_a_run_that_has_ended_is_not_made_again_when_the_server_has_forgot
 ) -> None:
     """As after a crash whose next leader comes too late for the server to know the message."""
     async with nats_jetstream(config) as (_, js):
-        await js.update_stream(dataclasses.replace(job_stream(), duplicate_window=0.1))
+        await js.update_stream(dataclasses.replace(job_stream(Config()), duplicate_window=0.1))
     once = schedule("once", run_at=soon(-300))
     ticks = schedule("tick", interval=200, run_at=soon(-300), missed_runs=MissedRuns.ALL)
     for _ in range(2):
@@ -322,7 +322,7 @@ async def test_schedulers_go_on_with_a_server_that_has_forgotten_everything(
         shutil.rmtree(nats_server.directory / "store")
         nats_server.start()
         async with nats_jetstream(config) as (_, js):
-            await ensure_stream(js, job_stream())
+            await ensure_stream(js, job_stream(Config()))
         await Queue(config=config).enqueue_in(0.1, "os:getpid", job_id="after")
         assert await until_enqueued(config, 1) == ["after"]
 

@@ -10,10 +10,11 @@ import cloudpickle
 import nats.js.errors
 import pytest
 
-from naq.buckets import JOB_RESULTS, ensure_buckets
+from naq.buckets import ensure_buckets
 from naq.config import Config
 from naq.connection import nats_jetstream, nats_kv_store
 from naq.exceptions import JobFailedError, ResultTimeoutError, SerializationError
+from naq.names import Names
 from naq.results import Results
 from naq.server import NatsServer
 
@@ -67,20 +68,20 @@ async def test_what_pickle_can_t_take_is_an_error_of_serialization(results: Resu
 
 
 async def test_a_plain_pickle_is_a_result(results: Results) -> None:
-    async with nats_kv_store(JOB_RESULTS, results.config) as kv:
+    async with nats_kv_store(Names().job_results, results.config) as kv:
         await kv.put("j1", cloudpickle.dumps([1]))
     assert await results.get_result("j1") == [1]
 
 
 async def test_a_result_is_a_plain_pickle(results: Results) -> None:
     await results.store_result("j1", [1])
-    async with nats_kv_store(JOB_RESULTS, results.config) as kv:
+    async with nats_kv_store(Names().job_results, results.config) as kv:
         assert cloudpickle.loads((await kv.get("j1")).value) == [1]
 
 
 async def test_a_json_result_holds_no_pickle(results: Results) -> None:
     await Results(results.config, serializer="json").store_result("j1", {"a": 1})
-    async with nats_kv_store(JOB_RESULTS, results.config) as kv:
+    async with nats_kv_store(Names().job_results, results.config) as kv:
         value = (await kv.get("j1")).value
     assert value is not None
     assert value.endswith(b'{"a":1}')
@@ -180,5 +181,5 @@ async def test_the_configuration_sets_the_lifetime_of_results(nats_server: NatsS
     config = Config(servers=(nats_server.url,), result_ttl=3600)
     await ensure_buckets(config)
     async with nats_jetstream(config) as (_, js):
-        status = await (await js.key_value(JOB_RESULTS)).status()
+        status = await (await js.key_value(Names().job_results)).status()
     assert status.ttl == 3600

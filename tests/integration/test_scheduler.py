@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 import nats.js.errors
 import pytest
 
-from naq.buckets import SCHEDULED_JOBS, ensure_buckets
+from naq.buckets import ensure_buckets
 from naq.connection import nats_kv_store
 from naq.exceptions import SerializationError
 from naq.models import Schedule
+from naq.names import Names
 from naq.scheduling.scheduler import Scheduler
 from naq.server import NatsServer
 
@@ -61,7 +62,7 @@ async def test_a_missing_bucket_is_nats_py_s_own_error(nats_server: NatsServer) 
 
 
 async def test_foreign_bytes_are_an_error_of_serialization(scheduler: Scheduler) -> None:
-    async with nats_kv_store(SCHEDULED_JOBS, scheduler.config) as kv:
+    async with nats_kv_store(Names().scheduled_jobs, scheduler.config) as kv:
         await kv.put("strange", b"\xff")
     with pytest.raises(SerializationError):
         await scheduler.get_scheduled_jobs()

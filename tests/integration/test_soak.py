@@ -16,7 +16,7 @@ import pytest
 
 import naq
 from naq.connection import close_all_connections, nats_jetstream
-from naq.names import JOB_STREAM, job_subject
+from naq.names import Names
 from naq.server import NatsServer
 
 ROOT = Path(__file__).parents[2]
@@ -69,7 +69,7 @@ async def test_the_account_finds_a_lost_job(queue: Any, part: Any) -> None:
     for job_id in ("kept", "dropped"):
         await promise(queue, part, job_id, "math:sqrt", 4)
     async with nats_jetstream(queue._config) as (_, js):
-        await js.purge_stream(JOB_STREAM, subject=job_subject("soak", "dropped"))
+        await js.purge_stream(Names().job_stream, subject=Names().job_subject("soak", "dropped"))
     await work(queue)
     assert not await queue.settled()
     verdict = queue.account.judge(await queue.on_servers(), {})["plain"]

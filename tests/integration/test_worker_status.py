@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 import nats.js.errors
 import pytest
 
-from naq.buckets import WORKER_STATUS as BUCKET
 from naq.buckets import ensure_buckets
 from naq.connection import nats_kv_store
 from naq.exceptions import SerializationError
 from naq.models import WORKER_STATUS
+from naq.names import Names
 from naq.server import NatsServer
 from naq.worker.status import WorkerStatusManager
 
@@ -40,7 +40,7 @@ async def test_the_last_status_counts(manager: WorkerStatusManager) -> None:
 
 async def test_the_stored_value_is_the_status_alone(manager: WorkerStatusManager) -> None:
     await manager.update_worker_status("w1", WORKER_STATUS.BUSY)
-    async with nats_kv_store(BUCKET, manager.config) as kv:
+    async with nats_kv_store(Names().worker_status, manager.config) as kv:
         assert (await kv.get("w1")).value == b"busy"
 
 

@@ -24,7 +24,7 @@ from naq.exceptions import NaqConnectionError
 from naq.models import Job, Schedule
 from naq.models.outcome import Outcome as Stored
 from naq.models.schedule import MissedRuns
-from naq.names import JOB_STREAM, JOB_SUBJECTS, untoken
+from naq.names import Names, untoken
 from naq.queue.lookup import stored_outcomes
 from naq.queue.waiting import list_waiting
 from naq.scheduling.scheduler import Scheduler, run_id
@@ -58,7 +58,7 @@ class NaqQueue:
     """
 
     name = "naq"
-    stream = JOB_STREAM
+    stream = Names().job_stream
 
     def __init__(self, site: Site) -> None:
         self.account = Account()
@@ -176,7 +176,7 @@ class NaqQueue:
         async def publish() -> None:
             async with nats_jetstream(self._config) as (_, js):
                 await js.publish(
-                    f"{JOB_SUBJECTS}.{QUEUE}.{token}", data, headers={"Nats-Msg-Id": token}
+                    f"{Names().job_subjects}.{QUEUE}.{token}", data, headers={"Nats-Msg-Id": token}
                 )
 
         # This is the foreigner's own code, so no error of naq's is documented for it.
@@ -261,7 +261,7 @@ class NaqQueue:
 
     async def _look_up(self, job_ids: list[str]) -> None:
         async with nats_jetstream(self._config) as (conn, js):
-            stored = await stored_outcomes(conn, js, job_ids)
+            stored = await stored_outcomes(conn, js, Names(), job_ids)
         for job_id, outcome in stored.items():
             self.account.found[job_id] = _found(outcome.data)
 
@@ -271,7 +271,9 @@ class NaqQueue:
     async def _on_servers(self) -> set[str]:
         async with nats_jetstream(self._config) as (_, js):
             try:
-                info = await js.stream_info(JOB_STREAM, subjects_filter=f"{JOB_SUBJECTS}.>")
+                info = await js.stream_info(
+                    Names().job_stream, subjects_filter=f"{Names().job_subjects}.>"
+                )
             except NotFoundError:
                 return set()
         queued = {untoken(subject.rpartition(".")[2]) for subject in info.state.subjects or ()}

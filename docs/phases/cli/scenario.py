@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import cloudpickle
 import typer
 
+from naq.config import Config
 from naq.models import Job, Schedule
 from naq.streams import job_stream
 from recorder.phases import ROOT, load
@@ -29,7 +30,7 @@ STREAMS = ["naq_jobs"]
 
 async def prepare(js: JetStreamContext) -> None:
     """Put jobs on two queues, a result and a schedule into their buckets."""
-    await js.add_stream(job_stream())
+    await js.add_stream(job_stream(Config()))
     for queue, job_id in (("default", "a"), ("default", "b"), ("mail", "c")):
         job = Job("builtins:len", (job_id,), job_id=job_id, queue=queue, created_at=0.0)
         await js.publish(f"naq.jobs.{queue}.{job_id}", job.serialize())

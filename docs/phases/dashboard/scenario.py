@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from naq.buckets import BUCKETS as ALL_BUCKETS
+from naq.config import Config
 from naq.models import Job, JobFailure
 from naq.models.failed import FailedJob
+from naq.names import Names
 from naq.streams import event_stream, job_stream
 
 if TYPE_CHECKING:
@@ -25,9 +26,9 @@ def _job(job_id: str, queue: str) -> Job:
 
 async def prepare(js: JetStreamContext) -> None:
     """Put jobs on two queues, a worker to its status, and a job among the failed ones."""
-    await js.add_stream(job_stream())
-    await js.add_stream(event_stream())
-    for bucket in ALL_BUCKETS:
+    await js.add_stream(job_stream(Config()))
+    await js.add_stream(event_stream(Config()))
+    for bucket in Names().buckets:
         await js.create_key_value(bucket=bucket)
     for queue, job_id in (("default", "a"), ("default", "b"), ("mail", "c")):
         await js.publish(f"naq.jobs.{queue}.{job_id}", _job(job_id, queue).serialize())

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
+from naq.config import Config
 from naq.models.event import Event
 from naq.streams import event_stream, system_event_stream
 
@@ -26,8 +27,8 @@ MOMENT = 0.05
 
 async def prepare(js: JetStreamContext) -> None:
     """Make the streams that the modules expect."""
-    await js.add_stream(event_stream())
-    await js.add_stream(system_event_stream())
+    await js.add_stream(event_stream(Config()))
+    await js.add_stream(system_event_stream(Config()))
 
 
 @contextmanager

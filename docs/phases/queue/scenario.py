@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import TYPE_CHECKING
 
+from naq.config import Config
 from naq.models import Job, Schedule
 from naq.streams import job_stream
 
@@ -30,7 +31,7 @@ def _job(job_id: str) -> Job:
 
 async def prepare(js: JetStreamContext) -> None:
     """Make the stream and the bucket that the modules expect."""
-    await js.add_stream(job_stream())
+    await js.add_stream(job_stream(Config()))
     await js.create_key_value(bucket="scheduled_jobs")
 
 

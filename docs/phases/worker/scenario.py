@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from naq.config import Config
 from naq.connection import nats_jetstream
 from naq.models import JOB_STATUS, Job, JobFailure
 from naq.models.failed import FailedJob
@@ -28,7 +29,7 @@ JOBS = {
 
 async def prepare(js: JetStreamContext) -> None:
     """Make stream and buckets; put two jobs on the queue and two among the failed ones."""
-    await js.add_stream(job_stream())
+    await js.add_stream(job_stream(Config()))
     for bucket in BUCKETS:
         await js.create_key_value(bucket=bucket)
     for job in JOBS.values():

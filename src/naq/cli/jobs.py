@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, cast
 
 import typer
 
-from naq.buckets import JOB_RESULTS, ensure_buckets
+from naq.buckets import ensure_buckets
 from naq.cli.output import (
     AnyQueue,
     AsJson,
@@ -157,7 +157,7 @@ async def enqueue(
         )
     if wait or wait_timeout is not None:
         log(verbose=False, json_=json_)  # of a connection that is lost, and back
-        await ensure_buckets(config, (JOB_RESULTS,))
+        await ensure_buckets(config, (config.names.job_results,))
         results = Results(config, unpickle=unpickle)
         value = await results.fetch_job_result(made.job_id, timeout=wait_timeout)
         as_json({"job_id": made.job_id, "result": value}) if json_ else say(repr(value))
@@ -199,7 +199,7 @@ async def job_result(
     config = config_of(url)
     if wait or timeout:
         log(verbose=False, json_=json_)  # of a connection that is lost, and back
-    await ensure_buckets(config, (JOB_RESULTS,))
+    await ensure_buckets(config, (config.names.job_results,))
     try:
         value = await Results(config, unpickle=unpickle).fetch_job_result(
             job_id, timeout=None if wait and not timeout else timeout

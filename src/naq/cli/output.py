@@ -25,7 +25,7 @@ from rich.logging import RichHandler
 from rich.markup import escape
 from rich.table import Table
 
-from naq.config import Config, as_config, get_config
+from naq.config import Config, as_config
 from naq.connection.dial import where
 from naq.exceptions import NaqConnectionError, NaqError, describe_error
 
@@ -58,9 +58,9 @@ AnyQueue = Annotated[
 ]
 
 
-def config_of(url: str | None) -> Config | str:
+def config_of(url: str | None) -> Config:
     """Return what a command hands on as its configuration."""
-    return get_config() if url is None else url
+    return as_config(url)
 
 
 def command(function: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:

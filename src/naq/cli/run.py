@@ -19,7 +19,7 @@ from typing import Annotated
 import nats.errors
 import typer
 
-from naq.buckets import WORKER_DETAILS, WORKER_STATUS, ensure_buckets
+from naq.buckets import ensure_buckets
 from naq.cli.output import (
     REFUSED,
     AsJson,
@@ -273,8 +273,9 @@ async def workers(
     json_: AsJson = False,
 ) -> None:
     """List the workers; the exit code is 1 if all of them are stale."""
-    await ensure_buckets(config_of(url), (WORKER_STATUS, WORKER_DETAILS))
-    listed = await WorkerStatusManager(config_of(url)).list_workers(stale_after=stale_after)
+    config = config_of(url)
+    await ensure_buckets(config, (config.names.worker_status, config.names.worker_details))
+    listed = await WorkerStatusManager(config).list_workers(stale_after=stale_after)
     if json_:
         as_json([dataclasses.asdict(each) for each in listed])
         _fail_unless_alive(listed)

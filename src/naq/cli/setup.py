@@ -43,7 +43,8 @@ async def setup(
         raise typer.Exit(1)
 
 
-def permissions(
+@command
+async def permissions(
     role: Annotated[Role, typer.Argument(help="Who the permissions are for.")],
 ) -> None:
     """Print the permissions of a role, for the configuration of a nats-server."""

@@ -10,7 +10,7 @@ from nats.js.errors import NoStreamResponseError
 from naq.config import Config, as_config
 from naq.connection import nats_jetstream
 from naq.models.event import Event
-from naq.streams import SYSTEM_EVENT_SUBJECT, ensure_stream, event_stream, system_event_stream
+from naq.streams import ensure_stream, event_stream, system_event_stream
 
 
 class EventPublisher:
@@ -38,9 +38,9 @@ class EventPublisher:
         event = Event(event_type, dict(data))
         async with nats_jetstream(self.config) as (conn, js):
             if not self._there_is_a_stream:
-                await ensure_stream(js, event_stream(self.config.replicas))
+                await ensure_stream(js, event_stream(self.config))
                 self._there_is_a_stream = True
-            await conn.publish(event.subject, event.serialize())
+            await conn.publish(self.config.names.event_subject(event.type), event.serialize())
 
     async def publish_system_event(self, event_type: str, data: Mapping[str, Any]) -> None:
         """Publish an event on ``system_events``, and wait until the server has stored it.
@@ -56,7 +56,7 @@ class EventPublisher:
         payload = Event(event_type, dict(data)).serialize()
         async with nats_jetstream(self.config) as (_, js):
             try:
-                await js.publish(SYSTEM_EVENT_SUBJECT, payload)
+                await js.publish(self.config.names.system_event_subject, payload)
             except NoStreamResponseError:
-                await ensure_stream(js, system_event_stream(self.config.replicas))
-                await js.publish(SYSTEM_EVENT_SUBJECT, payload)
+                await ensure_stream(js, system_event_stream(self.config))
+                await js.publish(self.config.names.system_event_subject, payload)

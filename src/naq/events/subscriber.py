@@ -21,7 +21,7 @@ from naq.connection import nats_jetstream
 from naq.connection.nats_py.jetstream import DatedConsumer, stream_end
 from naq.exceptions import NaqConnectionError, SerializationError, describe_error
 from naq.models.event import Event
-from naq.streams import EVENT_STREAM, ensure_stream, event_stream
+from naq.streams import ensure_stream, event_stream
 
 logger = logging.getLogger("naq.events")
 
@@ -101,8 +101,8 @@ class EventSubscriber:
     ) -> AsyncGenerator[_Subscribed]:
         """Subscribe to what comes after a place, or else from a time on, or now."""
         async with nats_jetstream(self.config) as (conn, js):
-            await ensure_stream(js, event_stream(self.config.replicas))
-            created, last = await stream_end(js, EVENT_STREAM)
+            await ensure_stream(js, event_stream(self.config))
+            created, last = await stream_end(js, self.config.names.event_stream)
             if seen is None:
                 seen = _StreamPosition(created, 0 if since else last)
             elif seen.stream != created:
@@ -110,8 +110,8 @@ class EventSubscriber:
             if seen.sequence:
                 since = None
             subscription = await js.subscribe(
-                f"events.{pattern}",
-                stream=EVENT_STREAM,
+                self.config.names.event_subject(pattern),
+                stream=self.config.names.event_stream,
                 ordered_consumer=True,
                 config=DatedConsumer(
                     deliver_policy=DeliverPolicy.BY_START_TIME

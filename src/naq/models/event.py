@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from naq.exceptions import SerializationError
+from naq.names import Names
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +28,8 @@ class Event:
 
     @property
     def subject(self) -> str:
-        """The subject on which it is published."""
-        return f"events.{self.type}"
+        """The subject on which it is published, without the prefix of a configuration."""
+        return Names().event_subject(self.type)
 
     def serialize(self) -> bytes:
         """Return the event as JSON.

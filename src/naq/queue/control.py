@@ -15,7 +15,7 @@ from nats.js.api import RawStreamMsg
 from nats.js.errors import BucketNotFoundError, KeyNotFoundError, NotFoundError
 
 from naq import buckets
-from naq.config import Config
+from naq.config import Config, as_config
 from naq.connection import nats_jetstream
 from naq.exceptions import JobCancelledError, SerializationError
 from naq.models.job import JOB_STATUS, Job
@@ -23,7 +23,7 @@ from naq.models.outcome import CREATED, JobFailure, Outcome
 from naq.models.record import JobRecord
 from naq.models.retry import exception_name
 from naq.models.schedule import Schedule, ScheduleStatus
-from naq.names import JOB_STREAM, JOB_SUBJECTS, cancel_subject, kv_subject, token
+from naq.names import Names, kv_subject
 from naq.queue.lookup import stored_outcome
 
 _WORKER_ANSWERS: Final = 2.0
@@ -84,13 +84,15 @@ async def get_job(job_id: str, config: Config | str | None = None) -> JobInfo | 
     Raises:
         NaqConnectionError: there is no connection.
     """
-    async with nats_jetstream(config) as (_, js):
+    settings = as_config(config)
+    names = settings.names
+    async with nats_jetstream(settings) as (_, js):
         # In the order in which a job passes through them, so the search cannot miss it.
-        schedule = await _scheduled(js, job_id)
-        parked = await _value(js, buckets.WAITING_JOBS, job_id)
-        message = await find_queued(js, job_id)
-        ended = await stored_outcome(js, job_id)
-        record = _record(await _value(js, buckets.JOB_STATUS, job_id))
+        schedule = await _scheduled(js, names, job_id)
+        parked = await _value(js, names.waiting_jobs, job_id)
+        message = await find_queued(js, names, job_id)
+        ended = await stored_outcome(js, names, job_id)
+        record = _record(await _value(js, names.job_status, job_id))
     info: JobInfo | None = None
     if message is not None:
         info = _queued(job_id, Job.deserialize(message.data or b""), record)
@@ -105,8 +107,8 @@ async def get_job(job_id: str, config: Config | str | None = None) -> JobInfo | 
     return info
 
 
-async def _scheduled(js: JetStreamContext, job_id: str) -> Schedule | None:
-    stored = await _value(js, buckets.SCHEDULED_JOBS, job_id)
+async def _scheduled(js: JetStreamContext, names: Names, job_id: str) -> Schedule | None:
+    stored = await _value(js, names.scheduled_jobs, job_id)
     return None if stored is None else Schedule.deserialize(stored)
 
 
@@ -146,46 +148,49 @@ async def cancel_job(job_id: str, config: Config | str | None = None) -> bool:
     Raises:
         NaqConnectionError: there is no connection.
     """
-    async with nats_jetstream(config) as (conn, js):
+    settings = as_config(config)
+    names = settings.names
+    async with nats_jetstream(settings) as (conn, js):
         found = False
         job: Job | None = None
-        schedule = await _scheduled(js, job_id)
+        schedule = await _scheduled(js, names, job_id)
         if schedule is not None:
-            await (await js.key_value(buckets.SCHEDULED_JOBS)).delete(job_id)
+            await (await js.key_value(names.scheduled_jobs)).delete(job_id)
             found, job = True, _job_of(schedule)
-        parked = await _value(js, buckets.WAITING_JOBS, job_id)
+        parked = await _value(js, names.waiting_jobs, job_id)
         if parked is not None:
-            await (await js.key_value(buckets.WAITING_JOBS)).delete(job_id)
+            await (await js.key_value(names.waiting_jobs)).delete(job_id)
             found, job = True, Job.deserialize(parked)
-        message = await find_queued(js, job_id)
+        message = await find_queued(js, names, job_id)
         if message is not None and message.seq is not None:
-            record = _record(await _value(js, buckets.JOB_STATUS, job_id))
-            if record and record.status is JOB_STATUS.RUNNING and await _broken_off(conn, job_id):
+            record = _record(await _value(js, names.job_status, job_id))
+            running = record is not None and record.status is JOB_STATUS.RUNNING
+            if running and await _broken_off(conn, names.cancel_subject(job_id)):
                 return True
-            if await js.delete_msg(JOB_STREAM, message.seq):
+            if await js.delete_msg(names.job_stream, message.seq):
                 found, job = True, Job.deserialize(message.data or b"")
     if found:
-        await set_status([job_id], JOB_STATUS.CANCELLED, config)
+        await set_status([job_id], JOB_STATUS.CANCELLED, settings)
     if job is not None:
-        await _store_cancellation(job, config)
+        await _store_cancellation(job, settings)
     return found
 
 
-async def _broken_off(conn: Client, job_id: str) -> bool:
-    """Ask the workers to break off a job; return whether one of them does."""
+async def _broken_off(conn: Client, subject: str) -> bool:
+    """Ask the workers, on its subject, to break off a job; return whether one of them does."""
     with suppress(nats.errors.NoRespondersError, nats.errors.TimeoutError):
-        await conn.request(cancel_subject(job_id), timeout=_WORKER_ANSWERS)
+        await conn.request(subject, timeout=_WORKER_ANSWERS)
         return True
     return False
 
 
-async def _store_cancellation(job: Job, config: Config | str | None) -> None:
+async def _store_cancellation(job: Job, config: Config) -> None:
     """Store that a job was cancelled, for callers that wait for its result."""
     failure = JobFailure.of(JobCancelledError("cancelled before it ran"), failed_at=time.time())
-    await buckets.ensure_buckets(config, (buckets.JOB_RESULTS,))
+    await buckets.ensure_buckets(config, (config.names.job_results,))
     async with nats_jetstream(config) as (_, js):
         await js.publish(
-            kv_subject(buckets.JOB_RESULTS, job.job_id),
+            kv_subject(config.names.job_results, job.job_id),
             Outcome(failure=failure).serialize(),
             headers={CREATED: repr(job.created_at)},
         )
@@ -195,17 +200,19 @@ async def set_status(
     job_ids: Iterable[str], status: JOB_STATUS, config: Config | str | None = None
 ) -> None:
     """Store the status of jobs in the bucket ``job_status``."""
-    await buckets.ensure_buckets(config, (buckets.JOB_STATUS,))
-    async with nats_jetstream(config) as (_, js):
+    settings = as_config(config)
+    bucket = settings.names.job_status
+    await buckets.ensure_buckets(settings, (bucket,))
+    async with nats_jetstream(settings) as (_, js):
         for job_id in job_ids:
             record = JobRecord(status=status)
-            await js.publish(kv_subject(buckets.JOB_STATUS, job_id), record.serialize())
+            await js.publish(kv_subject(bucket, job_id), record.serialize())
 
 
-async def find_queued(js: JetStreamContext, job_id: str) -> RawStreamMsg | None:
+async def find_queued(js: JetStreamContext, names: Names, job_id: str) -> RawStreamMsg | None:
     """Return the message of a job that is in some queue."""
     try:
-        return await js.get_last_msg(JOB_STREAM, f"{JOB_SUBJECTS}.*.{token(job_id)}")
+        return await js.get_last_msg(names.job_stream, names.job_in_any_queue(job_id))
     except NotFoundError:
         return None
 

@@ -16,7 +16,7 @@ from naq.connection.nats_py.jetstream import purge_subject
 from naq.exceptions import ScheduleError
 from naq.models.job import Enqueued, Job, check_queue_name
 from naq.models.schedule import MissedRuns
-from naq.names import DEFAULT_QUEUE, JOB_STREAM, consumer_name, queue_subject
+from naq.names import DEFAULT_QUEUE, consumer_name
 from naq.queue.call import make_job
 from naq.queue.publish import enqueue_job, publish_jobs
 from naq.queue.sizes import queue_sizes
@@ -220,9 +220,9 @@ class Queue:
             NaqConnectionError: there is no connection.
         """
         async with nats_jetstream(self.config) as (_, js):
-            await ensure_stream(js, job_stream(self.config.replicas))
-            consumer = await ensure_consumer(js, self.name, ACK_WAIT)
-            subscription = await js.pull_subscribe_bind(consumer, JOB_STREAM)
+            await ensure_stream(js, job_stream(self.config))
+            consumer = await ensure_consumer(js, self.config.names, self.name, ACK_WAIT)
+            subscription = await js.pull_subscribe_bind(consumer, self.config.names.job_stream)
             try:
                 (msg,) = await subscription.fetch(1, timeout=timeout)
             except (nats.errors.TimeoutError, TimeoutError):
@@ -244,7 +244,10 @@ class Queue:
         async with nats_jetstream(self.config) as (_, js):
             try:
                 return await purge_subject(
-                    js, JOB_STREAM, queue_subject(self.name), self.config.request_timeout
+                    js,
+                    self.config.names.job_stream,
+                    self.config.names.queue_subject(self.name),
+                    self.config.request_timeout,
                 )
             except NotFoundError:
                 return 0
@@ -267,9 +270,10 @@ async def has_had_a_worker(queue: str, config: Config | str | None = None) -> bo
     Raises:
         NaqConnectionError: there is no connection.
     """
-    async with nats_jetstream(config) as (_, js):
+    settings = as_config(config)
+    async with nats_jetstream(settings) as (_, js):
         try:
-            await js.consumer_info(JOB_STREAM, consumer_name(queue))
+            await js.consumer_info(settings.names.job_stream, consumer_name(queue))
         except NotFoundError:
             return False
     return True

@@ -14,10 +14,9 @@ from nats.js import JetStreamContext
 from nats.js.api import Header
 from nats.js.errors import NotFoundError
 
-from naq import buckets
 from naq.models.job import Job
 from naq.models.outcome import CREATED, Outcome
-from naq.names import kv_subject
+from naq.names import Names, kv_subject
 
 MULTI_GET_SINCE: Final = (2, 11)
 """The nats-server that answers a direct get for several subjects (ADR-31 of the NATS project)."""
@@ -48,7 +47,7 @@ class StoredOutcome:
 
 
 async def stored_outcomes(
-    conn: Client, js: JetStreamContext, job_ids: Iterable[str], timeout: float = 5.0
+    conn: Client, js: JetStreamContext, names: Names, job_ids: Iterable[str], timeout: float = 5.0
 ) -> dict[str, StoredOutcome]:
     """Return the outcomes that are stored, by the ids of their jobs.
 
@@ -60,8 +59,8 @@ async def stored_outcomes(
     ids = list(job_ids)
     version = conn.connected_server_version
     if (version.major, version.minor) < MULTI_GET_SINCE:
-        return await _one_by_one(js, ids)
-    prefix = kv_subject(buckets.JOB_RESULTS, "")
+        return await _one_by_one(js, names, ids)
+    prefix = kv_subject(names.job_results, "")
     found: dict[str, StoredOutcome] = {}
     ended: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
@@ -81,22 +80,24 @@ async def stored_outcomes(
     try:
         request = {"multi_last": [prefix + job_id for job_id in ids]}
         await conn.publish(
-            f"$JS.API.DIRECT.GET.KV_{buckets.JOB_RESULTS}", json.dumps(request).encode(), inbox
+            f"$JS.API.DIRECT.GET.KV_{names.job_results}", json.dumps(request).encode(), inbox
         )
         async with asyncio.timeout(timeout):
             answered_in_full = await ended
     finally:
         await subscription.unsubscribe()
     # A bucket that somebody else made may not allow direct gets.
-    return found if answered_in_full else await _one_by_one(js, ids)
+    return found if answered_in_full else await _one_by_one(js, names, ids)
 
 
-async def _one_by_one(js: JetStreamContext, job_ids: list[str]) -> dict[str, StoredOutcome]:
-    outcomes = await asyncio.gather(*(stored_outcome(js, job_id) for job_id in job_ids))
+async def _one_by_one(
+    js: JetStreamContext, names: Names, job_ids: list[str]
+) -> dict[str, StoredOutcome]:
+    outcomes = await asyncio.gather(*(stored_outcome(js, names, job_id) for job_id in job_ids))
     return {job_id: found for job_id, found in zip(job_ids, outcomes, strict=True) if found}
 
 
-async def stored_outcome(js: JetStreamContext, job_id: str) -> StoredOutcome | None:
+async def stored_outcome(js: JetStreamContext, names: Names, job_id: str) -> StoredOutcome | None:
     """Return the outcome that is stored of one job, or None when there is none.
 
     Raises:
@@ -105,7 +106,7 @@ async def stored_outcome(js: JetStreamContext, job_id: str) -> StoredOutcome | N
     try:
         # A bucket's own `get` keeps the headers to itself.
         message = await js.get_last_msg(
-            f"KV_{buckets.JOB_RESULTS}", kv_subject(buckets.JOB_RESULTS, job_id)
+            f"KV_{names.job_results}", kv_subject(names.job_results, job_id)
         )
     except NotFoundError:
         return None

@@ -24,7 +24,6 @@ from naq.connection import nats_connection
 from naq.connection.nats_py.client import size_of_headers
 from naq.exceptions import JobError, NaqJetStreamError, NaqTimeoutError, SerializationError
 from naq.models.job import Enqueued, Job
-from naq.names import JOB_STREAM, job_subject
 from naq.pipeline import PublishPipeline
 from naq.queue.patience import ELECTIONS, with_retries
 from naq.setup import warn_if_less
@@ -90,13 +89,12 @@ async def enqueue_job(job: Job, config: Config, *, again: bool = False) -> Enque
         nonlocal attempts
         attempts += 1
         check_size(conn, job.job_id, len(job.serialize()))
-        replicas = config.replicas
-        if replicas > 1 and config not in _compared:
+        if config.replicas > 1 and config not in _compared:
             _compared.add(config)
-            await warn_if_less(js, config, (JOB_STREAM,))
-        if await publish_job(js, job, message_id, replicas=replicas, timeout=wait):
+            await warn_if_less(js, config, (config.names.job_stream,))
+        if await publish_job(js, config, job, message_id, timeout=wait):
             return Enqueued.NEW
-        found = await _stored_created_at(js, job)
+        found = await _stored_created_at(js, config, job)
         if attempts > 1 and found in (None, job.created_at):
             return Enqueued.NEW  # an earlier attempt stored it, and its answer was lost
         return Enqueued.DONE if found is None else Enqueued.QUEUED
@@ -110,10 +108,11 @@ async def enqueue_job(job: Job, config: Config, *, again: bool = False) -> Enque
     return job.enqueued
 
 
-async def _stored_created_at(js: JetStreamContext, job: Job) -> float | None:
+async def _stored_created_at(js: JetStreamContext, config: Config, job: Job) -> float | None:
     """Return when the job that is in the queue under this id was made; None if there is none."""
     try:
-        message = await js.get_last_msg(JOB_STREAM, job_subject(job.queue, job.job_id))
+        subject = config.names.job_subject(job.queue, job.job_id)
+        message = await js.get_last_msg(config.names.job_stream, subject)
         return Job.deserialize(message.data or b"").created_at
     except NotFoundError:
         return None
@@ -123,19 +122,19 @@ async def _stored_created_at(js: JetStreamContext, job: Job) -> float | None:
 
 async def publish_job(
     js: JetStreamContext,
+    config: Config,
     job: Job,
     message_id: str | None = None,
     *,
-    replicas: int = 1,
     timeout: float | None = None,
 ) -> bool:
     """Put a job into its queue and wait until the server has stored it.
 
     Args:
         js: the JetStream context.
+        config: the configuration.
         job: the job.
         message_id: the server recognises duplicates by it; the job's id by default.
-        replicas: copies that the servers keep, should the stream have to be made.
         timeout: seconds that the server may take to answer; None is the configuration's.
 
     Returns:
@@ -149,14 +148,14 @@ async def publish_job(
         nats.js.errors.NoStreamResponseError: nobody answers: an election.
         nats.errors.TimeoutError: the server does not answer.
     """
-    subject = job_subject(job.queue, job.job_id)
+    subject = config.names.job_subject(job.queue, job.job_id)
     data = job.serialize()
     headers = {_MSG_ID: message_id or job.job_id}
     try:
         try:
             ack = await js.publish(subject, data, timeout, headers=headers)
         except NoStreamResponseError:
-            await ensure_stream(js, job_stream(replicas))
+            await ensure_stream(js, job_stream(config))
             ack = await js.publish(subject, data, timeout, headers=headers)
     except NaqJetStreamError:
         raise
@@ -185,7 +184,7 @@ async def publish_jobs(jobs: Iterable[Job], config: Config) -> int:
     """
 
     async def prepare(_conn: Client, js: JetStreamContext, _wait: float) -> None:
-        await ensure_stream(js, job_stream(config.replicas))
+        await ensure_stream(js, job_stream(config))
 
     await with_retries(config, "enqueue", prepare)
     async with (
@@ -200,7 +199,7 @@ async def publish_jobs(jobs: Iterable[Job], config: Config) -> int:
             except (JobError, SerializationError) as error:
                 await batch.settle(0)  # the jobs before it count
                 raise type(error)(f"{error}{batch.enqueued_before}") from error
-            subject = job_subject(job.queue, job.job_id)
+            subject = config.names.job_subject(job.queue, job.job_id)
             batch.add(job, await pipeline.publish(subject, job.serialize(), {_MSG_ID: job.job_id}))
             if len(batch) >= WINDOW:
                 await batch.settle(WINDOW // 2)

@@ -34,7 +34,7 @@ from naq.models.failed import FailedJob
 from naq.models.job import JOB_STATUS, Enqueued, Job
 from naq.models.outcome import CREATED, JobFailure, Outcome
 from naq.models.record import JobRecord
-from naq.names import JOB_STREAM, JOB_SUBJECTS, kv_subject, token
+from naq.names import Names, kv_subject
 from naq.queue.lookup import StoredOutcome, stored_outcomes
 from naq.queue.patience import with_retries
 from naq.queue.publish import check_size, publish_job
@@ -57,16 +57,16 @@ async def park(job: Job, config: Config) -> None:
 
     async def keep(conn: Client, js: JetStreamContext, _wait: float) -> None:
         try:
-            waiting = await js.key_value(buckets.WAITING_JOBS)
+            waiting = await js.key_value(config.names.waiting_jobs)
         except BucketNotFoundError:
             await buckets.ensure_buckets(config)
-            waiting = await js.key_value(buckets.WAITING_JOBS)
-        unkept = await _without_result(js, job.depends_on)
+            waiting = await js.key_value(config.names.waiting_jobs)
+        unkept = await _without_result(js, config.names, job.depends_on)
         kept = (job.waiting_for(job.depends_on, unkept) if unkept else job).serialize()
         check_size(conn, job.job_id, len(job.serialize()), stored=len(kept))
         # First kept, then looked: a parent that ends in between finds the job waiting.
         await waiting.put(job.job_id, kept)
-        await settle_waiting(conn, js, job.job_id)
+        await settle_waiting(conn, js, config, job.job_id)
 
     await with_retries(config, f"enqueue job {job.job_id}", keep)
     job.enqueued = Enqueued.NEW
@@ -75,6 +75,7 @@ async def park(job: Job, config: Config) -> None:
 async def settle_waiting(
     conn: Client,
     js: JetStreamContext,
+    config: Config,
     job_id: str,
     *,
     succeeded: Collection[str] = (),
@@ -86,6 +87,7 @@ async def settle_waiting(
     Args:
         conn: the connection.
         js: its JetStream context.
+        config: the configuration.
         job_id: the id of the waiting job.
         succeeded: parents that have succeeded, whether they keep a result or not.
         lost: a parent that will never end, if there is one.
@@ -96,41 +98,41 @@ async def settle_waiting(
         nats.js.errors.APIError: the server refuses.
         NaqError: the job cannot be enqueued.
     """
-    waiting = await js.key_value(buckets.WAITING_JOBS)
+    waiting = await js.key_value(config.names.waiting_jobs)
     try:
         entry = await waiting.get(job_id)
     except KeyNotFoundError:
         return  # somebody else was faster, or it was cancelled
     job = Job.deserialize(entry.value or b"")
-    outcomes = await stored_outcomes(conn, js, job.waits_for)
+    outcomes = await stored_outcomes(conn, js, config.names, job.waits_for)
     if lost and lost in job.unkept:
         succeeded, lost = {*succeeded, lost}, ""
     if job.on_parent_failure != "run":
         failed = _first_failure(job, outcomes, lost, reason)
         if failed:
-            await _end(conn, js, job, failed)
+            await _end(conn, js, config.names, job, failed)
             await waiting.delete(job_id)
             return
     rest = [each for each in job.waits_for if each not in {*outcomes, *succeeded, lost}]
     if not rest:
-        await publish_job(js, job)
+        await publish_job(js, config, job)
         await waiting.delete(job_id)
     elif len(rest) < len(job.waits_for):
         await _wait_for_the_rest(waiting, entry, job, rest)
 
 
-async def find_lost_parent(js: JetStreamContext, parent: str) -> bool:
+async def find_lost_parent(js: JetStreamContext, names: Names, parent: str) -> bool:
     """Whether nothing is known of a job any longer, or yet."""
     # In the order in which a job passes through them, so the search cannot miss it.
-    for bucket in (buckets.SCHEDULED_JOBS, buckets.WAITING_JOBS):
+    for bucket in (names.scheduled_jobs, names.waiting_jobs):
         with suppress(KeyNotFoundError, BucketNotFoundError):
             await (await js.key_value(bucket)).get(parent)
             return False
     with suppress(NotFoundError):
-        await js.get_last_msg(JOB_STREAM, f"{JOB_SUBJECTS}.*.{token(parent)}")
+        await js.get_last_msg(names.job_stream, names.job_in_any_queue(parent))
         return False
     with suppress(KeyNotFoundError, BucketNotFoundError):
-        await (await js.key_value(buckets.JOB_RESULTS)).get(parent)
+        await (await js.key_value(names.job_results)).get(parent)
         return False
     return True
 
@@ -147,7 +149,8 @@ async def list_waiting(config: Config | str | None = None, queue: str | None = N
     Raises:
         NaqConnectionError: there is no connection.
     """
-    stored = await in_bucket(buckets.WAITING_JOBS, as_config(config), entries)
+    settings = as_config(config)
+    stored = await in_bucket(settings.names.waiting_jobs, settings, entries)
     jobs = []
     for entry in stored.values():
         with suppress(SerializationError):  # one bad entry does not hide the others
@@ -157,13 +160,12 @@ async def list_waiting(config: Config | str | None = None, queue: str | None = N
     )
 
 
-async def _without_result(js: JetStreamContext, parents: Sequence[str]) -> list[str]:
+async def _without_result(js: JetStreamContext, names: Names, parents: Sequence[str]) -> list[str]:
     """Return the parents in the queue that will leave no result when they succeed."""
 
     async def leaves_none(parent: str) -> bool:
         with suppress(NotFoundError, SerializationError):
-            subject = f"{JOB_SUBJECTS}.*.{token(parent)}"
-            message = await js.get_last_msg(JOB_STREAM, subject)
+            message = await js.get_last_msg(names.job_stream, names.job_in_any_queue(parent))
             return not Job.deserialize(message.data or b"").keep_result
         return False
 
@@ -184,28 +186,26 @@ def _first_failure(
     return None
 
 
-async def _end(conn: Client, js: JetStreamContext, job: Job, reason: str) -> None:
+async def _end(conn: Client, js: JetStreamContext, names: Names, job: Job, reason: str) -> None:
     """Store that a job has failed, or was cancelled, because of a parent."""
     cancels = job.on_parent_failure == "cancel"
     error = JobCancelledError(f"cancelled: {reason}") if cancels else ParentFailedError(reason)
     failure = JobFailure.of(error, attempts=0, failed_at=time.time())
     if not cancels:
         await js.publish(
-            kv_subject(buckets.FAILED_JOBS, job.job_id),
+            kv_subject(names.failed_jobs, job.job_id),
             FailedJob(job, failure).serialize(conn.max_payload),
         )
     await js.publish(
-        kv_subject(buckets.JOB_RESULTS, job.job_id),
+        kv_subject(names.job_results, job.job_id),
         Outcome(failure=failure).serialize(),
         headers={CREATED: repr(job.created_at)},
     )
     status = JOB_STATUS.CANCELLED if cancels else JOB_STATUS.FAILED
-    await js.publish(
-        kv_subject(buckets.JOB_STATUS, job.job_id), JobRecord(status=status).serialize()
-    )
+    await js.publish(kv_subject(names.job_status, job.job_id), JobRecord(status=status).serialize())
     data = {"job_id": job.job_id, "queue": job.queue, "function": job.function_name}
     event = Event(f"job.{status.value}", {**data, "error": str(failure)})
-    await conn.publish(event.subject, event.serialize())
+    await conn.publish(names.event_subject(event.type), event.serialize())
 
 
 async def _wait_for_the_rest(

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 
 from nats.aio.client import Client
 
-from naq import buckets
 from naq.buckets import server_time
 
 
@@ -16,9 +15,14 @@ def local_time() -> datetime:
 
 
 class ServerClock:
-    """Tells the server's time, from this machine's clock and how far the two are apart."""
+    """Tells the server's time, from this machine's clock and how far the two are apart.
 
-    def __init__(self) -> None:
+    Args:
+        bucket: the bucket of schedules, whose server is asked.
+    """
+
+    def __init__(self, bucket: str) -> None:
+        self._bucket = bucket
         self._ahead = timedelta()
 
     async def set(self, conn: Client) -> None:
@@ -28,7 +32,7 @@ class ServerClock:
             nats.errors.Error: the server does not answer.
         """
         before = local_time()
-        theirs = await server_time(conn, buckets.SCHEDULED_JOBS)
+        theirs = await server_time(conn, self._bucket)
         after = local_time()
         if before <= theirs <= after:
             self._ahead = timedelta()  # no difference that can be measured

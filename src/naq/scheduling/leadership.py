@@ -11,7 +11,7 @@ from typing import Final
 from nats.js.errors import APIError, KeyNotFoundError, KeyWrongLastSequenceError
 from nats.js.kv import KeyValue
 
-from naq.buckets import LEADERS, ensure_buckets
+from naq.buckets import ensure_buckets
 from naq.config import Config
 from naq.connection import nats_kv_store
 
@@ -64,7 +64,10 @@ class Leadership:
         value = json.dumps({"member": self._member}).encode()
         led = self.leads
         # An answer that takes longer than this comes too late to be of use.
-        async with asyncio.timeout(self._ttl / 3), nats_kv_store(LEADERS, self._config) as kv:
+        async with (
+            asyncio.timeout(self._ttl / 3),
+            nats_kv_store(self._config.names.leaders, self._config) as kv,
+        ):
             try:
                 if self._revision is None:
                     self._revision = await kv.create(self._group, value)
@@ -94,7 +97,7 @@ class Leadership:
         """Give up the lead; the next member that asks gets it. Idempotent."""
         revision, self._revision, self._until = self._revision, None, 0.0
         if revision is not None:
-            async with nats_kv_store(LEADERS, self._config) as kv:
+            async with nats_kv_store(self._config.names.leaders, self._config) as kv:
                 try:
                     await kv.delete(self._group, last=revision)
                 except APIError as error:
@@ -102,8 +105,8 @@ class Leadership:
 
     async def prepare(self) -> None:
         """Make the bucket ``leaders``, and learn how long leases last where it exists."""
-        await ensure_buckets(self._config, (LEADERS,))
-        async with nats_kv_store(LEADERS, self._config) as kv:
+        await ensure_buckets(self._config, (self._config.names.leaders,))
+        async with nats_kv_store(self._config.names.leaders, self._config) as kv:
             self._ttl = (await kv.status()).ttl or self._config.leader_ttl
 
 

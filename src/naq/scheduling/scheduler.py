@@ -21,7 +21,7 @@ from nats.js.errors import (
 )
 from nats.js.kv import KeyValue
 
-from naq.buckets import SCHEDULED_JOBS, ensure_buckets, entries, watching
+from naq.buckets import ensure_buckets, entries, watching
 from naq.config import Config, as_config
 from naq.connection import nats_jetstream, nats_kv_store
 from naq.connection.nats_py.bucket import Watch
@@ -33,6 +33,7 @@ from naq.exceptions import (
     describe_error,
 )
 from naq.models import Job, Schedule, ScheduleStatus
+from naq.names import Names
 from naq.queue.lookup import stored_outcome
 from naq.queue.publish import publish_job
 from naq.scheduling.clock import ServerClock
@@ -70,26 +71,27 @@ class Scheduler:
 
     def __init__(self, config: Config | str | None = None) -> None:
         self.config = as_config(config)
+        self._bucket = self.config.names.scheduled_jobs
         self.scheduler_id = uuid.uuid4().hex
         self._leadership = Leadership(self.config, GROUP, self.scheduler_id)
         self._grace = timedelta(seconds=2 * self.config.leader_ttl + 5)
         self._stopping = asyncio.Event()
-        self._clock = ServerClock()
+        self._clock = ServerClock(self._bucket)
 
     async def store_scheduled_job(self, job_id: str, schedule: Schedule) -> None:
         """Store the schedule of a job, in place of an older one."""
-        async with nats_kv_store(SCHEDULED_JOBS, self.config) as kv:
+        async with nats_kv_store(self._bucket, self.config) as kv:
             await kv.put(job_id, schedule.serialize())
 
     async def get_scheduled_jobs(self) -> list[Schedule]:
         """Return every stored schedule, ordered by the job's id."""
-        async with nats_kv_store(SCHEDULED_JOBS, self.config) as kv:
+        async with nats_kv_store(self._bucket, self.config) as kv:
             stored = await entries(kv)
             return [Schedule.deserialize(stored[job_id].value) for job_id in sorted(stored)]
 
     async def remove_scheduled_job(self, job_id: str) -> None:
         """Remove the schedule of a job; one that does not exist is no error."""
-        async with nats_kv_store(SCHEDULED_JOBS, self.config) as kv:
+        async with nats_kv_store(self._bucket, self.config) as kv:
             await kv.delete(job_id)
 
     @property
@@ -133,14 +135,14 @@ class Scheduler:
 
     async def _prepare(self) -> None:
         await self._leadership.prepare()
-        await ensure_buckets(self.config, (SCHEDULED_JOBS,))
+        await ensure_buckets(self.config, (self._bucket,))
 
     async def _lead(self) -> None:
         """Trigger what is due until the lead is lost, or the view of the schedules is old."""
         async with nats_jetstream(self.config) as (conn, js):
             outages = conn.stats["reconnects"]
             await self._clock.set(conn)
-            kv = await js.key_value(SCHEDULED_JOBS)
+            kv = await js.key_value(self._bucket)
             async with watching(kv) as watch:
                 view = _View()
                 following = asyncio.create_task(view.follow(watch))
@@ -234,8 +236,8 @@ class Scheduler:
                 if not self._leadership.leads:
                     return schedule
                 run = _run_of(job, schedule, due)
-                if now - due < _REMEMBERED or not await _has_ended(js, run):
-                    await publish_job(js, run, replicas=self.config.replicas)
+                if now - due < _REMEMBERED or not await _has_ended(js, self.config.names, run):
+                    await publish_job(js, self.config, run)
         return left
 
 
@@ -245,9 +247,9 @@ def _run_of(job: Job, schedule: Schedule, due: datetime) -> Job:
     return job.under_id(run_id(schedule, due), due.timestamp() if repeated else job.created_at)
 
 
-async def _has_ended(js: JetStreamContext, job: Job) -> bool:
+async def _has_ended(js: JetStreamContext, names: Names, job: Job) -> bool:
     """Whether the job was run already: its trigger went out, and could not be written down."""
-    outcome = await stored_outcome(js, job.job_id)
+    outcome = await stored_outcome(js, names, job.job_id)
     return outcome is not None and outcome.is_of(job)
 
 

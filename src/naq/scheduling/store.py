@@ -56,8 +56,8 @@ async def time_of_server(config: Config) -> datetime:
     """
 
     async def ask(conn: Client, _js: JetStreamContext, _wait: float) -> datetime:
-        await buckets.ensure_buckets(config, (buckets.SCHEDULED_JOBS,))
-        clock = ServerClock()
+        await buckets.ensure_buckets(config, (config.names.scheduled_jobs,))
+        clock = ServerClock(config.names.scheduled_jobs)
         await clock.set(conn)
         return clock.now()
 
@@ -130,7 +130,7 @@ async def store_schedule(schedule: Schedule, config: Config | str | None = None)
     async def put(conn: Client, _js: JetStreamContext, _wait: float) -> None:
         stored = len(schedule.serialize())
         check_size(conn, schedule.job_id, len(schedule.payload), stored=stored)
-        await in_bucket(buckets.SCHEDULED_JOBS, settings, lambda kv: _put(kv, schedule))
+        await in_bucket(settings.names.scheduled_jobs, settings, lambda kv: _put(kv, schedule))
 
     await with_retries(settings, f"store the schedule of job {schedule.job_id}", put)
 
@@ -179,7 +179,8 @@ async def list_schedules(
         unreadable: called with the job's id and the error for each that cannot; by default it
             is logged.
     """
-    stored = await in_bucket(buckets.SCHEDULED_JOBS, config, entries)
+    settings = as_config(config)
+    stored = await in_bucket(settings.names.scheduled_jobs, settings, entries)
     schedules = readable(stored, Schedule.deserialize, unreadable)
     last = datetime.max.replace(tzinfo=UTC)
     return sorted(schedules, key=lambda schedule: (schedule.run_at or last, schedule.job_id))
@@ -226,7 +227,8 @@ async def cancel_scheduled_job(job_id: str, config: Config | str | None = None) 
         await kv.delete(job_id)
         return True
 
-    return await in_bucket(buckets.SCHEDULED_JOBS, config, remove)
+    settings = as_config(config)
+    return await in_bucket(settings.names.scheduled_jobs, settings, remove)
 
 
 async def pause_scheduled_job(job_id: str, config: Config | str | None = None) -> Schedule:
@@ -305,4 +307,5 @@ async def _change(job_id: str, config: Config | str | None, **changes: Any) -> S
                 continue
             return schedule
 
-    return await in_bucket(buckets.SCHEDULED_JOBS, config, change)
+    settings = as_config(config)
+    return await in_bucket(settings.names.scheduled_jobs, settings, change)

@@ -18,7 +18,6 @@ import nats.errors
 from nats.aio.msg import Msg
 from nats.js.errors import APIError
 
-from naq import buckets
 from naq.config import Config, as_config
 from naq.connection import nats_jetstream, nats_kv_store
 from naq.exceptions import JobError, NaqConnectionError, NaqJetStreamError, describe_error
@@ -229,7 +228,7 @@ class Worker:
                     context = JobContext(job, attempt, self.worker_id, _forget)
                     outcome = await executor.run(context)
                     if job.keep_result:
-                        subject = kv_subject(buckets.JOB_RESULTS, job.job_id)
+                        subject = kv_subject(self.config.names.job_results, job.job_id)
                         headers = {CREATED: repr(job.created_at)}
                         await js.publish(subject, outcome.serialize(), headers=headers)
                     await msg.ack_sync(timeout=self.config.request_timeout)
@@ -250,7 +249,7 @@ class Worker:
         Raises:
             nats.js.errors.BucketNotFoundError: no worker has made the bucket yet.
         """
-        async with nats_kv_store(buckets.JOB_STATUS, self.config) as kv:
+        async with nats_kv_store(self.config.names.job_status, self.config) as kv:
             await kv.put(job_id, status.value.encode())
 
     @contextmanager

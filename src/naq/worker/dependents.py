@@ -16,8 +16,8 @@ from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.errors import APIError
 
-from naq import buckets
 from naq.buckets import watching
+from naq.config import Config
 from naq.exceptions import NaqError, SerializationError, describe_error
 from naq.models.job import Job
 from naq.queue import waiting
@@ -48,11 +48,13 @@ class Dependents:
     """Follows the bucket of waiting jobs.
 
     Args:
+        config: the configuration.
         conn: the connection.
         js: its JetStream context.
     """
 
-    def __init__(self, conn: Client, js: JetStreamContext) -> None:
+    def __init__(self, config: Config, conn: Client, js: JetStreamContext) -> None:
+        self._config = config
         self._conn = conn
         self._js = js
         self._jobs: dict[str, _Waiting] = {}
@@ -93,7 +95,7 @@ class Dependents:
             self._watch.cancel()
 
     async def _watch_bucket(self) -> None:
-        kv = await self._js.key_value(buckets.WAITING_JOBS)
+        kv = await self._js.key_value(self._config.names.waiting_jobs)
         async with watching(kv) as watcher:
             async for entry in watcher:
                 if entry is None:  # all that waited before is known
@@ -116,7 +118,10 @@ class Dependents:
     async def _look_up_some(self) -> None:
         """Settle the jobs whose parents ended unnoticed."""
         parents = self._next(self._to_look_up, SWEEP_BATCH)
-        outcomes = await stored_outcomes(self._conn, self._js, parents) if parents else {}
+        if not parents:
+            return
+        names = self._config.names
+        outcomes = await stored_outcomes(self._conn, self._js, names, parents)
         for parent in outcomes:
             await self._settle(self._children.get(parent, ()))
 
@@ -132,7 +137,7 @@ class Dependents:
                 for child in children - in_a_circle
                 if child in self._jobs and now - self._jobs[child].since > waiting.GONE_AFTER
             }
-            if patient and await waiting.find_lost_parent(self._js, parent):
+            if patient and await waiting.find_lost_parent(self._js, self._config.names, parent):
                 await self._settle(patient, lost=parent)
 
     def _next(self, round_: deque[str], count: int) -> list[str]:
@@ -159,7 +164,9 @@ class Dependents:
     async def _settle_one(self, job_id: str, knowledge: dict[str, Any]) -> None:
         try:
             async with self._at_once:
-                await waiting.settle_waiting(self._conn, self._js, job_id, **knowledge)
+                await waiting.settle_waiting(
+                    self._conn, self._js, self._config, job_id, **knowledge
+                )
             self._is_logged = False
         except (nats.errors.Error, APIError, NaqError, TimeoutError) as error:
             self._log(f"job {job_id}", error)

@@ -14,7 +14,6 @@ from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.errors import APIError
 
-from naq import buckets
 from naq.models.event import Event
 from naq.models.status import WORKER_STATUS
 from naq.names import kv_subject
@@ -73,6 +72,7 @@ class Heartbeat:
     ) -> None:
         self._settings = settings
         self._counters = counters
+        self._names = settings.config.names
         self._conn = conn
         self._js = js
         self._pipeline = pipeline
@@ -127,7 +127,7 @@ class Heartbeat:
             if self._settings.events:
                 # When the last event is acknowledged, those before it are stored, too.
                 last = Event("worker.stopped", {"worker": worker_id, **counts})
-                await self._js.publish(last.subject, last.serialize())
+                await self._js.publish(self._names.event_subject(last.type), last.serialize())
 
     async def _look_after(self) -> None:
         reconnects = self._conn.stats["reconnects"]
@@ -186,16 +186,16 @@ class Heartbeat:
     async def _put_status(self, status: WORKER_STATUS | None = None) -> None:
         self._status, self._status_at = status or self._current(), time.monotonic()
         worker_id = self._settings.worker_id
-        await self._put(buckets.WORKER_STATUS, worker_id, self._status.value.encode())
+        await self._put(self._names.worker_status, worker_id, self._status.value.encode())
 
     async def _put_details(self) -> None:
         data = json.dumps(self._details).encode()
-        await self._put(buckets.WORKER_DETAILS, self._settings.worker_id, data)
+        await self._put(self._names.worker_details, self._settings.worker_id, data)
 
     async def _put_progress(self) -> None:
         while self._runners.progress:
             job_id, data = self._runners.progress.popitem()
-            await self._put(buckets.JOB_PROGRESS, job_id, data)
+            await self._put(self._names.job_progress, job_id, data)
 
     async def _put(self, bucket: str, key: str, value: bytes) -> None:
         """Store what is good to know, and no reason to stop for when the server refuses it."""

@@ -13,11 +13,9 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.errors import APIError, KeyNotFoundError
 
-from naq import buckets
 from naq.exceptions import SerializationError, describe_error
 from naq.models.job import Job
 from naq.models.record import JobRecord
-from naq.names import JOB_STREAM
 from naq.queue.lookup import stored_outcomes
 from naq.streams import ensure_consumer
 from naq.worker.delivery import Delivery, position
@@ -60,6 +58,7 @@ class Intake:
         unreadable: Unreadable,
     ) -> None:
         self._settings = settings
+        self._names = settings.config.names
         self._conn = conn
         self._js = js
         self._in_hand = in_hand
@@ -72,8 +71,8 @@ class Intake:
     async def open(self, stack: AsyncExitStack) -> None:
         """Make the queues' consumers and ask them for jobs, until the stack is closed."""
         for queue in self._settings.queues:
-            name = await ensure_consumer(self._js, queue, self._settings.ack_wait)
-            puller = Puller(self._conn, JOB_STREAM, name, self._deliver, self._room)
+            name = await ensure_consumer(self._js, self._names, queue, self._settings.ack_wait)
+            puller = Puller(self._conn, self._names.job_stream, name, self._deliver, self._room)
             self._pullers[queue] = await stack.enter_async_context(puller)
 
     async def ask(self) -> None:
@@ -89,7 +88,7 @@ class Intake:
         """
         for queue, puller in list(self._pullers.items()):
             if puller.consumer_lost:
-                await ensure_consumer(self._js, queue, self._settings.ack_wait)
+                await ensure_consumer(self._js, self._names, queue, self._settings.ack_wait)
             await puller.look_after(reconnected=reconnected)
 
     @property
@@ -100,7 +99,7 @@ class Intake:
     async def anything_left(self) -> bool:
         """Whether a queue still holds jobs, those of other workers included."""
         for puller in self._pullers.values():
-            info = await self._js.consumer_info(JOB_STREAM, puller.consumer)
+            info = await self._js.consumer_info(self._names.job_stream, puller.consumer)
             if info.num_pending or info.num_ack_pending:
                 return True
         return False
@@ -118,7 +117,7 @@ class Intake:
         acknowledged. Whatever is older than the connection is looked up before it runs.
         """
         self._doubt_until = float("inf")
-        info = await self._js.stream_info(JOB_STREAM)
+        info = await self._js.stream_info(self._names.job_stream)
         self._doubt_until = info.state.last_seq
 
     async def resolve_doubts(self) -> None:
@@ -167,7 +166,7 @@ class Intake:
     async def _look_up(self, batch: list[Delivery]) -> None:
         """Settle the jobs that are done; let the others run, suspects alone."""
         ids = [delivery.job.job_id for delivery in batch if delivery.job.keep_result]
-        stored = await stored_outcomes(self._conn, self._js, ids) if ids else {}
+        stored = await stored_outcomes(self._conn, self._js, self._names, ids) if ids else {}
         done = {d: s for d in batch if (s := stored.get(d.job.job_id)) and s.is_of(d.job)}
         again = [d for d in batch if d.delivered > 1 and d not in done]
         await asyncio.gather(*(self._read_record(delivery) for delivery in again))
@@ -180,7 +179,7 @@ class Intake:
                 self._in_hand.ready.put_nowait(delivery)
 
     async def _read_record(self, delivery: Delivery) -> None:
-        kv = await self._js.key_value(buckets.JOB_STATUS)
+        kv = await self._js.key_value(self._names.job_status)
         with suppress(KeyNotFoundError, SerializationError):
             entry = await kv.get(delivery.job.job_id)
             delivery.record = JobRecord.deserialize(entry.value)

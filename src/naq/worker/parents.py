@@ -13,6 +13,7 @@ from nats.js.errors import APIError
 
 from naq.exceptions import ParentFailedError, describe_error
 from naq.models.job import Job
+from naq.names import Names
 from naq.queue.lookup import stored_outcomes
 
 logger = logging.getLogger("naq.worker")
@@ -22,7 +23,7 @@ FETCH_AGAIN_AFTER: Final = 1.0
 
 
 async def fetch_parent_results(
-    conn: Client, js: JetStreamContext, job: Job
+    conn: Client, js: JetStreamContext, names: Names, job: Job
 ) -> tuple[bytes | None, ...]:
     """Return the stored results of a job's parents; None for one that has not succeeded.
 
@@ -31,7 +32,7 @@ async def fetch_parent_results(
     """
     while True:
         try:
-            found = await stored_outcomes(conn, js, job.depends_on)
+            found = await stored_outcomes(conn, js, names, job.depends_on)
             break
         except nats.errors.ConnectionClosedError:
             raise

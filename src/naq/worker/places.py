@@ -10,9 +10,8 @@ from nats.js.errors import APIError, NotFoundError
 
 from naq import buckets
 from naq.exceptions import NaqError, describe_error
-from naq.names import JOB_STREAM
 from naq.setup import warn_if_less
-from naq.streams import EVENT_STREAM, ensure_stream, event_stream, job_stream
+from naq.streams import ensure_stream, event_stream, job_stream
 from naq.worker.settings import WorkerSettings
 
 logger = logging.getLogger("naq.worker")
@@ -29,9 +28,10 @@ class Places:
     def __init__(self, settings: WorkerSettings, js: JetStreamContext) -> None:
         self._settings = settings
         self._js = js
-        self._streams = [JOB_STREAM, *(f"KV_{name}" for name in buckets.BUCKETS)]
+        self._names = settings.config.names
+        self._streams = [self._names.job_stream, *(f"KV_{name}" for name in self._names.buckets)]
         if settings.events:
-            self._streams.append(EVENT_STREAM)
+            self._streams.append(self._names.event_stream)
         self._last_message = ""
 
     async def ensure(self) -> None:
@@ -40,9 +40,9 @@ class Places:
         Raises:
             nats.js.errors.APIError: the server refuses to make one.
         """
-        await ensure_stream(self._js, job_stream(self._settings.config.replicas))
+        await ensure_stream(self._js, job_stream(self._settings.config))
         if self._settings.events:
-            await ensure_stream(self._js, event_stream(self._settings.config.replicas))
+            await ensure_stream(self._js, event_stream(self._settings.config))
         await buckets.ensure_buckets(self._settings.config)
         await warn_if_less(self._js, self._settings.config)
 
@@ -52,7 +52,7 @@ class Places:
         A server older than 2.11 knows nothing of it; a newer one refuses a message with a time to
         live where the bucket, made by another, does not allow it.
         """
-        info = await self._js.stream_info(f"KV_{buckets.JOB_RESULTS}")
+        info = await self._js.stream_info(f"KV_{self._names.job_results}")
         return bool(info.config.allow_msg_ttl)
 
     async def mend(self) -> bool:

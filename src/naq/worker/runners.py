@@ -13,7 +13,6 @@ from nats.aio.msg import Msg
 
 from naq.exceptions import JobCrashedError, JobRefusedError
 from naq.models.job import Job
-from naq.names import cancel_subject
 from naq.worker.context import JobContext
 from naq.worker.delivery import Delivery
 from naq.worker.execute import Executor, overdue
@@ -76,8 +75,9 @@ class Runners:
 
     async def cancel(self, msg: Msg) -> None:
         """Break off the running job that a request names, and answer the request."""
+        names = self._settings.config.names
         for delivery, task in self._in_hand.running.items():
-            if msg.subject != cancel_subject(delivery.job.job_id):
+            if msg.subject != names.cancel_subject(delivery.job.job_id):
                 continue
             if delivery.started_at and not delivery.over:
                 if not delivery.cancelled:

@@ -9,7 +9,6 @@ from contextlib import AsyncExitStack
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 
-from naq.names import CANCEL_SUBJECTS
 from naq.pipeline import PublishPipeline
 from naq.worker.dependents import Dependents
 from naq.worker.execute import Executor
@@ -62,13 +61,15 @@ class Session:
             nats.errors.Error: the connection is gone for good.
         """
         settings, conn, js = self._settings, self._conn, self._js
+        names = settings.config.names
         places = Places(settings, js)
         await places.ensure()
         async with AsyncExitStack() as stack:
             pipeline = await stack.enter_async_context(PublishPipeline(conn))
-            dependents = Dependents(conn, js)
+            dependents = Dependents(settings.config, conn, js)
             in_hand = InHand()
             settler = Settler(
+                names,
                 conn,
                 pipeline,
                 settings.worker_id,
@@ -77,7 +78,7 @@ class Session:
                 events=settings.events,
                 results_may_expire=await places.results_may_expire(),
             )
-            unreadable = Unreadable(pipeline, settings.worker_id)
+            unreadable = Unreadable(names, pipeline, settings.worker_id)
             intake = Intake(settings, conn, js, in_hand, settler, unreadable)
             runners = Runners(
                 settings,
@@ -86,7 +87,7 @@ class Session:
                 self._executor,
                 settler,
                 intake.ask,
-                functools.partial(fetch_parent_results, conn, js),
+                functools.partial(fetch_parent_results, conn, js, names),
             )
             heartbeat = Heartbeat(
                 settings,
@@ -123,7 +124,7 @@ class Session:
                 await dependents.known.wait()
                 async with AsyncExitStack() as pulling:
                     await intake.open(pulling)
-                    await conn.subscribe(f"{CANCEL_SUBJECTS}.*", cb=runners.cancel)
+                    await conn.subscribe(f"{names.cancel_subjects}.*", cb=runners.cancel)
                     await intake.learn_where_doubt_ends()
                     await heartbeat.announce()
                     self.has_begun = True

@@ -21,7 +21,6 @@ import nats.errors
 from nats.aio.client import Client
 from nats.js.api import Header
 
-from naq import buckets
 from naq.connection.nats_py.client import size_of_headers
 from naq.exceptions import JobCancelledError, ResultError, describe_error
 from naq.models.event import Event
@@ -30,7 +29,7 @@ from naq.models.job import JOB_STATUS
 from naq.models.outcome import CREATED, JobFailure, Outcome
 from naq.models.record import JobRecord
 from naq.models.retry import is_one_of
-from naq.names import kv_subject
+from naq.names import Names, kv_subject
 from naq.pipeline import PublishPipeline
 from naq.plural import counted
 from naq.worker.delivery import Delivery
@@ -68,6 +67,7 @@ class Settler:
     loop that sends what these leave to be sent; the session runs it as a task.
 
     Args:
+        names: the names of the application.
         conn: the connection.
         pipeline: publishes on it.
         worker: the worker's id.
@@ -80,6 +80,7 @@ class Settler:
 
     def __init__(
         self,
+        names: Names,
         conn: Client,
         pipeline: PublishPipeline,
         worker: str,
@@ -90,6 +91,7 @@ class Settler:
         results_may_expire: bool = False,
     ) -> None:
         self.results_may_expire = results_may_expire
+        self._names = names
         self._conn = conn
         self._pipeline = pipeline
         self._worker = worker
@@ -159,7 +161,7 @@ class Settler:
         logger.warning("%s failed after %s: %s", job, counted(attempt, "attempt"), failure)
         try:
             kept = await self._pipeline.publish(
-                kv_subject(buckets.FAILED_JOBS, job.job_id),
+                kv_subject(self._names.failed_jobs, job.job_id),
                 FailedJob(job, failure).serialize(self._conn.max_payload),
             )
             await kept
@@ -249,7 +251,7 @@ class Settler:
         """Write down a job's status; return the future of its acknowledgement."""
         record = replace(record, worker=self._worker, updated_at=time.time())
         future = await self._pipeline.publish(
-            kv_subject(buckets.JOB_STATUS, delivery.job.job_id), record.serialize()
+            kv_subject(self._names.job_status, delivery.job.job_id), record.serialize()
         )
         future.add_done_callback(log_refusal)
         return future
@@ -336,7 +338,7 @@ class Settler:
         while self._unstored:
             delivery, data, succeeded, event = self._unstored.popleft()
             future = await self._pipeline.publish(
-                kv_subject(buckets.JOB_RESULTS, delivery.job.job_id),
+                kv_subject(self._names.job_results, delivery.job.job_id),
                 data,
                 self._headers(delivery),
             )
@@ -360,7 +362,7 @@ class Settler:
         while self._unsent:
             event = self._unsent.popleft()
             try:
-                await self._conn.publish(event.subject, event.serialize())
+                await self._conn.publish(self._names.event_subject(event.type), event.serialize())
             except nats.errors.OutboundBufferLimitError:
                 # There is no connection: it waits for one.
                 if len(self._unsent) < MAX_UNSENT_EVENTS:

@@ -15,7 +15,6 @@ from typing import Any
 
 from nats.js.errors import KeyNotFoundError
 
-from naq import buckets
 from naq.buckets import entries, server_time, stored_at
 from naq.config import Config, as_config
 from naq.connection import nats_jetstream, nats_kv_store
@@ -53,15 +52,16 @@ class WorkerStatusManager:
 
     def __init__(self, config: Config | str | None = None) -> None:
         self.config = as_config(config)
+        self._names = self.config.names
 
     async def update_worker_status(self, worker_id: str, status: WORKER_STATUS) -> None:
         """Store the status of a worker, which is its heartbeat too."""
-        async with nats_kv_store(buckets.WORKER_STATUS, self.config) as kv:
+        async with nats_kv_store(self._names.worker_status, self.config) as kv:
             await kv.put(worker_id, status.value.encode())
 
     async def get_worker_status(self, worker_id: str) -> WORKER_STATUS | None:
         """Return the status of a worker, or None when there is none."""
-        async with nats_kv_store(buckets.WORKER_STATUS, self.config) as kv:
+        async with nats_kv_store(self._names.worker_status, self.config) as kv:
             try:
                 entry = await kv.get(worker_id)
             except KeyNotFoundError:
@@ -70,13 +70,13 @@ class WorkerStatusManager:
 
     async def get_all_workers_status(self) -> dict[str, WORKER_STATUS]:
         """Return the status of every worker by its id, ordered by id."""
-        async with nats_kv_store(buckets.WORKER_STATUS, self.config) as kv:
+        async with nats_kv_store(self._names.worker_status, self.config) as kv:
             stored = await entries(kv)
             return {worker_id: _status(stored[worker_id].value) for worker_id in sorted(stored)}
 
     async def batch_update_status(self, updates: Mapping[str, WORKER_STATUS]) -> None:
         """Store the status of several workers, in order, up to the first that fails."""
-        async with nats_kv_store(buckets.WORKER_STATUS, self.config) as kv:
+        async with nats_kv_store(self._names.worker_status, self.config) as kv:
             try:
                 for worker_id, status in updates.items():
                     await kv.put(worker_id, status.value.encode())
@@ -98,7 +98,7 @@ class WorkerStatusManager:
             document = json.dumps(dict(details), separators=(",", ":"), allow_nan=False)
         except (TypeError, ValueError) as error:
             raise SerializationError(f"the details of worker {worker_id}: {error}") from error
-        async with nats_kv_store(buckets.WORKER_DETAILS, self.config) as kv:
+        async with nats_kv_store(self._names.worker_details, self.config) as kv:
             await kv.put(worker_id, document.encode())
 
     async def list_workers(self, *, stale_after: float | None = None) -> list[WorkerInfo]:
@@ -110,9 +110,9 @@ class WorkerStatusManager:
         """
         patience = self.config.worker_stale_after if stale_after is None else stale_after
         async with nats_jetstream(self.config) as (conn, js):
-            stored = await entries(await js.key_value(buckets.WORKER_STATUS))
-            now = await server_time(conn, buckets.WORKER_STATUS)
-            details_of = await entries(await js.key_value(buckets.WORKER_DETAILS))
+            stored = await entries(await js.key_value(self._names.worker_status))
+            now = await server_time(conn, self._names.worker_status)
+            details_of = await entries(await js.key_value(self._names.worker_details))
         workers = []
         for worker_id in sorted(stored):
             try:
@@ -136,7 +136,7 @@ class WorkerStatusManager:
     async def remove_worker(self, worker_id: str) -> None:
         """Remove a worker from the list; one that does not exist is no error."""
         async with nats_jetstream(self.config) as (_, js):
-            for bucket in (buckets.WORKER_STATUS, buckets.WORKER_DETAILS):
+            for bucket in (self._names.worker_status, self._names.worker_details):
                 kv = await js.key_value(bucket)
                 await kv.delete(worker_id)
 

@@ -13,9 +13,8 @@ import nats.errors
 from nats.aio.msg import Msg
 from nats.js.errors import APIError
 
-from naq import buckets
 from naq.exceptions import describe_error
-from naq.names import kv_subject
+from naq.names import Names, kv_subject
 from naq.pipeline import PublishPipeline
 from naq.set_aside import SetAsideMessage, key_of
 from naq.worker.delivery import position
@@ -33,11 +32,13 @@ class Unreadable:
     """Sets messages aside, one after the other.
 
     Args:
+        names: the names of the application.
         pipeline: publishes on the worker's connection.
         worker: the worker's id.
     """
 
-    def __init__(self, pipeline: PublishPipeline, worker: str) -> None:
+    def __init__(self, names: Names, pipeline: PublishPipeline, worker: str) -> None:
+        self._names = names
         self._pipeline = pipeline
         self._worker = worker
         self._messages: asyncio.Queue[tuple[Msg, str]] = asyncio.Queue()
@@ -83,5 +84,5 @@ class Unreadable:
             await self._put(f"about.{key}", msgspec.json.encode(about))
 
     async def _put(self, key: str, data: bytes) -> None:
-        stored = await self._pipeline.publish(kv_subject(buckets.SET_ASIDE, key), data)
+        stored = await self._pipeline.publish(kv_subject(self._names.set_aside, key), data)
         await stored

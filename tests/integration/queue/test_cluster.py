@@ -14,7 +14,7 @@ import pytest
 import naq
 from naq.connection import close_all_connections, nats_jetstream
 from naq.models.job import Enqueued
-from naq.names import JOB_STREAM
+from naq.names import Names
 from naq.server import NatsServer
 from naq.setup import setup
 
@@ -63,7 +63,7 @@ async def test_no_enqueue_fails_and_none_is_doubled_when_the_leader_is_killed(
     await made(config)
     await naq.enqueue(math.sqrt, -1, config=config)
     async with nats_jetstream(config) as (_, js):
-        info = await js.stream_info(JOB_STREAM)
+        info = await js.stream_info(Names().job_stream)
     assert info.cluster
     assert info.cluster.leader
     leader = cluster[info.cluster.leader]

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import naq
+from naq.config import Config
 from naq.exceptions import JobError, SerializationError
 from naq.models.event import Event
 from naq.progress import Progress
@@ -138,7 +139,7 @@ async def test_a_watch_of_events_goes_on_after_a_restart_of_the_server(
 
 async def ensure_event_stream(url: str) -> None:
     async with naq.nats_jetstream(url) as (_, js):
-        await ensure_stream(js, event_stream())
+        await ensure_stream(js, event_stream(Config()))
 
 
 async def test_stats_count_what_happened(url: str) -> None:

@@ -12,7 +12,7 @@ from nats.js.errors import BucketNotFoundError
 from naq.buckets import ensure_buckets
 from naq.connection import nats_jetstream
 from naq.models import JOB_STATUS, Job
-from naq.names import JOB_STREAM
+from naq.names import Names
 from naq.queue import Queue, queue_sizes
 from naq.queue.control import get_job
 from naq.results import Results
@@ -27,8 +27,8 @@ async def subscription(url: str) -> AsyncIterator[Pull]:
     await Queue("default", url).enqueue(Job("builtins:len", ("abc",), job_id="three"))
     await ensure_buckets(url)
     async with nats_jetstream(url) as (_, js):
-        consumer = await ensure_consumer(js, "default", 30.0)
-        yield await js.pull_subscribe_bind(consumer, JOB_STREAM)
+        consumer = await ensure_consumer(js, Names(), "default", 30.0)
+        yield await js.pull_subscribe_bind(consumer, Names().job_stream)
 
 
 async def take(subscription: Pull) -> Msg:

@@ -11,11 +11,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 import naq
-from naq.buckets import LEADERS, SCHEDULED_JOBS, ensure_buckets
+from naq.buckets import ensure_buckets
 from naq.config import Config
 from naq.connection import close_all_connections, nats_kv_store
 from naq.exceptions import NaqConnectionError, ScheduleError
 from naq.models import Schedule, ScheduleStatus
+from naq.names import Names
 from naq.scheduling import clock
 from naq.scheduling.scheduler import GROUP, Scheduler
 from naq.server import NatsServer
@@ -152,15 +153,15 @@ async def test_an_unreadable_schedule_hides_no_other(
     config: Config, caplog: pytest.LogCaptureFixture
 ) -> None:
     await naq.enqueue_in(60, math.sqrt, 4, job_id="good", config=config)
-    async with nats_kv_store(SCHEDULED_JOBS, config) as kv:
+    async with nats_kv_store(Names().scheduled_jobs, config) as kv:
         await kv.put("bad", b"\xff")
     assert [each.job_id for each in await naq.list_schedules(config)] == ["good"]
     assert "the schedule of job bad cannot be read" in caplog.text
 
 
 async def test_an_unreadable_schedule_is_replaced_by_a_good_one(config: Config) -> None:
-    await ensure_buckets(config, (SCHEDULED_JOBS,))
-    async with nats_kv_store(SCHEDULED_JOBS, config) as kv:
+    await ensure_buckets(config, (Names().scheduled_jobs,))
+    async with nats_kv_store(Names().scheduled_jobs, config) as kv:
         await kv.put("s", b"\xff")
     await naq.enqueue_in(60, math.sqrt, 4, job_id="s", config=config)
     assert (await stored(config)).job_id == "s"
@@ -169,8 +170,8 @@ async def test_an_unreadable_schedule_is_replaced_by_a_good_one(config: Config) 
 async def test_an_unreadable_leader_does_not_end_a_scheduler(
     config: Config, eventually: Callable[[Callable[[], bool]], Awaitable[None]]
 ) -> None:
-    await ensure_buckets(config, (LEADERS,))
-    async with nats_kv_store(LEADERS, config) as kv:
+    await ensure_buckets(config, (Names().leaders,))
+    async with nats_kv_store(Names().leaders, config) as kv:
         await kv.put(GROUP, b"[1]")
     async with a_scheduler(config) as scheduler:
         await eventually(lambda: scheduler.is_leader)

@@ -11,12 +11,11 @@ import pytest
 from nats.js.errors import BucketNotFoundError
 
 import naq
-from naq.buckets import JOB_RESULTS
 from naq.connection import close_all_connections, nats_jetstream, nats_kv_store
 from naq.connection.nats_py.jetstream import stream_settings
 from naq.exceptions import NaqAuthorizationError, NaqConnectionError, describe_error
 from naq.models.job import Job
-from naq.names import JOB_STREAM
+from naq.names import Names
 from naq.permissions import Role, permissions
 from naq.scheduling.scheduler import Scheduler
 from naq.server import NatsServer, run_nats_server
@@ -35,7 +34,7 @@ async def url(nats_server: NatsServer) -> AsyncIterator[str]:
 async def test_setup_makes_everything_and_then_has_nothing_to_do(url: str) -> None:
     made = await setup(url)
     assert {each.outcome for each in made} == {SetupOutcome.MADE}
-    assert f"stream {JOB_STREAM}" in {each.place for each in made}
+    assert f"stream {Names().job_stream}" in {each.place for each in made}
     assert await setup(url) == []
 
 
@@ -43,7 +42,7 @@ async def test_a_check_changes_nothing(url: str) -> None:
     assert {each.outcome for each in await setup(url, check=True)} == {SetupOutcome.MISSING}
     async with nats_jetstream(url) as (_, js):
         with pytest.raises(BucketNotFoundError):
-            await js.key_value(JOB_RESULTS)
+            await js.key_value(Names().job_results)
 
 
 async def test_setup_raises_what_is_less_and_lowers_nothing(nats_server: NatsServer) -> None:
@@ -59,7 +58,7 @@ async def test_setup_raises_what_is_less_and_lowers_nothing(nats_server: NatsSer
         "172800 s",
     )
     async with nats_jetstream(more) as (_, js):
-        settings = await stream_settings(js, f"KV_{JOB_RESULTS}")
+        settings = await stream_settings(js, f"KV_{Names().job_results}")
     assert settings["max_age"] == 2 * DAY * 1_000_000_000
     assert await setup(more) == []
     await close_all_connections()
@@ -73,7 +72,7 @@ async def test_a_worker_names_what_is_less_in_one_line(
     async with nats_jetstream(config) as (_, js):
         await warn_if_less(js, config)
         await naq.enqueue(math.sqrt, 4, config=config)
-        settings = await stream_settings(js, JOB_STREAM)
+        settings = await stream_settings(js, Names().job_stream)
     first, second = [each.message for each in caplog.records if "naq setup" in each.message]
     assert "stream naq_jobs has num_replicas 1, not 3; " in first
     assert (

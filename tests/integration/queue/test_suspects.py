@@ -17,6 +17,7 @@ from naq.connection import nats_kv_store
 from naq.exceptions import JobError, JobFailedError
 from naq.models import Job
 from naq.models.record import JobRecord
+from naq.names import Names
 from naq.worker.context import current_job
 
 TASKS = """
@@ -170,7 +171,7 @@ async def test_suspects_run_one_at_a_time_and_the_others_together(url: str) -> N
     from naq.streams import ensure_consumer
 
     async with naq.nats_jetstream(url) as (_, js):
-        await ensure_consumer(js, "default", 0.3)
+        await ensure_consumer(js, Names(), "default", 0.3)
     await deliver_and_forget(url, 3)
     for number in range(6):
         await queue.enqueue(overlap, f"fresh-{number}")

@@ -16,11 +16,12 @@ from typer.testing import CliRunner
 
 import naq
 import naq.sync
-from naq.buckets import FAILED_JOBS, SCHEDULED_JOBS, WORKER_DETAILS, WORKER_STATUS, ensure_buckets
+from naq.buckets import ensure_buckets
 from naq.cli.main import app
 from naq.connection import close_all_connections, nats_kv_store
 from naq.dashboard.app import create_app
 from naq.models import Schedule
+from naq.names import Names
 from naq.server import NatsServer
 from naq.streams import ensure_consumer
 from naq.worker import Worker
@@ -51,12 +52,12 @@ async def spoilt(url: str) -> str:
     """A server whose buckets hold a good entry each, and bad ones."""
     await naq.enqueue_in(60, math.sqrt, 4, job_id="good", config=url)
     unreadable_job = Schedule(job_id="half", cron="0 3 * * *", payload=b"nonsense").serialize()
-    await put(url, SCHEDULED_JOBS, bad=b"\xff", half=unreadable_job)
-    await put(url, WORKER_STATUS, good=b"idle", bad=b"\xff", odd=b"dancing")
-    await put(url, WORKER_DETAILS, good=b"[1]")
+    await put(url, Names().scheduled_jobs, bad=b"\xff", half=unreadable_job)
+    await put(url, Names().worker_status, good=b"idle", bad=b"\xff", odd=b"dancing")
+    await put(url, Names().worker_details, good=b"[1]")
     await naq.enqueue(math.sqrt, -1, job_id="broken", config=url)
     await Worker(config=url, burst=True, worker_id="w").run()
-    await put(url, FAILED_JOBS, bad=b"\xff")
+    await put(url, Names().failed_jobs, bad=b"\xff")
     return url
 
 
@@ -139,16 +140,16 @@ async def test_sizes_are_counted_with_and_without_workers(url: str) -> None:
             [naq.Job(math.sqrt, (n,), queue=queue) for n in range(count)], config=url
         )
     async with naq.nats_jetstream(url) as (_, js):
-        await ensure_consumer(js, "served", 30)
+        await ensure_consumer(js, Names(), "served", 30)
         assert await naq.queue_sizes(url) == {"new": 2, "served": 3}
-        await ensure_consumer(js, "new", 30)
+        await ensure_consumer(js, Names(), "new", 30)
         assert await naq.queue_sizes(url) == {"new": 2, "served": 3}
 
 
 async def test_the_size_of_a_large_served_queue_takes_no_longer(url: str) -> None:
     async with naq.nats_jetstream(url) as (_, js):
         await naq.enqueue(math.sqrt, 4, config=url)
-        await ensure_consumer(js, "default", 30)
+        await ensure_consumer(js, Names(), "default", 30)
     times = []
     for _ in range(2):
         began = time.perf_counter()

@@ -450,7 +450,7 @@ async def test_a_job_enqueued_again_after_it_has_ended_is_run_again(url: str) ->
     await work(url)
     async with nats_jetstream(url) as (_, js):
         # As if the two minutes were over in which the server remembers the id.
-        await js.update_stream(dataclasses.replace(job_stream(), duplicate_window=0.1))
+        await js.update_stream(dataclasses.replace(job_stream(Config()), duplicate_window=0.1))
         await asyncio.sleep(0.2)
     await queue.enqueue(remember, 2, job_id="same")
     info = await get_job("same", url)

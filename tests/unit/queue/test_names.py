@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from naq.names import consumer_name, is_key, job_subject, queue_of, queue_subject, token, untoken
+from naq.names import Names, consumer_name, is_key, queue_of, token, untoken
 
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 
@@ -28,17 +28,17 @@ def test_two_names_never_share_a_token(one: str, other: str) -> None:
 
 @given(names, st.from_regex(r"[-/_=a-z0-9]+(\.[-/_=a-z0-9]+)*", fullmatch=True))
 def test_the_queue_can_be_read_from_a_jobs_subject(queue: str, job_id: str) -> None:
-    assert queue_of(job_subject(queue, job_id)) == queue
-    assert job_subject(queue, job_id).startswith(queue_subject(queue)[:-1])
+    assert queue_of(Names().job_subject(queue, job_id)) == queue
+    assert Names().job_subject(queue, job_id).startswith(Names().queue_subject(queue)[:-1])
 
 
 def test_plain_names_stay_readable() -> None:
-    assert job_subject("mail", "job-1") == "naq.jobs.mail.job-1"
+    assert Names().job_subject("mail", "job-1") == "naq.jobs.mail.job-1"
     assert consumer_name("mail") == "naq_mail"
 
 
 def test_wildcards_lose_their_meaning() -> None:
-    assert queue_subject("*.>") == "naq.jobs.=2A=2E=3E.*"
+    assert Names().queue_subject("*.>") == "naq.jobs.=2A=2E=3E.*"
 
 
 def test_an_empty_name_is_refused() -> None:

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from naq.names import Names, consumer_name, is_key, queue_of, token, untoken
+from naq.names import (
+    LONGEST_PREFIX,
+    Names,
+    check_prefix,
+    consumer_name,
+    is_key,
+    queue_of,
+    token,
+    untoken,
+)
 
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 
@@ -49,3 +58,53 @@ def test_an_empty_name_is_refused() -> None:
 @pytest.mark.parametrize("text", ["", ".", ".a", "a.", "a..b", "a b", "a*", "ü"])
 def test_what_a_bucket_refuses_is_no_key(text: str) -> None:
     assert not is_key(text)
+
+
+prefixes = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,9}", fullmatch=True) | st.sampled_from(
+    ["naq", "KV", "events", "system", "job", "system_events", "naq_events", "shop", "shop_naq"]
+)
+
+
+def stored(names: Names) -> set[str]:
+    return {*names.streams, *(f"KV_{bucket}" for bucket in names.buckets)}
+
+
+def roots(names: Names) -> tuple[str, ...]:
+    subjects = (names.job_subjects, names.cancel_subjects, names.event_subjects)
+    return (*subjects, names.system_event_subject)
+
+
+def usable(prefix: str) -> bool:
+    try:
+        check_prefix(prefix)
+    except ValueError:
+        return False
+    return True
+
+
+@given(prefixes.filter(usable), (prefixes | st.just("")).filter(usable))
+def test_two_prefixes_share_no_name_and_no_subject(one: str, other: str) -> None:
+    mine, theirs = Names(one), Names(other)
+    if one == other:
+        return
+    assert stored(mine).isdisjoint(stored(theirs))
+    for own in roots(mine):
+        for foreign in roots(theirs):
+            assert not f"{own}.".startswith(f"{foreign}.")
+            assert not f"{foreign}.".startswith(f"{own}.")
+
+
+@given(prefixes.filter(usable))
+def test_every_name_of_a_prefix_is_legal(prefix: str) -> None:
+    names = Names(prefix)
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]+", name) for name in stored(names))
+    assert all(re.fullmatch(r"[A-Za-z0-9_.-]+", subject) for subject in roots(names))
+
+
+@given(prefixes.filter(usable), names)
+def test_the_queue_can_be_read_behind_a_prefix(prefix: str, queue: str) -> None:
+    assert queue_of(Names(prefix).job_subject(queue, "j")) == queue
+
+
+def test_the_longest_prefix_leaves_names_that_a_server_takes() -> None:
+    assert max(map(len, stored(Names("x" * LONGEST_PREFIX)))) <= 255

@@ -46,6 +46,10 @@ async def setup(
 @command
 async def permissions(
     role: Annotated[Role, typer.Argument(help="Who the permissions are for.")],
+    json_: Annotated[bool, typer.Option("--json", help="Print them on one line.")] = False,
 ) -> None:
     """Print the permissions of a role, for the configuration of a nats-server."""
-    sys.stdout.write(json.dumps(permissions_of(role), indent=2) + "\n")
+    if json_:
+        as_json(permissions_of(role))
+    else:
+        sys.stdout.write(json.dumps(permissions_of(role), indent=2) + "\n")

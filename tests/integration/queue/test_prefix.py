@@ -18,6 +18,7 @@ import naq.sync
 from naq.cli.main import app
 from naq.connection import close_all_connections, nats_connection, nats_jetstream
 from naq.exceptions import ConfigurationError, NaqAuthorizationError
+from naq.names import LONGEST_KEY, LONGEST_PREFIX, LONGEST_TOKEN
 from naq.permissions import Role, permissions
 from naq.queue.waiting import list_waiting
 from naq.server import run_nats_server
@@ -195,6 +196,14 @@ async def test_the_same_id_may_stand_in_the_queues_of_both(url: str) -> None:
     await naq.Worker(config=shop, burst=True).run()
     assert await naq.fetch_job_result("j", timeout=5, config=shop) == 2
     assert await naq.fetch_job_result("j", timeout=5, config=blog) == 3
+
+
+async def test_the_longest_prefix_leaves_room_for_the_longest_names(url: str) -> None:
+    long = config(url, "x" * LONGEST_PREFIX)
+    queue, job_id = "q" * LONGEST_TOKEN, "/" * LONGEST_KEY
+    await naq.enqueue(math.sqrt, 4, queue=queue, job_id=job_id, config=long)
+    await naq.Worker([queue], config=long, burst=True).run()
+    assert await naq.fetch_job_result(job_id, timeout=5, config=long) == 2
 
 
 async def test_each_prefix_has_a_leading_scheduler(

@@ -254,6 +254,7 @@ class FailedJobs(_Plain[_FailedJobs]):
     def __init__(self, config: Config | str | None = None) -> None:
         super().__init__(_FailedJobs(config))
 
+    count = _Method(_FailedJobs.count)
     delete = _Method(_FailedJobs.delete)
     get = _Method(_FailedJobs.get)
     list = _Method(_FailedJobs.list)

@@ -1,5 +1,6 @@
 """Names of queues and jobs as tokens of subjects."""
 
+import itertools
 import re
 
 import pytest
@@ -69,9 +70,21 @@ def stored(names: Names) -> set[str]:
     return {*names.streams, *(f"KV_{bucket}" for bucket in names.buckets)}
 
 
-def roots(names: Names) -> tuple[str, ...]:
-    subjects = (names.job_subjects, names.cancel_subjects, names.event_subjects)
-    return (*subjects, names.system_event_subject)
+def subjects(names: Names) -> tuple[str, ...]:
+    """The subjects on which naq publishes, as patterns."""
+    jobs, cancels = f"{names.job_subjects}.>", f"{names.cancel_subjects}.*"
+    return (jobs, cancels, names.event_subject(">"), names.system_event_subject)
+
+
+def overlap(one: str, other: str) -> bool:
+    """Whether some subject matches both patterns."""
+    mine, theirs = one.split("."), other.split(".")
+    for own, foreign in zip(mine, theirs, strict=False):
+        if ">" in (own, foreign):
+            return True
+        if "*" not in (own, foreign) and own != foreign:
+            return False
+    return len(mine) == len(theirs)
 
 
 def usable(prefix: str) -> bool:
@@ -88,17 +101,15 @@ def test_two_prefixes_share_no_name_and_no_subject(one: str, other: str) -> None
     if one == other:
         return
     assert stored(mine).isdisjoint(stored(theirs))
-    for own in roots(mine):
-        for foreign in roots(theirs):
-            assert not f"{own}.".startswith(f"{foreign}.")
-            assert not f"{foreign}.".startswith(f"{own}.")
+    pairs = itertools.product(subjects(mine), subjects(theirs))
+    assert [pair for pair in pairs if overlap(*pair)] == []
 
 
 @given(prefixes.filter(usable))
 def test_every_name_of_a_prefix_is_legal(prefix: str) -> None:
     names = Names(prefix)
     assert all(re.fullmatch(r"[A-Za-z0-9_-]+", name) for name in stored(names))
-    assert all(re.fullmatch(r"[A-Za-z0-9_.-]+", subject) for subject in roots(names))
+    assert all(re.fullmatch(r"[A-Za-z0-9_.-]+(\.[*>])?", each) for each in subjects(names))
 
 
 @given(prefixes.filter(usable), names)

@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
+from operator import attrgetter
 from typing import Any, cast, get_args
 
 from flake8_naq.names.scopes import Binding, Scope
 from flake8_naq.names.syntax import SCOPES, ScopeNode, joined
 
 _BINDINGS = frozenset(get_args(Binding))
-_NOTED = _BINDINGS | frozenset(
-    {
-        ast.Attribute,
-        ast.Call,
-        ast.Import,
-        ast.ImportFrom,
-        ast.Global,
-        ast.Nonlocal,
-        ast.Try,
-        ast.TryStar,
-        ast.Yield,
-        ast.YieldFrom,
-    }
+_SCOPES = frozenset(SCOPES)
+_NOTED = (
+    _BINDINGS
+    | _SCOPES
+    | frozenset(
+        {
+            ast.Attribute,
+            ast.Call,
+            ast.Import,
+            ast.ImportFrom,
+            ast.Global,
+            ast.Nonlocal,
+            ast.Try,
+            ast.TryStar,
+            ast.Yield,
+            ast.YieldFrom,
+        }
+    )
 )
 # Of a node's fields, those that can lead to a scope, a call, an import or an attribute.
 _NOT_CHILDREN = frozenset(
@@ -55,6 +62,7 @@ _LEAVES = frozenset(
         ast.Continue,
         ast.alias,
         type(None),
+        list,
         str,
         int,
         bool,
@@ -87,17 +95,23 @@ class Index:
             waiting += scope.children
 
     def _walk(self, scope: Scope) -> None:
+        """Note what a scope holds. Every node of a file passes here: it makes few calls."""
         root = scope.node
         stack: list[Any] = [root]
         while stack:
             node = stack.pop()
             kind = node.__class__
-            if kind in SCOPES and node is not root:
-                self._open(node, scope)
-                continue
             if kind in _NOTED:
+                if kind in _SCOPES and node is not root:
+                    self._open(node, scope)
+                    continue
                 self._note(node, scope)
-            stack += _inside(node, kind)
+            # What is pushed last is visited first: the last field, and of a list the first item.
+            for child in _CHILDREN[kind](node):
+                if child.__class__ not in _LEAVES:
+                    stack.append(child)
+                elif child.__class__ is list and child:
+                    stack += [item for item in reversed(child) if item.__class__ not in _LEAVES]
 
     def _note(self, node: ast.AST, scope: Scope) -> None:
         if isinstance(node, ast.Attribute):
@@ -142,24 +156,25 @@ class Index:
             outer.functions[name] = node
 
 
-def _inside(node: ast.AST, kind: type[ast.AST]) -> list[Any]:
-    """The nodes right inside a node that the walk goes to, the last one first."""
-    found = []
-    for name in _CHILDREN[kind]:
-        child = getattr(node, name, None)
-        if child.__class__ is list:
-            found += [item for item in reversed(child) if item.__class__ not in _LEAVES]
-        elif child.__class__ not in _LEAVES:
-            found.append(child)
-    return found
+class _Children(dict[type[ast.AST], Callable[[Any], tuple[Any, ...]]]):
+    """For each kind of node, a look at its walked fields; made when a kind is first met."""
 
-
-class _Children(dict[type[ast.AST], tuple[str, ...]]):
-    """The fields of each kind of node that are walked, worked out when a kind is first met."""
-
-    def __missing__(self, kind: type[ast.AST]) -> tuple[str, ...]:
-        self[kind] = tuple(name for name in kind._fields if name not in _NOT_CHILDREN)
+    def __missing__(self, kind: type[ast.AST]) -> Callable[[Any], tuple[Any, ...]]:
+        fields = [name for name in kind._fields if name not in _NOT_CHILDREN]
+        # `attrgetter` gives a tuple from two names on.
+        if len(fields) > 1:
+            self[kind] = attrgetter(*fields)
+        else:
+            self[kind] = _only(attrgetter(*fields)) if fields else _nothing
         return self[kind]
+
+
+def _only(field: Callable[[Any], Any]) -> Callable[[Any], tuple[Any, ...]]:
+    return lambda node: (field(node),)
+
+
+def _nothing(_: Any) -> tuple[Any, ...]:
+    return ()
 
 
 _CHILDREN = _Children()

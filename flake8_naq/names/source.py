@@ -11,21 +11,20 @@ from functools import cached_property
 from flake8_naq.names.files import Files
 from flake8_naq.names.syntax import joined
 
+# A line is found by the line break before it, in a text with one in front: `re` looks for a literal
+# character ten times as fast as for `^`. The break's offset is that of the line in the text itself.
 _IMPORT = re.compile(
-    r"^[ \t]*(?:from[ \t]+(?P<module>[.\w]+)[ \t]+import[ \t]*"
+    r"\n[ \t]*(?:from[ \t]+(?P<module>[.\w]+)[ \t]+import[ \t]*"
     r"(?P<names>\([^)]*\)|(?:[^\n\\;]|\\\n)*)"
-    r"|import[ \t]+(?P<modules>[\w., \t]+))",
-    re.MULTILINE,
+    r"|import[ \t]+(?P<modules>[\w., \t]+))"
 )
 _COMMENT = re.compile(r"#[^\n]*")
 # Definitions and other lines at the left margin, which end the definition before them.
 _DEFINITION = re.compile(
-    r"^(?P<indent>[ \t]*)(?:async[ \t]+def|def|class)[ \t]+(?P<name>\w+)|^(?=[^\s#)\]}])",
-    re.MULTILINE,
+    r"\n(?:(?P<indent>[ \t]*)(?:async[ \t]+def|def|class)[ \t]+(?P<name>\w+)|(?=[^\s#)\]}]))"
 )
 _ASSIGNMENT = re.compile(
-    r"^(?P<name>\w+)[ \t]*(?::[^=\n]*)?=[ \t]*(?P<value>[A-Za-z_][\w.]*)[ \t]*(?P<call>\()?",
-    re.MULTILINE,
+    r"\n(?P<name>\w+)[ \t]*(?::[^=\n]*)?=[ \t]*(?P<value>[A-Za-z_][\w.]*)[ \t]*(?P<call>\()?"
 )
 # Match whole words: a match that starts inside a word costs an attempt for each letter.
 CALLED = re.compile(r"(?<![\w.])([A-Za-z_][\w.]*+)[ \t]*+\(")
@@ -97,7 +96,7 @@ class SourceFile:
         """Dotted name inside the module to the function or class of this name."""
         found: dict[str, Definition] = {}
         open_ones: list[tuple[int, str, int]] = []
-        for match in _DEFINITION.finditer(self.text):
+        for match in _DEFINITION.finditer(f"\n{self.text}"):
             blank, name = match.groups()
             indent = len(blank.expandtabs()) if blank else 0
             while open_ones and open_ones[-1][0] >= indent:
@@ -115,7 +114,7 @@ class SourceFile:
         """The module's own aliases: a name bound to another name, or to the result of calling it."""
         return {
             match["name"]: (match["value"], bool(match["call"]))
-            for match in _ASSIGNMENT.finditer(self.text)
+            for match in _ASSIGNMENT.finditer(f"\n{self.text}")
         }
 
     def called_in(self, definition: Definition) -> set[str]:
@@ -127,7 +126,7 @@ def imports_of(text: str) -> tuple[dict[str, str], list[str]]:
     """The imports of a text: local name to dotted name, and the modules of its star imports."""
     imports: dict[str, str] = {}
     stars: list[str] = []
-    for match in _IMPORT.finditer(text):
+    for match in _IMPORT.finditer(f"\n{text}"):
         module = match["module"]
         for name, alias in _aliases(match["modules"] or match["names"]):
             if name == "*":

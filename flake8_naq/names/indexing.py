@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 from operator import attrgetter
-from typing import Any, cast, get_args
+from typing import Any, TypeAlias, cast, get_args
 
 from flake8_naq.names.scopes import Binding, Scope
 from flake8_naq.names.syntax import SCOPES, ScopeNode, joined
@@ -70,6 +70,9 @@ _LEAVES = frozenset(
 )
 
 
+Opening: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef
+
+
 class Index:
     """The result of one walk over a module.
 
@@ -96,24 +99,24 @@ class Index:
 
     def _walk(self, scope: Scope) -> None:
         """Note what a scope holds. Every node of a file passes here: it makes few calls."""
-        root = scope.node
-        stack: list[Any] = [root]
+        stack: list[Any] = [scope.node]
         while stack:
             node = stack.pop()
             kind = node.__class__
-            if kind in _NOTED:
-                if kind in _SCOPES and node is not root:
-                    self._open(node, scope)
-                    continue
-                self._note(node, scope)
+            if kind in _NOTED and self._note(node, scope):
+                continue
             # What is pushed last is visited first: the last field, and of a list the first item.
             for child in _CHILDREN[kind](node):
                 if child.__class__ not in _LEAVES:
                     stack.append(child)
-                elif child.__class__ is list and child:
+                elif child.__class__ is list:
                     stack += [item for item in reversed(child) if item.__class__ not in _LEAVES]
 
-    def _note(self, node: ast.AST, scope: Scope) -> None:
+    def _note(self, node: ast.AST, scope: Scope) -> bool:
+        """Note one node; true if what is in it belongs to a scope of its own."""
+        if node.__class__ in _SCOPES and node is not scope.node:
+            self._open(cast("Opening", node), scope)
+            return True
         if isinstance(node, ast.Attribute):
             scope.attributes.append(node)
         elif isinstance(node, ast.Call):
@@ -128,6 +131,7 @@ class Index:
             self.tries.append(node)
         elif isinstance(node, (ast.Yield, ast.YieldFrom)):
             scope.yields = True
+        return False
 
     def _import(self, node: ast.Import | ast.ImportFrom, scope: Scope) -> None:
         if isinstance(node, ast.Import):
@@ -143,9 +147,7 @@ class Index:
             else:
                 scope.imports[alias.asname or alias.name] = joined(origin, alias.name)
 
-    def _open(
-        self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef, outer: Scope
-    ) -> None:
+    def _open(self, node: Opening, outer: Scope) -> None:
         name = "<lambda>" if isinstance(node, ast.Lambda) else node.name
         scope = Scope(node, outer, f"{outer.qualname}.{name}" if outer.qualname else name)
         outer.children.append(scope)

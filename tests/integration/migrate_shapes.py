@@ -9,7 +9,7 @@ import asyncio
 
 from nats.errors import Error
 
-from helpers.connection import (
+from naq.connection import (
     close_nats_connection,
     get_jetstream_context,
     get_nats_connection,

@@ -53,6 +53,7 @@ def test_what_it_writes_is_what_nats_py_writes(
 
 def test_the_usual_message_is_not_left_to_nats_py() -> None:
     client = without_a_socket(NaqClient())
+    client._max_payload = 1024
     assert isinstance(client, NaqClient)
     assert client._put("naq.jobs.default.a=2Eb", b"data", "_INBOX.a.1", {"Nats-Msg-Id": "a.b"})
     assert client._put("$KV.bucket.key", b"", "", None)

@@ -7,9 +7,7 @@ exception, same things seen by handlers, same stored state; and no connection of
 import ast
 import asyncio
 import gc
-import sys
 import time
-import types
 from collections.abc import Awaitable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +18,7 @@ import nats
 import nats.errors
 import pytest
 
+import naq.connection
 from flake8_naq.migrate.fixer import Options, fix_text
 from naq.server import NatsServer, run_nats_server
 from tests.integration.migrate_shapes import JOINED, SHAPES
@@ -36,14 +35,11 @@ def server() -> Iterator[NatsServer]:
 
 @pytest.fixture(autouse=True)
 def helpers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The old helpers and the new managers under one roof, as in a package being migrated."""
-    module = types.ModuleType("helpers.connection")
-    exec(HELPERS.read_text(), module.__dict__)
-    exec(
-        "from naq.connection import nats_connection, nats_jetstream, nats_kv_store", module.__dict__
-    )
-    monkeypatch.setitem(sys.modules, "helpers", types.ModuleType("helpers"))
-    monkeypatch.setitem(sys.modules, "helpers.connection", module)
+    """The old helpers beside the new managers, as in a package being migrated."""
+    old: dict[str, Any] = {}
+    exec(HELPERS.read_text(), old)
+    for name in ("get_nats_connection", "get_jetstream_context", "close_nats_connection"):
+        monkeypatch.setattr(naq.connection, name, old[name], raising=False)
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,8 @@ async def keep(url):
 
 def test_a_reason_names_the_line_as_it_was_before_an_earlier_turn() -> None:
     reports = fix_text(TEXT, "module.py", Options()).reports
-    assert [(report.line, str(report.message).partition(" left ")[0]) for report in reports] == [
-        (13, "line 15")
+    assert [(report.line, str(report.message).partition(",")[0]) for report in reports] == [
+        (13, "adds a close on line 15")
     ]
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
+
+PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
 
 
 @pytest.fixture(params=[1280, 390], ids=["desktop", "phone"])
@@ -68,10 +72,11 @@ def test_copying_a_session_copies_its_commands_alone(
     assert page.evaluate("navigator.clipboard.readText()").strip() == "naq-migrate inventory shop"
 
 
-def test_the_edit_link_of_a_rule_leads_to_the_rule_s_file(
+def test_a_rule_s_page_offers_to_edit_its_file_once_the_repository_has_an_address(
     open_page: Callable[..., Page], width: int
 ) -> None:
+    hosted = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["tool"]["hosted"]
     page = open_page("/rules/NAQ03/", width=width)
-    link = page.get_by_title("Edit this page").get_attribute("href")
-    assert link is not None
-    assert link.endswith("/edit/main/flake8_naq/rules/naq03_manual_kv_store.py")
+    links = [link.get_attribute("href") for link in page.get_by_title("Edit this page").all()]
+    file = "edit/main/flake8_naq/rules/naq03_manual_kv_store.py"
+    assert links == ([f"{hosted['repository']}/{file}"] if hosted["repository"] else [])

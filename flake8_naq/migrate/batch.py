@@ -15,12 +15,12 @@ from flake8_naq.migrate.match.ast_grep import (
     unreadable_for_ast_grep,
 )
 from flake8_naq.migrate.outcome import FileOutcome
-from flake8_naq.migrate.processes import map_in_processes
 from flake8_naq.migrate.source_text import Source, SourceError
 from flake8_naq.migrate.url_to_config.fixes import fix_constructors
 from flake8_naq.modules import NESTED
 from flake8_naq.names.project import reaches_nats
 from flake8_naq.paths import STDIN
+from flake8_naq.processes import map_in_processes
 
 # Starting a process costs more than a few files do.
 _WORTH_A_PROCESS = 16

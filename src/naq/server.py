@@ -240,11 +240,6 @@ class NatsServer:
         return document
 
     @property
-    def total_connections(self) -> int:
-        """Client connections accepted since the start (``varz.total_connections``)."""
-        return int(self.monitor("varz")["total_connections"])
-
-    @property
     def open_connections(self) -> int:
         """Client connections open now (``varz.connections``)."""
         return int(self.monitor("varz")["connections"])

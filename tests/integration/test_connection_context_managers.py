@@ -63,14 +63,14 @@ async def test_leases_share_one_connection(nats_server: NatsServer) -> None:
 
     await asyncio.gather(*(use() for _ in range(50)))
     await use()
-    assert nats_server.total_connections == 1
+    assert nats_server.monitor("varz")["total_connections"] == 1
 
 
 async def test_another_configuration_has_another_connection(nats_server: NatsServer) -> None:
     for name in ("one", "two"):
         async with nats_connection(Config(servers=(nats_server.url,), name=name)) as conn:
             await conn.flush()
-    assert nats_server.total_connections == 2
+    assert nats_server.monitor("varz")["total_connections"] == 2
 
 
 async def test_an_exclusive_connection_is_closed_at_the_end(

@@ -64,7 +64,7 @@ async def test_performance_is_measured_on_fresh_connections(nats_server: NatsSer
     measured = await measure_connection_performance(nats_server.url, iterations=3)
     assert measured["success_rate"] == 1.0
     assert 0 < measured["min_time"] <= measured["average_time"] <= measured["max_time"]
-    assert nats_server.total_connections == 3
+    assert nats_server.monitor("varz")["total_connections"] == 3
 
 
 async def test_the_performance_of_no_server_is_no_success() -> None:

@@ -16,9 +16,9 @@ from functools import partial
 
 from flake8_naq.flake8_config import Flake8
 from flake8_naq.lifetimes import analyse
-from flake8_naq.migrate.processes import map_in_processes
 from flake8_naq.modules import ReadError, module_of
 from flake8_naq.patterns import pattern_of
+from flake8_naq.processes import map_in_processes
 from flake8_naq.report.history import git
 from flake8_naq.settings import mentions_nats
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
-from flake8_naq.migrate.documents import Document, document, read_bytes
+from flake8_naq.files.documents import Document, document, read_bytes
+from flake8_naq.files.source_text import Source, SourceError
 from flake8_naq.migrate.fixer import Options, Result, fix_text
 from flake8_naq.migrate.match.ast_grep import (
     matching,
@@ -15,7 +16,6 @@ from flake8_naq.migrate.match.ast_grep import (
     unreadable_for_ast_grep,
 )
 from flake8_naq.migrate.outcome import FileOutcome
-from flake8_naq.migrate.source_text import Source, SourceError
 from flake8_naq.migrate.url_to_config.fixes import fix_constructors
 from flake8_naq.modules import NESTED
 from flake8_naq.names.project import reaches_nats

@@ -17,7 +17,7 @@ from flake8_naq.migrate.output import FORMATS, Tally, output_of
 from flake8_naq.paths import STDIN, explicit_files, python_files
 
 if TYPE_CHECKING:
-    from flake8_naq.migrate.documents import Document
+    from flake8_naq.files.documents import Document
     from flake8_naq.migrate.outcome import FileOutcome
 
 _NEEDED = {"pyflakes": "pyflakes", "rich": "rich", "yaml": "pyyaml"}
@@ -121,7 +121,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _unwritable(arguments: argparse.Namespace, files: Sequence[str]) -> frozenset[str]:
     """The files that must not be written, where a fix may have to write several."""
-    from flake8_naq.migrate.write.replacing import unstaged
+    from flake8_naq.files.replacing import unstaged
 
     dry = arguments.diff or arguments.check
     if dry or arguments.allow_dirty or not arguments.unsafe_fixes:
@@ -170,7 +170,7 @@ class _Run:
 
     def _keep(self, outcome: FileOutcome, document: Document) -> bool:
         """Show or write a change; False if that fails."""
-        from flake8_naq.migrate.write.replacing import replace, unstaged
+        from flake8_naq.files.replacing import replace, unstaged
 
         if self._arguments.diff:
             sys.stdout.write(_diff(outcome.path, document.text, outcome.text))

@@ -10,21 +10,21 @@ from typing import TypeAlias
 
 from pyflakes.messages import Message as Flake
 
+from flake8_naq.files.source_text import Source, SourceError
 from flake8_naq.findings import Finding
 from flake8_naq.flake8_config import Flake8
 from flake8_naq.lifetimes import Site, analyse
 from flake8_naq.linter import findings_of
+from flake8_naq.message import ExplainedError, Line, Message, RefusedError
 from flake8_naq.migrate.join.joining import Joins
 from flake8_naq.migrate.lines import Lines
 from flake8_naq.migrate.match.declared_helpers import DeclaredHelpers
 from flake8_naq.migrate.match.rule_files import RuleFile, built_in, helpers_of
-from flake8_naq.migrate.message import ExplainedError, Line, Message, RefusedError
 from flake8_naq.migrate.outcome import Kind, Report
 from flake8_naq.migrate.plan.needed import Target
 from flake8_naq.migrate.plan.parsed_module import ParsedModule
 from flake8_naq.migrate.plan.rewrite import Rewrite
 from flake8_naq.migrate.proven import prove_together, proven_rewrite
-from flake8_naq.migrate.source_text import Source, SourceError
 from flake8_naq.migrate.verify import MANUAL, ProofError, prove, prove_findings
 from flake8_naq.migrate.write.block_writer import BlockWriter
 from flake8_naq.migrate.write.edits import Edits

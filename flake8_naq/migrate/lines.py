@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from functools import cached_property
 
-from flake8_naq.migrate.message import Line, Message
+from flake8_naq.message import Line, Message
 
 
 @dataclass

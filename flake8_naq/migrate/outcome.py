@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from flake8_naq.migrate.documents import Document
-from flake8_naq.migrate.message import Message
+from flake8_naq.files.documents import Document
+from flake8_naq.message import Message
 
 Kind = Literal["rewritten", "left", "unsafe", "note"]
 

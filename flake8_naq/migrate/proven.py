@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from flake8_naq.files.source_text import Source
 from flake8_naq.lifetimes import Site
-from flake8_naq.migrate.message import Line, Message, RefusedError
+from flake8_naq.message import Line, Message, RefusedError
 from flake8_naq.migrate.plan.needed import Target
 from flake8_naq.migrate.plan.parsed_module import ParsedModule
 from flake8_naq.migrate.plan.planner import plan_rewrite
 from flake8_naq.migrate.plan.rewrite import Rewrite
 from flake8_naq.migrate.prove import Difference, Function, prove_function
 from flake8_naq.migrate.prove.rewritten import prove_text
-from flake8_naq.migrate.source_text import Source
 from flake8_naq.migrate.verify import ProofError
 from flake8_naq.migrate.write.block_writer import BlockWriter
 from flake8_naq.migrate.write.edits import Edits

@@ -12,9 +12,9 @@ from collections.abc import Collection, Iterable, Sequence
 from pyflakes.messages import Message as Flake
 from pyflakes.messages import UnusedImport
 
+from flake8_naq.files.source_text import Source
 from flake8_naq.findings import Finding
-from flake8_naq.migrate.message import ExplainedError, Line
-from flake8_naq.migrate.source_text import Source
+from flake8_naq.message import ExplainedError, Line
 from flake8_naq.migrate.tree import constants
 from flake8_naq.migrate.write.imports import Home, flakes
 

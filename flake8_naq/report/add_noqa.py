@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 from flake8_naq.baseline import STALE_ENTRY, Baseline
 from flake8_naq.errors import CommandError
+from flake8_naq.files.documents import document, read_bytes
+from flake8_naq.files.replacing import replace
+from flake8_naq.files.source_text import SourceError
 from flake8_naq.findings import Finding
 from flake8_naq.flake8_config import Flake8, add_options
-from flake8_naq.migrate.documents import document, read_bytes
-from flake8_naq.migrate.source_text import SourceError
-from flake8_naq.migrate.write.replacing import replace
 from flake8_naq.modules import ReadError, module_of
 from flake8_naq.paths import STDIN
 from flake8_naq.report.console import progress

@@ -7,10 +7,10 @@ import difflib
 from pathlib import Path
 
 from flake8_naq import rules
+from flake8_naq.files.documents import document
 from flake8_naq.findings import Finding
 from flake8_naq.linter import lint
 from flake8_naq.migrate.batch import fix_document
-from flake8_naq.migrate.documents import document
 from flake8_naq.migrate.fixer import Options
 from flake8_naq.report import explain, rule_page
 from flake8_naq.rules import Example, Rule, all_rules

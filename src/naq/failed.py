@@ -12,10 +12,10 @@ from naq.buckets import in_bucket
 from naq.config import Config, as_config
 from naq.connection import nats_jetstream
 from naq.exceptions import JobError, SerializationError
+from naq.jobs.publish import publish_job
 from naq.models.failed import FailedJob
 from naq.names import kv_subject
 from naq.newest import newest_values
-from naq.queue.publish import publish_job
 
 logger = logging.getLogger("naq.failed")
 

@@ -21,11 +21,11 @@ import naq
 from naq.config import Config
 from naq.connection import nats_jetstream
 from naq.exceptions import NaqConnectionError
+from naq.jobs.lookup import stored_outcomes
 from naq.models import Job, Schedule
 from naq.models.outcome import Outcome as Stored
 from naq.models.schedule import MissedRuns
 from naq.names import Names, untoken
-from naq.queue.lookup import stored_outcomes
 from naq.queue.waiting import list_waiting
 from naq.scheduling.scheduler import Scheduler, run_id
 from naq.set_aside import SetAside

@@ -7,8 +7,10 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from flake8_naq.files.source_text import Source, SourceError
 from flake8_naq.lifetimes import analyse
 from flake8_naq.linter import findings_of
+from flake8_naq.message import Line, Message, RefusedError
 from flake8_naq.migrate.join.joinable import (
     JETSTREAM,
     KV_STORE,
@@ -18,10 +20,8 @@ from flake8_naq.migrate.join.joinable import (
     find_join,
 )
 from flake8_naq.migrate.match.declared_helpers import DeclaredHelpers
-from flake8_naq.migrate.message import Line, Message, RefusedError
 from flake8_naq.migrate.plan.needed import Import
 from flake8_naq.migrate.plan.parsed_module import ParsedModule
-from flake8_naq.migrate.source_text import Source, SourceError
 from flake8_naq.migrate.tree import constants, last_line
 from flake8_naq.migrate.verify import JOIN_ADDS_NO, ProofError, prove, prove_findings
 from flake8_naq.migrate.write.edits import Edits, Shift

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 
+from flake8_naq.message import RefusedError
 from flake8_naq.migrate.match.declared_helpers import DeclaredHelper
-from flake8_naq.migrate.message import RefusedError
 
 
 def bind(helper: DeclaredHelper, call: ast.Call) -> Mapping[str, ast.expr]:

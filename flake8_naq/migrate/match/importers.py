@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from flake8_naq.migrate.documents import read_bytes
-from flake8_naq.migrate.source_text import SourceError
+from flake8_naq.files.documents import read_bytes
+from flake8_naq.files.source_text import SourceError
 
 ALL = "*"
 # A module's path as it is given, and its real path.

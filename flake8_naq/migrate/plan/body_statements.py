@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
-from flake8_naq.migrate.source_text import Source
+from flake8_naq.files.source_text import Source
 from flake8_naq.migrate.tree import bound_value
 from flake8_naq.names import Names, Scope
 from flake8_naq.names.vocabulary import Vocabulary

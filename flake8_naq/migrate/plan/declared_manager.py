@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from flake8_naq.lifetimes import Site
+from flake8_naq.message import Line, RefusedError
 from flake8_naq.migrate.match.binding import bind
 from flake8_naq.migrate.match.declared_helpers import BUCKET, DeclaredHelper, Gives
-from flake8_naq.migrate.message import Line, RefusedError
 from flake8_naq.migrate.plan.block_header import BlockHeader
 from flake8_naq.migrate.plan.body_statements import BodyStatement, HeaderDerivations
 from flake8_naq.migrate.plan.closing_statements import ClosingStatement

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from flake8_naq.migrate.message import Line, Message, RefusedError
+from flake8_naq.message import Line, Message, RefusedError
 from flake8_naq.migrate.plan.block_header import BlockHeader
 from flake8_naq.migrate.plan.closing_statements import ClosingStatement
 from flake8_naq.migrate.plan.lease_uses import calls_back

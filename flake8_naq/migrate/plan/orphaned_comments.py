@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
-from flake8_naq.migrate.message import Line, Message
-from flake8_naq.migrate.source_text import Source
+from flake8_naq.files.source_text import Source
+from flake8_naq.message import Line, Message
 from flake8_naq.migrate.tree import last_line
 
 

@@ -6,9 +6,9 @@ import ast
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from flake8_naq.files.source_text import Source
 from flake8_naq.lifetimes import ModuleAnalysis, Site
 from flake8_naq.migrate.match.declared_helpers import DeclaredHelper, DeclaredHelpers
-from flake8_naq.migrate.source_text import Source
 from flake8_naq.migrate.tree import Mention, StatementPlaces, mentions, parents
 from flake8_naq.names import Scope
 from flake8_naq.names.vocabulary import Vocabulary

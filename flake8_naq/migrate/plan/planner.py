@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from flake8_naq.lifetimes import Site
-from flake8_naq.migrate.message import Line, RefusedError
+from flake8_naq.message import Line, RefusedError
 from flake8_naq.migrate.plan.block_header import BlockHeader
 from flake8_naq.migrate.plan.close_plan import ClosePlan
 from flake8_naq.migrate.plan.closing_statements import ClosingStatement

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from flake8_naq.lifetimes import Site
-from flake8_naq.migrate.message import Line, RefusedError
+from flake8_naq.message import Line, RefusedError
 from flake8_naq.migrate.plan.closing_statements import ClosingForms, ClosingStatement
 from flake8_naq.migrate.plan.parsed_module import ParsedModule
 from flake8_naq.migrate.plan.region import CLOSED_ELSEWHERE, Region, Shape

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field
 
-from flake8_naq.migrate.message import Message
+from flake8_naq.message import Message
 from flake8_naq.migrate.plan.block_header import BlockHeader
 from flake8_naq.migrate.plan.closing_statements import ClosingStatement
 from flake8_naq.migrate.plan.needed import Import

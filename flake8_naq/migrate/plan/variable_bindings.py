@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from flake8_naq.lifetimes import Site
-from flake8_naq.migrate.message import Line, RefusedError
+from flake8_naq.message import Line, RefusedError
 from flake8_naq.migrate.plan.closing_statements import ClosingStatement
 from flake8_naq.migrate.plan.parsed_module import ParsedModule
 from flake8_naq.migrate.tree import Mention, last_line

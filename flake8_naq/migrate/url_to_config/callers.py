@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from flake8_naq.migrate.message import Line, RefusedError
+from flake8_naq.files.source_text import Source
+from flake8_naq.message import Line, RefusedError
 from flake8_naq.migrate.plan.needed import Import
-from flake8_naq.migrate.source_text import Source
 from flake8_naq.migrate.tree import parents
 from flake8_naq.migrate.url_to_config.class_names import module_means
 from flake8_naq.migrate.url_to_config.constructors import PARAMETER, Constructor

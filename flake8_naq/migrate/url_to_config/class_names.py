@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from flake8_naq.migrate.source_text import Source
+from flake8_naq.files.source_text import Source
 
 
 def local_names(

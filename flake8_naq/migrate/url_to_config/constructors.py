@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from flake8_naq.migrate.message import Line, RefusedError
+from flake8_naq.message import Line, RefusedError
 from flake8_naq.migrate.plan.needed import Import
 from flake8_naq.migrate.tree import constants, parents
 from flake8_naq.migrate.url_to_config.patches import Patches

@@ -8,14 +8,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from flake8_naq.files.documents import document, read_bytes
+from flake8_naq.files.source_text import Source, SourceError
 from flake8_naq.findings import Finding
 from flake8_naq.linter import lint
-from flake8_naq.migrate.documents import document, read_bytes
+from flake8_naq.message import Line, Message, RefusedError
 from flake8_naq.migrate.fixer import URL_RULE, Options
 from flake8_naq.migrate.lines import Lines
-from flake8_naq.migrate.message import Line, Message, RefusedError
 from flake8_naq.migrate.outcome import FileOutcome, Kind, Report
-from flake8_naq.migrate.source_text import Source, SourceError
 from flake8_naq.migrate.url_to_config.callers import Callers
 from flake8_naq.migrate.url_to_config.class_names import local_names
 from flake8_naq.migrate.url_to_config.constructors import (

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field
 
-from flake8_naq.migrate.message import Line, RefusedError
+from flake8_naq.files.source_text import Source
+from flake8_naq.message import Line, RefusedError
 from flake8_naq.migrate.plan.needed import Import
-from flake8_naq.migrate.source_text import Source
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""Writes decisions as text: edits of lines, import statements, whole files."""
+"""Writes decisions as text: edits of lines, and import statements."""

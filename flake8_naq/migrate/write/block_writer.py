@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterable
 
-from flake8_naq.migrate.message import Line, RefusedError
+from flake8_naq.message import Line, RefusedError
 from flake8_naq.migrate.plan.rewrite import Rewrite
 from flake8_naq.migrate.tree import last_line
 from flake8_naq.migrate.write.edits import Edits, Shift

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from flake8_naq.migrate.source_text import Source
+from flake8_naq.files.source_text import Source
 
 
 @dataclass(frozen=True, slots=True)

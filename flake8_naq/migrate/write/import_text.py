@@ -7,8 +7,8 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from flake8_naq.migrate.message import Line, RefusedError
-from flake8_naq.migrate.source_text import Source
+from flake8_naq.files.source_text import Source
+from flake8_naq.message import Line, RefusedError
 from flake8_naq.migrate.write.import_names import (
     ImportStatement,
     import_key,

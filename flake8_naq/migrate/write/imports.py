@@ -11,10 +11,10 @@ from pyflakes.checker import Checker
 from pyflakes.messages import Message as Flake
 from pyflakes.messages import UnusedImport
 
+from flake8_naq.files.source_text import Source
+from flake8_naq.message import RefusedError
 from flake8_naq.migrate.match.importers import ALL
-from flake8_naq.migrate.message import RefusedError
 from flake8_naq.migrate.plan.needed import Import
-from flake8_naq.migrate.source_text import Source
 from flake8_naq.migrate.write.import_names import (
     ImportStatement,
     flake_name,

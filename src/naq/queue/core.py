@@ -14,11 +14,11 @@ from naq.config import Config, as_config
 from naq.connection import nats_jetstream
 from naq.connection.nats_py.jetstream import purge_subject
 from naq.exceptions import ScheduleError
+from naq.jobs.publish import enqueue_job, publish_jobs
 from naq.models.job import Enqueued, Job, check_queue_name
 from naq.models.schedule import MissedRuns
 from naq.names import DEFAULT_QUEUE, consumer_name
 from naq.queue.call import make_job
-from naq.queue.publish import enqueue_job, publish_jobs
 from naq.queue.sizes import queue_sizes
 from naq.queue.waiting import list_waiting, park
 from naq.scheduling.store import schedule_for, span, store_schedule, time_of_server

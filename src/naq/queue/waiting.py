@@ -29,15 +29,15 @@ from naq import buckets
 from naq.buckets import entries, in_bucket
 from naq.config import Config, as_config
 from naq.exceptions import JobCancelledError, ParentFailedError, SerializationError
+from naq.jobs.lookup import StoredOutcome, stored_outcomes
+from naq.jobs.patience import with_retries
+from naq.jobs.publish import check_size, publish_job
 from naq.models.event import Event
 from naq.models.failed import FailedJob
 from naq.models.job import JOB_STATUS, Enqueued, Job
 from naq.models.outcome import CREATED, JobFailure, Outcome
 from naq.models.record import JobRecord
 from naq.names import Names, kv_subject
-from naq.queue.lookup import StoredOutcome, stored_outcomes
-from naq.queue.patience import with_retries
-from naq.queue.publish import check_size, publish_job
 
 GONE_AFTER: Final = 60.0
 """Seconds for which a job waits for a parent that nobody knows: it may be enqueued after it."""

@@ -32,10 +32,10 @@ from naq.exceptions import (
     SerializationError,
     describe_error,
 )
+from naq.jobs.lookup import stored_outcome
+from naq.jobs.publish import publish_job
 from naq.models import Job, Schedule, ScheduleStatus
 from naq.names import Names
-from naq.queue.lookup import stored_outcome
-from naq.queue.publish import publish_job
 from naq.scheduling.clock import ServerClock
 from naq.scheduling.leadership import Leadership
 from naq.scheduling.recurrence import first_run, split_due

@@ -22,10 +22,10 @@ from naq import buckets
 from naq.buckets import entries, in_bucket, readable
 from naq.config import Config, as_config
 from naq.exceptions import ScheduleError, SerializationError
+from naq.jobs.patience import with_retries
+from naq.jobs.publish import check_size
 from naq.models.job import Job
 from naq.models.schedule import MissedRuns, Schedule, ScheduleStatus
-from naq.queue.patience import with_retries
-from naq.queue.publish import check_size
 from naq.scheduling.clock import ServerClock
 from naq.scheduling.recurrence import first_run
 

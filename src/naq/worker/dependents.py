@@ -19,9 +19,9 @@ from nats.js.errors import APIError
 from naq.buckets import watching
 from naq.config import Config
 from naq.exceptions import NaqError, SerializationError, describe_error
+from naq.jobs.lookup import stored_outcomes
 from naq.models.job import Job
 from naq.queue import waiting
-from naq.queue.lookup import stored_outcomes
 
 logger = logging.getLogger("naq.worker")
 

@@ -14,9 +14,9 @@ from nats.js import JetStreamContext
 from nats.js.errors import APIError, KeyNotFoundError
 
 from naq.exceptions import SerializationError, describe_error
+from naq.jobs.lookup import stored_outcomes
 from naq.models.job import Job
 from naq.models.record import JobRecord
-from naq.queue.lookup import stored_outcomes
 from naq.streams import ensure_consumer
 from naq.worker.delivery import Delivery, position
 from naq.worker.in_hand import PREFETCH_TIME, InHand

@@ -12,9 +12,9 @@ from nats.js import JetStreamContext
 from nats.js.errors import APIError
 
 from naq.exceptions import ParentFailedError, describe_error
+from naq.jobs.lookup import stored_outcomes
 from naq.models.job import Job
 from naq.names import Names
-from naq.queue.lookup import stored_outcomes
 
 logger = logging.getLogger("naq.worker")
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from flake8_naq.files.documents import document
 from flake8_naq.migrate.batch import fix_document
-from flake8_naq.migrate.documents import document
 from flake8_naq.migrate.fixer import Options
 from flake8_naq.migrate.outcome import FileOutcome
 from flake8_naq.migrate.output import describe

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from flake8_naq.files.documents import document
 from flake8_naq.migrate.batch import fix_document
-from flake8_naq.migrate.documents import document
 from flake8_naq.migrate.fixer import Options, fix_text
 
 HELPED = """\

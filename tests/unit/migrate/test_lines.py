@@ -1,8 +1,8 @@
 """Lines are named by the numbers that they have in the file before the run."""
 
+from flake8_naq.message import Line, Message
 from flake8_naq.migrate.fixer import Options, fix_text
 from flake8_naq.migrate.lines import Lines
-from flake8_naq.migrate.message import Line, Message
 
 TEXT = """\
 import nats

@@ -2,9 +2,9 @@
 
 import pytest
 
+from flake8_naq.files.source_text import Source
 from flake8_naq.findings import Finding
 from flake8_naq.linter import lint
-from flake8_naq.migrate.source_text import Source
 from flake8_naq.migrate.verify import JOIN_ADDS_NO, REWRITE_ADDS_NO, ProofError, prove_findings
 from flake8_naq.rules import all_rules
 from flake8_naq.settings import Settings

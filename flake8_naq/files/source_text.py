@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from flake8_naq.migrate.message import ExplainedError
+from flake8_naq.message import ExplainedError
 from flake8_naq.modules import NOT_PYTHON, why_not_python
 
 # Python ends a line here and nowhere else; `str.splitlines` also does at form feeds and the like.

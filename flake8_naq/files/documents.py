@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from flake8_naq.migrate.source_text import Codec, SourceError, decode
+from flake8_naq.files.source_text import Codec, SourceError, decode
 from flake8_naq.paths import STDIN
 
 

@@ -1,0 +1,1 @@
+"""One job on the server: published, looked up, tried again through an outage."""

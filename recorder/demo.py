@@ -7,8 +7,8 @@ from rich.panel import Panel
 from rich.syntax import Syntax
 from rich.table import Table
 
-from recorder.commands import Finding
 from recorder.measure import VariantRun
+from recorder.own_commands import ReportedFinding
 from recorder.phases import Phase
 from recorder.record import play_as_recorded, replays_text, run_migration
 from recorder.variants import VARIANTS
@@ -20,7 +20,7 @@ HEADINGS = {
 }
 
 
-def _findings(findings: list[Finding]) -> Table:
+def _findings(findings: list[ReportedFinding]) -> Table:
     table = Table(title="flake8 --select NAQ", title_justify="left")
     for heading in ("tier", "code", "where", "finding"):
         table.add_column(heading, no_wrap=heading != "finding")

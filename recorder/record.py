@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from recorder.commands import Finding, Left, left, lint, migrate
 from recorder.measure import VariantRun, play, time_calls
+from recorder.own_commands import Left, ReportedFinding, left, lint, migrate
 from recorder.phases import ROOT, Phase
 from recorder.variants import VARIANTS
 
@@ -40,12 +40,12 @@ class Migration:
         left: the sites that the codemod left, with its reasons.
     """
 
-    findings: list[Finding]
+    findings: list[ReportedFinding]
     safe: str
-    after_safe: list[Finding]
+    after_safe: list[ReportedFinding]
     unsafe: str
     fixed: dict[Path, bytes]
-    remaining: list[Finding]
+    remaining: list[ReportedFinding]
     left: list[Left]
 
 
@@ -112,7 +112,7 @@ def _findings(migration: Migration) -> dict[str, list[dict[str, object]]]:
     }
 
 
-def _documents(found: Sequence[Finding | Left]) -> list[dict[str, object]]:
+def _documents(found: Sequence[ReportedFinding | Left]) -> list[dict[str, object]]:
     return [asdict(one) for one in found]
 
 

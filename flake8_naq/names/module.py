@@ -33,7 +33,7 @@ class Known:
 
 
 class Elsewhere(Protocol):
-    """The other files of the project, as one file imports from them (`project.Surroundings`)."""
+    """The other files of the project, as one file imports from them (`project.ProjectView`)."""
 
     def defines(self, origin: str) -> bool:
         """Whether a file of the project defines this dotted name."""

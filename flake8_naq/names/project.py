@@ -60,7 +60,7 @@ class Project:
         self._opening: dict[Located, bool] = {}
         self._stars: dict[tuple[SourceFile, str], Located | None] = {}
         self._names: dict[SourceFile, Names | None] = {}
-        self._around: Surroundings | None = None
+        self._around: ProjectView | None = None
 
     def locate(self, origin: str, folder: str, way: int = 0) -> Located | None:
         """The definition of a dotted name, None outside of the project.
@@ -105,14 +105,14 @@ class Project:
         if source not in self._names:
             tree = source.tree
             self._names[source] = (
-                None if tree is None else Names(tree, Surroundings(self, source.path))
+                None if tree is None else Names(tree, ProjectView(self, source.path))
             )
         return self._names[source]
 
-    def around(self, path: str) -> Surroundings:
+    def around(self, path: str) -> ProjectView:
         """The project as one file sees it; cached for the last file, since callers ask twice."""
         if self._around is None or self._around.path != path:
-            self._around = Surroundings(self, path)
+            self._around = ProjectView(self, path)
         return self._around
 
     def source(self, path: str) -> SourceFile:
@@ -276,7 +276,7 @@ class Project:
                 yield found
 
 
-class Surroundings:
+class ProjectView:
     """The project as one file of it sees it.
 
     Args:
@@ -421,7 +421,7 @@ def _origins(imports: Iterable[tuple[str, str]], called: set[str]) -> dict[str, 
     return found
 
 
-def surroundings(path: str | None, settings: Settings) -> Surroundings | None:
+def surroundings(path: str | None, settings: Settings) -> ProjectView | None:
     """The project as one file sees it; None for a text without a file."""
     if path is None or path in ("-", "stdin"):
         return None

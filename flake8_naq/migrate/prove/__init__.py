@@ -18,9 +18,9 @@ from flake8_naq.migrate.prove.meaning import Meaning
 from flake8_naq.migrate.prove.nodes import Node
 from flake8_naq.migrate.prove.obligations import broken_obligation
 from flake8_naq.migrate.prove.pairs import Verdict
+from flake8_naq.migrate.prove.path_state import UNSET, PathState
 from flake8_naq.migrate.prove.reach import Reach
-from flake8_naq.migrate.prove.state import UNSET, State
-from flake8_naq.migrate.prove.statements import Statements
+from flake8_naq.migrate.prove.statement_lowering import StatementLowering
 from flake8_naq.migrate.prove.walk import Walk
 from flake8_naq.names import Names, Scope
 from flake8_naq.settings import Settings
@@ -76,11 +76,11 @@ class _Lowered:
         self.meaning = Meaning(function.names, function.scope, function.settings, function.helpers)
         self.followed = followed(function.scope, self.meaning, function.names.module)
 
-    def entry(self, names: Followed) -> tuple[Node, State]:
+    def entry(self, names: Followed) -> tuple[Node, PathState]:
         """The entry of the function and its state there."""
         node = self._scope.node
         assert isinstance(node, (ast.AsyncFunctionDef, ast.FunctionDef))
         unset = sorted(names.handles - names.parameters)
         closing = ClosingFunctions(self.meaning, names)
-        entry = Statements(self.meaning, names, closing).function(node)
-        return entry, State(tuple((name, UNSET) for name in unset))
+        entry = StatementLowering(self.meaning, names, closing).function(node)
+        return entry, PathState(tuple((name, UNSET) for name in unset))

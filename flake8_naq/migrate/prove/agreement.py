@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flake8_naq.migrate.prove.pairs import RAISING, Debt, UnequalError
-from flake8_naq.migrate.prove.state import CLOSED, DRAINED, ENDED, OPEN, Spot
+from flake8_naq.migrate.prove.path_state import CLOSED, DRAINED, ENDED, OPEN, Spot
 
 _LEFT_OPEN = "it was left open there"
 _STAYS_OPEN = "the connection stays open"

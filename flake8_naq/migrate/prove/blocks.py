@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from flake8_naq.migrate.match.declared_helpers import BUCKET
 from flake8_naq.migrate.prove.declared import Lease
-from flake8_naq.migrate.prove.expressions import Expressions
+from flake8_naq.migrate.prove.expression_lowering import ExpressionLowering
 from flake8_naq.migrate.prove.followed import Followed
 from flake8_naq.migrate.prove.keys import given_token, token
 from flake8_naq.migrate.prove.meaning import Meaning
@@ -22,7 +22,7 @@ class Blocks:
     """Lowers the ``with`` statements of one function."""
 
     def __init__(
-        self, meaning: Meaning, followed: Followed, expressions: Expressions, block: Block
+        self, meaning: Meaning, followed: Followed, expressions: ExpressionLowering, block: Block
     ) -> None:
         self._meaning = meaning
         self._followed = followed

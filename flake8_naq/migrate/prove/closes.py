@@ -17,8 +17,8 @@ from flake8_naq.migrate.prove.pairs import (
     moved,
     one_side,
 )
+from flake8_naq.migrate.prove.path_state import CLOSED, DRAINED, ENDED, OPEN, Spot, opened
 from flake8_naq.migrate.prove.reach import Reach
-from flake8_naq.migrate.prove.state import CLOSED, DRAINED, ENDED, OPEN, Spot, opened
 
 _EXPLICIT = frozenset({"close", "helper", "pooled", "drain"})
 _CALLBACKS = "its callbacks run at the close"

@@ -12,16 +12,16 @@ from flake8_naq.migrate.prove.meaning import Function, Meaning
 from flake8_naq.migrate.prove.nodes import CANCEL, ERROR, Node
 from flake8_naq.migrate.prove.obligations import patched
 from flake8_naq.migrate.prove.pairs import stepped
-from flake8_naq.migrate.prove.state import (
+from flake8_naq.migrate.prove.path_state import (
     CLOSED,
     DRAINED,
     OPEN,
     UNSET,
+    PathState,
     Spot,
-    State,
     UnobservedSteps,
 )
-from flake8_naq.migrate.prove.statements import Statements
+from flake8_naq.migrate.prove.statement_lowering import StatementLowering
 
 _GIVEN = "given"
 _NORMAL = frozenset({"ok", "return"})
@@ -96,18 +96,18 @@ def _status(inside: Meaning, function: Function, parameter: str) -> str | None:
     names = replace(known, handles=known.handles | {parameter})
     if patched(inside, names) is not None:
         return None
-    start = State(tuple((name, UNSET) for name in sorted(names.handles - names.parameters)))
+    start = PathState(tuple((name, UNSET) for name in sorted(names.handles - names.parameters)))
     start = start.bind(parameter, ("connection", _GIVEN)).set(_GIVEN, OPEN)
-    ends = set(_ends(Statements(inside, names).function(function), start))
+    ends = set(_ends(StatementLowering(inside, names).function(function), start))
     if not ends or not ends <= {CLOSED, DRAINED}:
         return None
     return DRAINED if DRAINED in ends else CLOSED
 
 
-def _ends(entry: Node, start: State) -> Iterator[str]:
+def _ends(entry: Node, start: PathState) -> Iterator[str]:
     """The states of the connection at the normal ends."""
     steps = UnobservedSteps(set(), set(), set())
-    waiting, seen = [(entry, start)], set[tuple[int, State]]()
+    waiting, seen = [(entry, start)], set[tuple[int, PathState]]()
     while waiting:
         spot = steps.next_spot(*waiting.pop())
         if spot.op == "end":
@@ -130,7 +130,7 @@ def _opens_again(spot: Spot) -> bool:
     return spot.op == "connect" and len(spot.node.detail) > 2
 
 
-def _after(spot: Spot, edge: str) -> tuple[Node, State]:
+def _after(spot: Spot, edge: str) -> tuple[Node, PathState]:
     if spot.op != "close":
         return stepped(spot, edge)
     failed = edge in (ERROR, CANCEL) and spot.node.detail[1] == "drain"

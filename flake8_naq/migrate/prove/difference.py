@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from flake8_naq.migrate.prove.keys import display
 from flake8_naq.migrate.prove.nodes import CANCEL, ERROR, Node
-from flake8_naq.migrate.prove.state import Spot
+from flake8_naq.migrate.prove.path_state import Spot
 
 _ENDS = {
     ERROR: "the end by an exception",

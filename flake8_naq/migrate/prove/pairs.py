@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeAlias
 from flake8_naq.migrate.prove.axioms import Axiom
 from flake8_naq.migrate.prove.difference import Difference
 from flake8_naq.migrate.prove.nodes import CANCEL, ERROR, Node
-from flake8_naq.migrate.prove.state import CLOSED, Spot, State
+from flake8_naq.migrate.prove.path_state import CLOSED, PathState, Spot
 
 RAISING = frozenset({ERROR, CANCEL})
 
@@ -39,8 +39,8 @@ class Pair(NamedTuple):
         cut: Whether a close was cancelled on this path.
     """
 
-    before: tuple[Node, State]
-    after: tuple[Node, State]
+    before: tuple[Node, PathState]
+    after: tuple[Node, PathState]
     debts: frozenset[Debt] = frozenset()
     cut: bool = False
 
@@ -78,7 +78,7 @@ class UnequalError(Exception):
         self.why = why
 
 
-def one_side(side: int, spot: tuple[Node, State], a: Spot, b: Spot, pair: Pair) -> Pair:
+def one_side(side: int, spot: tuple[Node, PathState], a: Spot, b: Spot, pair: Pair) -> Pair:
     """The pair after one side moves alone."""
     here = (a.node, a.state), (b.node, b.state)
     return (
@@ -88,7 +88,7 @@ def one_side(side: int, spot: tuple[Node, State], a: Spot, b: Spot, pair: Pair) 
     )
 
 
-def moved(spot: Spot, edge: str, status: str) -> tuple[Node, State] | None:
+def moved(spot: Spot, edge: str, status: str) -> tuple[Node, PathState] | None:
     """The successors of a close. The client is closed whatever the outcome."""
     following = spot.node.edges.get(edge)
     if following is None:
@@ -98,7 +98,7 @@ def moved(spot: Spot, edge: str, status: str) -> tuple[Node, State] | None:
     return spot.node if again else following, spot.state.set(spot.connection, status)
 
 
-def stepped(spot: Spot, edge: str) -> tuple[Node, State]:
+def stepped(spot: Spot, edge: str) -> tuple[Node, PathState]:
     """The successors of an atom, with their states."""
     node, state = spot.node, spot.state
     if node.op == "bucket" and edge == "ok" and node.detail[1]:

@@ -20,8 +20,15 @@ from flake8_naq.migrate.prove.pairs import (
     one_side,
     stepped,
 )
+from flake8_naq.migrate.prove.path_state import (
+    CLOSED,
+    OPEN,
+    PathState,
+    Spot,
+    UnobservedSteps,
+    opened,
+)
 from flake8_naq.migrate.prove.reach import Reach
-from flake8_naq.migrate.prove.state import CLOSED, OPEN, Spot, State, UnobservedSteps, opened
 
 # A limit on the cost of a proof.
 _MOST = 40_000
@@ -41,7 +48,7 @@ class Walk:
         self._unobserved = UnobservedSteps(self._leased, self._loud, self.verdict.axioms)
         self._closes = Closes(reach, self.verdict)
 
-    def run(self, before: tuple[Node, State], after: tuple[Node, State]) -> Verdict:
+    def run(self, before: tuple[Node, PathState], after: tuple[Node, PathState]) -> Verdict:
         """Walk from the entries of both functions."""
         first = Pair(before, after)
         seen: dict[tuple[object, ...], Step | None] = {_key(first): None}

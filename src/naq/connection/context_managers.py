@@ -13,8 +13,8 @@ from nats.js import JetStreamContext
 from nats.js.kv import KeyValue
 
 from naq.config import Config, as_config
-from naq.connection.bucket import LeasedKeyValue, bind
 from naq.connection.dial import where
+from naq.connection.leased_bucket import LeasedKeyValue, bind
 from naq.connection.leases import LeasedClient
 from naq.connection.metrics import count_failure, counted
 from naq.connection.pool import current_pool

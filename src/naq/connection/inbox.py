@@ -13,7 +13,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from naq.connection.nats_py.inbox import open_inbox
+from naq.connection.nats_py.subscription import open_inbox
 
 
 class Inbox(ABC):

@@ -12,7 +12,7 @@ import nats.errors
 from nats.aio.client import DEFAULT_PENDING_SIZE, PING_PROTO, Client
 from nats.aio.msg import Msg
 
-from naq.connection.nats_py.inbox import open_inbox
+from naq.connection.nats_py.subscription import open_inbox
 
 _tokens = map(str, count())
 

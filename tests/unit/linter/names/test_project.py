@@ -8,7 +8,7 @@ from textwrap import dedent
 import pytest
 
 from flake8_naq.names.files import Disk
-from flake8_naq.names.project import Project, Surroundings
+from flake8_naq.names.project import Project, ProjectView
 
 OPENERS = frozenset({"connect"})
 BUS = """
@@ -37,7 +37,7 @@ def project(root: Path, files: dict[str, str]) -> Project:
 
 def found(root: Path, files: dict[str, str], importer: str, origin: str) -> str | None:
     """Where a name leads to: the file below the root and the name in it."""
-    place = Surroundings(project(root, files), str(root / importer)).locate(origin)
+    place = ProjectView(project(root, files), str(root / importer)).locate(origin)
     if place is None:
         return None
     return f"{Path(place.source.path).relative_to(root)}:{place.qualname}"
@@ -158,7 +158,7 @@ class Sub(Bus):
 @pytest.mark.parametrize("text", REACHING.values(), ids=REACHING)
 def test_a_file_reaches_nats_by_what_it_imports(tmp_path: Path, text: str) -> None:
     files = {"bus.py": BUS, "wrap.py": WRAP}
-    assert Surroundings(project(tmp_path, files), str(tmp_path / "main.py")).reaches_nats(text)
+    assert ProjectView(project(tmp_path, files), str(tmp_path / "main.py")).reaches_nats(text)
 
 
 NOT_REACHING = {
@@ -172,7 +172,7 @@ NOT_REACHING = {
 @pytest.mark.parametrize("text", NOT_REACHING.values(), ids=NOT_REACHING)
 def test_a_file_that_calls_no_opener_does_not_reach_nats(tmp_path: Path, text: str) -> None:
     database = "import sqlite3\ndef connect_db():\n    return sqlite3.connect('x')\n"
-    around = Surroundings(
+    around = ProjectView(
         project(tmp_path, {"bus.py": BUS, "db.py": database}), str(tmp_path / "main.py")
     )
     assert not around.reaches_nats(text)
@@ -183,7 +183,7 @@ def test_wrappers_that_call_one_another_end(tmp_path: Path) -> None:
         "a.py": "from b import g\ndef f():\n    return g()\n",
         "b.py": "from a import f\ndef g():\n    return f()\n",
     }
-    around = Surroundings(project(tmp_path, files), str(tmp_path / "main.py"))
+    around = ProjectView(project(tmp_path, files), str(tmp_path / "main.py"))
     assert not around.reaches_nats("from a import f")
 
 

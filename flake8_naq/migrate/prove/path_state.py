@@ -23,7 +23,7 @@ _FOREVER = 5000
 Value: TypeAlias = str | tuple[str, str]
 
 
-class State(NamedTuple):
+class PathState(NamedTuple):
     """The state of one of the two functions on a path.
 
     Attributes:
@@ -57,14 +57,14 @@ class State(NamedTuple):
                 return status
         return ""
 
-    def bind(self, name: str, value: Value | None) -> State:
+    def bind(self, name: str, value: Value | None) -> PathState:
         """The state after a name is bound."""
         rest = [item for item in self.names if item[0] != name]
         if value is not None:
             rest.append((name, value))
         return self._replace(names=tuple(sorted(rest, key=_first)))
 
-    def set(self, connection: str, status: str) -> State:
+    def set(self, connection: str, status: str) -> PathState:
         """The state after a connection is opened or closed."""
         rest = [item for item in self.connections if item[0] != connection]
         return self._replace(connections=tuple(sorted([*rest, (connection, status)])))
@@ -86,7 +86,7 @@ class Spot:
     """
 
     node: Node
-    state: State
+    state: PathState
     connection: str = ""
     way: str = ""
 
@@ -111,7 +111,7 @@ class UnobservedSteps:
         self._loud = loud
         self._used = used
 
-    def next_spot(self, node: Node, state: State) -> Spot:
+    def next_spot(self, node: Node, state: PathState) -> Spot:
         """The next observable effect from a node on."""
         for _ in range(_FOREVER):
             node = forced(node)
@@ -121,7 +121,7 @@ class UnobservedSteps:
             node, state = found
         return Spot(Node("end", "forever"), state)
 
-    def _step(self, node: Node, state: State) -> Spot | tuple[Node, State]:
+    def _step(self, node: Node, state: PathState) -> Spot | tuple[Node, PathState]:
         match node.op:
             case "none":
                 return node.edges["ok"], state.bind(node.detail[0], NONE)
@@ -147,7 +147,7 @@ class UnobservedSteps:
                 return node.edges[ERROR], state
         return Spot(node, state)
 
-    def _close(self, node: Node, state: State) -> Spot | tuple[Node, State]:
+    def _close(self, node: Node, state: PathState) -> Spot | tuple[Node, PathState]:
         name, way, leaving = node.detail
         if not name:
             return self._close_pool(node, state)
@@ -169,7 +169,7 @@ class UnobservedSteps:
             return node.edges["ok"], state.set(connection, ended)
         return Spot(node, state, connection, way)
 
-    def _closed(self, node: Node, state: State) -> State:
+    def _closed(self, node: Node, state: PathState) -> PathState:
         """What a function that closes its connection leaves behind."""
         name, status = node.detail
         value = state.value(name)
@@ -179,7 +179,7 @@ class UnobservedSteps:
             return state
         return state.set(value[1], status)
 
-    def _close_pool(self, node: Node, state: State) -> Spot | tuple[Node, State]:
+    def _close_pool(self, node: Node, state: PathState) -> Spot | tuple[Node, PathState]:
         """The close of every open connection, one after the other."""
         waiting = [known for known, status in state.connections if status == OPEN]
         self._used.add(axioms.POOLED_CLOSE)
@@ -199,12 +199,12 @@ def opened(node: Node) -> str:
     return made(node.detail[2]) if len(node.detail) > 2 else f"line {node.line}"
 
 
-def _pending(node: Node, state: State) -> State:
+def _pending(node: Node, state: PathState) -> PathState:
     held = tuple((name, value) for name in node.reads if (value := state.value(name)) is not None)
     return state._replace(result=((node.key, tuple(sorted(held, key=_first))), node.reads))
 
 
-def _reads_unset(node: Node, state: State) -> bool:
+def _reads_unset(node: Node, state: PathState) -> bool:
     return any(value == UNSET and name in node.reads for name, value in state.names)
 
 
@@ -216,7 +216,7 @@ def _nullness(value: Value | None) -> str:
     return "none" if value == NONE else "error"
 
 
-def _handle(node: Node, state: State) -> Spot | tuple[Node, State]:
+def _handle(node: Node, state: PathState) -> Spot | tuple[Node, PathState]:
     """The effect on a handle, where the name holds one."""
     *_, source = node.detail[:1]
     if node.op == "hold":

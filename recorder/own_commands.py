@@ -15,12 +15,12 @@ TIERS = {0: "plugin", 1: "high", 2: "medium", 3: "low"}
 _FINDING = re.compile(r"(?P<path>.+?):(?P<line>\d+):(?P<column>\d+): (?P<code>NAQ\d+) (?P<text>.+)")
 
 
-class CommandError(RuntimeError):
+class FailedCommandError(RuntimeError):
     """A command of the project ended in a way that it should not."""
 
 
 @dataclass(frozen=True, order=True)
-class Finding:
+class ReportedFinding:
     """One line of flake8's output.
 
     Args:
@@ -67,13 +67,13 @@ def _run(
         command, cwd=cwd, capture_output=True, text=True, encoding="utf-8", check=False
     )
     if done.returncode not in expected or "Traceback (most recent call last)" in done.stderr:
-        raise CommandError(
+        raise FailedCommandError(
             f"`{' '.join(command)}` ended with {done.returncode}:\n{done.stdout}{done.stderr}"
         )
     return done
 
 
-def lint(path: Path, cwd: Path, select: str = "NAQ") -> list[Finding]:
+def lint(path: Path, cwd: Path, select: str = "NAQ") -> list[ReportedFinding]:
     """Return flake8's findings on a path, in the order of the lines.
 
     Args:
@@ -82,12 +82,12 @@ def lint(path: Path, cwd: Path, select: str = "NAQ") -> list[Finding]:
         select: flake8's ``--select``.
 
     Raises:
-        CommandError: flake8 itself failed.
+        FailedCommandError: flake8 itself failed.
     """
     command = [sys.executable, "-m", "flake8", "--isolated", "--select", select, str(path)]
     output = _run(command, cwd, expected=(0, 1)).stdout
     return sorted(
-        Finding(
+        ReportedFinding(
             match["path"].removeprefix("./"),
             int(match["line"]),
             int(match["column"]),
@@ -107,7 +107,7 @@ def migrate(path: Path, cwd: Path, *arguments: str) -> str:
         arguments: further options, for example ``--diff``.
 
     Raises:
-        CommandError: the command failed.
+        FailedCommandError: the command failed.
     """
     return _migrate(path, cwd, *arguments).stdout
 
@@ -120,7 +120,7 @@ def left(path: Path, cwd: Path) -> list[Left]:
         cwd: where the command runs.
 
     Raises:
-        CommandError: the command failed.
+        FailedCommandError: the command failed.
     """
     printed = _migrate(path, cwd, "--check", "--unsafe-fixes", "--format", "json").stdout
     return [

@@ -35,7 +35,7 @@ class Closing(Protocol):
         ...
 
 
-class Expressions:
+class ExpressionLowering:
     """Lowers the expressions of one function."""
 
     def __init__(self, meaning: Meaning, followed: Followed, closing: Closing | None) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from flake8_naq.migrate.prove.blocks import Blocks
-from flake8_naq.migrate.prove.expressions import Closing, Expressions
+from flake8_naq.migrate.prove.expression_lowering import Closing, ExpressionLowering
 from flake8_naq.migrate.prove.followed import Followed
 from flake8_naq.migrate.prove.keys import flat, key_of, token
 from flake8_naq.migrate.prove.meaning import Meaning
@@ -36,7 +36,7 @@ _CANCELLATION = frozenset({"BaseException", "CancelledError", "asyncio.Cancelled
 _ALL_ERRORS = frozenset({"Exception", "BaseException"})
 
 
-class Statements:
+class StatementLowering:
     """Lowers the statements of one function."""
 
     def __init__(
@@ -51,7 +51,7 @@ class Statements:
         """
         self._meaning = meaning
         self._followed = followed
-        self._expressions = Expressions(meaning, followed, closing)
+        self._expressions = ExpressionLowering(meaning, followed, closing)
         self._blocks = Blocks(meaning, followed, self._expressions, self.block)
 
     def function(self, node: ast.AsyncFunctionDef | ast.FunctionDef) -> Node:

@@ -16,7 +16,7 @@ from naq.buckets import ensure_buckets, in_bucket, watching
 from naq.config import Config, as_config
 from naq.connection import nats_kv_store
 from naq.exceptions import JobError, SerializationError
-from naq.models.job import JOB_STATUS
+from naq.models.status import JOB_STATUS
 from naq.queue.control import get_job
 from naq.worker.context import current_job
 

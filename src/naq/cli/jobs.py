@@ -32,8 +32,9 @@ from naq.config import Config
 from naq.exceptions import JobError, NaqError, ResultTimeoutError, ScheduleError
 from naq.failed import FailedJobs
 from naq.models.head import ParentPolicy
-from naq.models.job import JOB_STATUS, Enqueued, Job
+from naq.models.job import Job
 from naq.models.schedule import Schedule
+from naq.models.status import JOB_STATUS, Enqueued
 from naq.names import DEFAULT_QUEUE
 from naq.plural import counted
 from naq.queue import control

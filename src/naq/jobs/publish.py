@@ -24,7 +24,8 @@ from naq.connection import nats_connection
 from naq.connection.nats_py.client import size_of_headers
 from naq.exceptions import JobError, NaqJetStreamError, NaqTimeoutError, SerializationError
 from naq.jobs.patience import ELECTIONS, with_retries
-from naq.models.job import Enqueued, Job
+from naq.models.job import Job
+from naq.models.status import Enqueued
 from naq.pipeline import PublishPipeline
 from naq.setup import warn_if_less
 from naq.streams import DUPLICATE_WINDOW, ensure_stream, job_stream

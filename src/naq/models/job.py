@@ -1,9 +1,4 @@
-"""A job: a call for a worker, and its settings.
-
-On the wire a job is two lines. The first is JSON and holds everything but the call's arguments. The
-second is the call, written by the serializer that the first line names. So a listing reads no pickle,
-and a job written with the JSON serializer is JSON throughout.
-"""
+"""A job: a call for a worker, and its settings."""
 
 from __future__ import annotations
 
@@ -12,63 +7,20 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
-from enum import StrEnum
-from typing import Any, Final, NamedTuple, get_args
-
-import orjson
+from operator import attrgetter
+from typing import Any, Final, get_args
 
 from naq.exceptions import JobError, SerializationError
-from naq.models.functions import import_function, is_importable, name_of
-from naq.models.head import FORMAT, Head, ParentPolicy, read_head, write_head
-from naq.models.retry import (
-    Exponential,
-    Fixed,
-    Linear,
-    RetryStrategy,
-    exception_names,
-    strategy_from_json,
-    strategy_to_json,
-)
+from naq.models.functions import import_function, name_of
+from naq.models.head import FORMAT, Head, ParentPolicy
+from naq.models.retry import NO_RETRY, Fixed, RetryStrategy, exception_names
+from naq.models.status import Enqueued
+from naq.models.wire import Call, read_call, read_job, with_settings, write_job
 from naq.names import DEFAULT_QUEUE, LONGEST_KEY, is_key, is_queue_name, is_subject_of
-from naq.serializers import CLOUDPICKLE, JSON, Serializer, get_serializer
+from naq.serializers import CLOUDPICKLE, Serializer, get_serializer
 
-_NO_RETRY: Final = Fixed(0)
-_STRATEGIES: Final = (Fixed, Linear, Exponential)
 _POLICIES: Final = get_args(ParentPolicy)
 _NUMBERS: Final = (int, float)  # a constant: the expression would create the union at each call
-
-
-class JOB_STATUS(StrEnum):  # noqa: N801 - the name is older than the habit
-    """The status of a job."""
-
-    SCHEDULED = "scheduled"
-    WAITING = "waiting"
-    QUEUED = "queued"
-    RUNNING = "running"
-    RETRYING = "retrying"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-class Enqueued(StrEnum):
-    """The result of enqueueing a job."""
-
-    NEW = "new"
-    """It is in its queue now, or waits for others, or for its time."""
-    QUEUED = "queued"
-    """A job of this id was in the queue already, waiting or running: that one stays."""
-    DONE = "done"
-    """A job of this id went into the queue within the last two minutes, and has ended."""
-
-
-class Call(NamedTuple):
-    """The content of a job's second line."""
-
-    function: Callable[..., Any] | str
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    retry: RetryStrategy
 
 
 def _check_numbers(
@@ -93,6 +45,11 @@ def _checked_name(function: Callable[..., Any] | str) -> str:
     if ":" not in name:
         raise JobError(f"function {function!r}: write it as package.module:function")
     return name
+
+
+def _of_head(name: str) -> Any:
+    """Return a property that reads a setting from the head of a job."""
+    return property(attrgetter(f"_head.{name}"))
 
 
 class Job:
@@ -136,31 +93,25 @@ class Job:
         SerializationError: there is no such serializer.
     """
 
-    __slots__ = (
-        "_body",
-        "_call",
-        "_retry",
-        "_wire",
-        "created_at",
-        "depends_on",
-        "enqueued",
-        "function_name",
-        "ignore_on",
-        "isolated",
-        "job_id",
-        "keep_result",
-        "max_crashes",
-        "max_retries",
-        "on_parent_failure",
-        "pass_results",
-        "queue",
-        "result_ttl",
-        "retry_on",
-        "serializer",
-        "timeout",
-        "unkept",
-        "waits_for",
-    )
+    __slots__ = ("_body", "_call", "_head", "_wire", "enqueued")
+
+    job_id: str = _of_head("id")
+    queue: str = _of_head("queue")
+    function_name: str = _of_head("function")
+    serializer: str = _of_head("serializer")
+    created_at: float = _of_head("created")
+    timeout: float | None = _of_head("timeout")
+    max_retries: int = _of_head("retries")
+    retry_on: tuple[str, ...] = _of_head("retry_on")
+    ignore_on: tuple[str, ...] = _of_head("ignore_on")
+    depends_on: tuple[str, ...] = _of_head("depends_on")
+    on_parent_failure: ParentPolicy = _of_head("on_parent_failure")
+    pass_results: bool = _of_head("pass_results")
+    isolated: bool = _of_head("isolated")
+    max_crashes: int | None = _of_head("max_crashes")
+    keep_result: bool = _of_head("keep_result")
+    result_ttl: int | None = _of_head("result_ttl")
+    unkept: tuple[str, ...] = _of_head("unkept")
 
     def __init__(
         self,
@@ -172,7 +123,7 @@ class Job:
         queue: str = DEFAULT_QUEUE,
         timeout: float | timedelta | None = None,
         max_retries: int = 0,
-        retry: RetryStrategy | float = _NO_RETRY,
+        retry: RetryStrategy | float = NO_RETRY,
         retry_on: Iterable[type[BaseException] | str] = (),
         ignore_on: Iterable[type[BaseException] | str] = (),
         depends_on: Job | str | Iterable[Job | str] = (),
@@ -192,35 +143,39 @@ class Job:
                 f"on_parent_failure must be fail, cancel or run, not {on_parent_failure!r}"
             )
         check_queue_name(queue)
-        self.job_id = os.urandom(16).hex() if job_id is None else checked_id(job_id)
-        self.queue = queue
-        self.timeout = timeout
-        self.max_retries = max_retries
-        self.retry_on = exception_names(retry_on)
-        self.ignore_on = exception_names(ignore_on)
-        self.depends_on = _ids(depends_on)
+        self._head = Head(
+            naq=FORMAT,
+            id=os.urandom(16).hex() if job_id is None else checked_id(job_id),
+            queue=queue,
+            function=_checked_name(function),
+            serializer=_serializer_name(serializer),
+            created=time.time() if created_at is None else float(created_at),
+            timeout=timeout,
+            retries=max_retries,
+            retry_on=exception_names(retry_on),
+            ignore_on=exception_names(ignore_on),
+            depends_on=_ids(depends_on),
+            isolated=isolated,
+            result_ttl=None if result_ttl is None else math.ceil(result_ttl),
+            keep_result=keep_result,
+            on_parent_failure=on_parent_failure,
+            pass_results=pass_results,
+            max_crashes=max_crashes,
+        )
         if self.job_id in self.depends_on:
             raise JobError(f"job {job_id!r} depends on itself")
-        self.on_parent_failure = on_parent_failure
-        self.pass_results = pass_results
-        self.max_crashes = max_crashes
-        self.waits_for: tuple[str, ...] = self.depends_on
-        self.unkept: tuple[str, ...] = ()
-        self.isolated = isolated
-        self.keep_result = keep_result
-        self.result_ttl = None if result_ttl is None else math.ceil(result_ttl)
-        self.serializer = (
-            serializer.name if not isinstance(serializer, str) else get_serializer(serializer).name
-        )
-        self.created_at = time.time() if created_at is None else float(created_at)
-        self.function_name = _checked_name(function)
         if isinstance(retry, _NUMBERS):
             retry = Fixed(retry)
         self.enqueued: Enqueued | None = None
         self._call: Call | None = Call(function, tuple(args), dict(kwargs or {}), retry)
-        self._retry: dict[str, Any] | None = None
-        self._body: bytes | None = None
+        self._body: bytes = b""
         self._wire: bytes | None = None
+
+    @property
+    def waits_for(self) -> tuple[str, ...]:
+        """Those of ``depends_on`` that have not ended yet."""
+        waits_for = self._head.waits_for
+        return self._head.depends_on if waits_for is None else waits_for
 
     @property
     def call(self) -> Call:
@@ -230,7 +185,7 @@ class Job:
             SerializationError: the call cannot be read here.
         """
         if self._call is None:
-            self._call = self._read_call()
+            self._call = read_call(self._head, self._body)
         return self._call
 
     @property
@@ -251,9 +206,10 @@ class Job:
     @property
     def retry_function(self) -> str | None:
         """The name of the function that gives the delay before a retry, if the head names one."""
-        if self._retry is None or self._retry.get("kind") != "function":
+        retry = self._head.retry
+        if retry is None or retry.get("kind") != "function":
             return None
-        return str(self._retry.get("name"))
+        return str(retry.get("name"))
 
     def function(self) -> Callable[..., Any]:
         """Return the function itself.
@@ -271,7 +227,7 @@ class Job:
             SerializationError: the serializer cannot write the call.
         """
         if self._wire is None:
-            self._wire = self._write()
+            self._wire = write_job(self._head, self.call)
         return self._wire
 
     @classmethod
@@ -282,32 +238,11 @@ class Job:
             NewerFormatError: a newer naq has written the job.
             SerializationError: the bytes are no job.
         """
-        line, _, body = data.partition(b"\n")
-        head = read_head(line)
         job = cls.__new__(cls)
-        job.job_id = head.id
-        job.queue = head.queue
-        job.function_name = head.function
-        job.serializer = head.serializer
-        job.created_at = head.created
-        job.timeout = head.timeout
-        job.max_retries = head.retries
-        job.retry_on = head.retry_on
-        job.ignore_on = head.ignore_on
-        job.depends_on = head.depends_on
-        job.isolated = head.isolated
-        job.keep_result = head.keep_result
-        job.result_ttl = head.result_ttl
-        job.on_parent_failure = head.on_parent_failure
-        job.pass_results = head.pass_results
-        job.max_crashes = head.max_crashes
-        job.waits_for = head.depends_on if head.waits_for is None else head.waits_for
-        job.unkept = head.unkept
-        job.enqueued = None
-        job._retry = head.retry
+        job._head, job._body = read_job(data)
         job._call = None
-        job._body = body
         job._wire = data
+        job.enqueued = None
         return job
 
     @classmethod
@@ -339,7 +274,7 @@ class Job:
             job_id: the other job's id.
             created_at: seconds since the epoch.
         """
-        return self._with_head(id=job_id, created=created_at)
+        return self._with(id=job_id, created=created_at)
 
     def waiting_for(self, parents: Iterable[str], unkept: Iterable[str] = ()) -> Job:
         """Return the stored form of the job while it waits.
@@ -348,12 +283,10 @@ class Job:
             parents: those of ``depends_on`` that have not ended.
             unkept: those of them that leave no result.
         """
-        return self._with_head(waits_for=tuple(parents), unkept=tuple(unkept))
+        return self._with(waits_for=tuple(parents), unkept=tuple(unkept))
 
-    def _with_head(self, **changes: Any) -> Job:
-        head, _, body = self.serialize().partition(b"\n")
-        settings = orjson.loads(head) | changes
-        return Job.deserialize(orjson.dumps(settings) + b"\n" + body)
+    def _with(self, **settings: Any) -> Job:
+        return Job.deserialize(with_settings(self.serialize(), settings))
 
     def describe(self) -> dict[str, Any]:
         """Return what a listing shows of the job, without reading the call."""
@@ -368,58 +301,6 @@ class Job:
             "depends_on": list(self.depends_on),
         }
         return shown
-
-    def _write(self) -> bytes:
-        call = self.call
-        retry, by_value = _parts_by_value(call)
-        if by_value and self.serializer == JSON.name:
-            which = " and ".join(name_of(function) for function in by_value.values())
-            raise SerializationError(
-                f"{which} cannot be imported by name, which the json serializer needs: "
-                "define it at the top of a module that the worker can import"
-            )
-        head = Head(
-            FORMAT,
-            self.job_id,
-            self.queue,
-            self.function_name,
-            self.serializer,
-            self.created_at,
-            retry,
-            self.timeout,
-            self.max_retries,
-            self.retry_on,
-            self.ignore_on,
-            self.depends_on,
-            self.isolated,
-            self.result_ttl,
-            self.keep_result,
-            self.on_parent_failure,
-            self.pass_results,
-            self.max_crashes,
-        )
-        parts = (call.args, call.kwargs, by_value) if by_value else (call.args, call.kwargs)
-        return write_head(head) + b"\n" + get_serializer(self.serializer).dumps(parts)
-
-    def _read_call(self) -> Call:
-        assert self._body is not None
-        parts = get_serializer(self.serializer).loads(self._body)
-        try:
-            args, kwargs, *rest = parts
-            by_value = rest[0] if rest else {}
-            if by_value and not all(map(callable, by_value.values())):
-                raise SerializationError(f"the call of job {self.job_id} is malformed")
-            retry = by_value.get("retry", _NO_RETRY) if self._retry is None else self._named_retry()
-            function = by_value.get("function", self.function_name)
-            return Call(function, tuple(args), dict(kwargs), retry)
-        except (TypeError, ValueError, KeyError, AttributeError) as error:
-            raise SerializationError(f"the call of job {self.job_id} is malformed") from error
-
-    def _named_retry(self) -> RetryStrategy:
-        assert self._retry is not None
-        if self._retry["kind"] == "function":
-            return import_function(self._retry["name"])
-        return strategy_from_json(self._retry)
 
     def __repr__(self) -> str:
         return f"Job({self.function_name!r}, job_id={self.job_id!r}, queue={self.queue!r})"
@@ -445,21 +326,8 @@ def check_queue_name(name: str) -> None:
         )
 
 
-def _parts_by_value(
-    call: Call,
-) -> tuple[dict[str, Any] | None, dict[str, Callable[..., Any]]]:
-    """Return the JSON form of the retry strategy, and what has to travel by value."""
-    by_value: dict[str, Callable[..., Any]] = {}
-    retry: dict[str, Any] | None = None
-    if callable(call.function) and not is_importable(call.function):
-        by_value["function"] = call.function
-    if isinstance(call.retry, _STRATEGIES):
-        retry = None if call.retry is _NO_RETRY else strategy_to_json(call.retry)
-    elif is_importable(call.retry):
-        retry = {"kind": "function", "name": name_of(call.retry)}
-    else:
-        by_value["retry"] = call.retry
-    return retry, by_value
+def _serializer_name(serializer: Serializer | str) -> str:
+    return get_serializer(serializer).name if isinstance(serializer, str) else serializer.name
 
 
 def _seconds(duration: float | timedelta | None) -> float | None:

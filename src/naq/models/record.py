@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import orjson
 
 from naq.exceptions import SerializationError
-from naq.models.job import JOB_STATUS
+from naq.models.status import JOB_STATUS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

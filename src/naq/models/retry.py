@@ -42,6 +42,10 @@ class Fixed:
         return self.delay
 
 
+NO_RETRY: Final = Fixed(0)
+"""The strategy of a job that names none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Linear:
     """A delay that grows by as much each time.

@@ -19,11 +19,12 @@ from naq.config import Config, as_config
 from naq.connection import nats_jetstream
 from naq.exceptions import JobCancelledError, SerializationError
 from naq.jobs.lookup import stored_outcome
-from naq.models.job import JOB_STATUS, Job
+from naq.models.job import Job
 from naq.models.outcome import CREATED, JobFailure, Outcome
 from naq.models.record import JobRecord
 from naq.models.retry import exception_name
 from naq.models.schedule import Schedule, ScheduleStatus
+from naq.models.status import JOB_STATUS
 from naq.names import Names, kv_subject
 
 _WORKER_ANSWERS: Final = 2.0

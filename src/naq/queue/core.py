@@ -15,8 +15,9 @@ from naq.connection import nats_jetstream
 from naq.connection.nats_py.jetstream import purge_subject
 from naq.exceptions import ScheduleError
 from naq.jobs.publish import enqueue_job, publish_jobs
-from naq.models.job import Enqueued, Job, check_queue_name
+from naq.models.job import Job, check_queue_name
 from naq.models.schedule import MissedRuns
+from naq.models.status import Enqueued
 from naq.names import DEFAULT_QUEUE, consumer_name
 from naq.queue.call import make_job
 from naq.queue.sizes import queue_sizes

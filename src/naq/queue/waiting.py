@@ -34,9 +34,10 @@ from naq.jobs.patience import with_retries
 from naq.jobs.publish import check_size, publish_job
 from naq.models.event import Event
 from naq.models.failed import FailedJob
-from naq.models.job import JOB_STATUS, Enqueued, Job
+from naq.models.job import Job
 from naq.models.outcome import CREATED, JobFailure, Outcome
 from naq.models.record import JobRecord
+from naq.models.status import JOB_STATUS, Enqueued
 from naq.names import Names, kv_subject
 
 GONE_AFTER: Final = 60.0

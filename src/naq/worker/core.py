@@ -21,8 +21,9 @@ from nats.js.errors import APIError
 from naq.config import Config, as_config
 from naq.connection import nats_jetstream, nats_kv_store
 from naq.exceptions import JobError, NaqConnectionError, NaqJetStreamError, describe_error
-from naq.models.job import JOB_STATUS, Job, check_queue_name
+from naq.models.job import Job, check_queue_name
 from naq.models.outcome import CREATED
+from naq.models.status import JOB_STATUS
 from naq.names import DEFAULT_QUEUE, is_key, kv_subject
 from naq.serializers import CLOUDPICKLE, get_serializer, registered_names
 from naq.streams import ACK_WAIT

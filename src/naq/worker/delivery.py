@@ -8,8 +8,9 @@ from typing import Final
 
 from nats.aio.msg import Msg
 
-from naq.models.job import JOB_STATUS, Job
+from naq.models.job import Job
 from naq.models.record import JobRecord
+from naq.models.status import JOB_STATUS
 
 _NEW: Final = JobRecord(status=JOB_STATUS.QUEUED)
 

@@ -25,10 +25,10 @@ from naq.connection.nats_py.client import size_of_headers
 from naq.exceptions import JobCancelledError, ResultError, describe_error
 from naq.models.event import Event
 from naq.models.failed import FailedJob
-from naq.models.job import JOB_STATUS
 from naq.models.outcome import CREATED, JobFailure, Outcome
 from naq.models.record import JobRecord
 from naq.models.retry import is_one_of
+from naq.models.status import JOB_STATUS
 from naq.names import Names, kv_subject
 from naq.pipeline import PublishPipeline
 from naq.plural import counted

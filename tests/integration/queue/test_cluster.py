@@ -13,7 +13,7 @@ import pytest
 
 import naq
 from naq.connection import close_all_connections, nats_jetstream
-from naq.models.job import Enqueued
+from naq.models.status import Enqueued
 from naq.names import Names
 from naq.server import NatsServer
 from naq.setup import setup

@@ -15,7 +15,8 @@ import naq
 from naq.connection import close_all_connections, nats_connection
 from naq.exceptions import JobError, NaqConnectionError, NaqNoServersError
 from naq.jobs.patience import FIRST_WAIT
-from naq.models.job import Enqueued, Job
+from naq.models.job import Job
+from naq.models.status import Enqueued
 from naq.server import NatsServer, run_nats_server
 from naq.worker import Worker
 

@@ -303,6 +303,7 @@ async def work(url):
     try:
         subscription = await listener.subscribe("words")
         await listener.flush()
+        await listener.flush()
         await speaker.publish("words", b"1")
         await speaker.flush()
         message = await subscription.next_msg(timeout=2)

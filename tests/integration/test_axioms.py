@@ -96,6 +96,7 @@ async def heard(server: NatsServer, text: str) -> list[bytes]:
         await nc.subscribe("orders", cb=hear)
         await nc.subscribe("$KV.orders.*", cb=hear)
         await nc.flush()
+        await nc.flush()  # the first ping may overtake the subscriptions
         await work(text)(server.url)
         await asyncio.wait_for(first.wait(), 5)
         return messages

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -128,12 +128,14 @@ def run_on_in_a_thread(name: str) -> None:
 
 
 @pytest.mark.parametrize("function", [run_on, run_on_in_a_thread])
-async def test_a_running_job_can_be_cancelled(url: str, function: Any) -> None:
+async def test_a_running_job_can_be_cancelled(
+    url: str, function: Any, eventually: Callable[[Callable[[], bool]], Awaitable[None]]
+) -> None:
     job = await naq.enqueue(function, "it", config=url, max_retries=3)
     worker = naq.Worker(config=url)
     working = asyncio.create_task(worker.run())
     await becomes(url, job, JOB_STATUS.RUNNING)
-    assert at_work == {"it"}
+    await eventually(lambda: at_work == {"it"})
     assert await naq.cancel_job(job.job_id, url)
     with pytest.raises(JobCancelledError, match="cancelled while it ran"):
         await naq.fetch_job_result(job, config=url, timeout=10)
@@ -146,7 +148,7 @@ async def test_a_running_job_can_be_cancelled(url: str, function: Any) -> None:
         )
         == 2
     )
-    assert at_work == set()
+    await eventually(lambda: at_work == set() and not worker.abandoned_jobs)
     worker.stop()
     await working
     assert (worker.completed, worker.failed, worker.abandoned_jobs) == (1, 0, 0)

@@ -8,7 +8,7 @@ from flake8_naq.rules.rule import Example, Rule
 
 def message(site: Site) -> str:
     """The message about a bare connection."""
-    return f"{named(site)} is opened and closed by hand: use {cure(site)}"
+    return f"{named(site)} is managed by hand: use {cure(site)}"
 
 
 RULE = Rule(

@@ -9,8 +9,8 @@ from flake8_naq.migrate.prove.nodes import CANCEL, ERROR, Node
 from flake8_naq.migrate.prove.path_state import Spot
 
 _ENDS = {
-    ERROR: "the end by an exception",
-    CANCEL: "the end by the cancellation",
+    ERROR: "the exit by an exception",
+    CANCEL: "the exit by the cancellation",
     "return": "the return",
 }
 _OUTCOMES = {ERROR: "raises", CANCEL: "is cancelled"}
@@ -55,11 +55,11 @@ def describe(a: Spot, b: Spot, trail: list[Step], why: str) -> Difference:
             condition = ["when ", step.node.line, f" {_OUTCOMES[step.edge]}, "]
     before, after = _named(a, placed=True), _named(b, placed=False)
     if not why:
-        parts = [*condition, *before, " came next, now ", *after, " does"]
+        parts = [*condition, "the next step is now ", *after, " instead of ", *before]
     elif b.op == "close" and a.op != "close":
         parts = [*condition, "the block now closes the connection before ", *before, f": {why}"]
     else:
-        parts = [*condition, *before, f" comes next: {why}"]
+        parts = [*condition, "the next step is ", *before, f": {why}"]
     path = tuple(f"{_quoted(step.node)} ({step.edge})" for step in trail if step.node.line)
     return Difference(tuple(parts), path)
 

@@ -93,12 +93,12 @@ def test_a_difference_names_its_line_and_its_path() -> None:
     assert found.difference is not None
     line = HEAD.count("\n") + 3
     assert found.difference.parts == (
+        "the next step is now ",
+        "`g()`",
+        " instead of ",
         "`nc.flush`",
         " on ",
         line,
-        " came next, now ",
-        "`g()`",
-        " does",
     )
     assert found.difference.path == ("`await nats.connect(url)` (ok)",)
 

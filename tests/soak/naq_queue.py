@@ -91,7 +91,13 @@ class NaqQueue:
 
     def worker(self, *, steady: bool) -> list[str]:
         return self._command(
-            "worker", STEADY if steady else QUEUE, "--ack-wait", "3", "--shutdown-timeout", "5"
+            "worker",
+            "--queue",
+            STEADY if steady else QUEUE,
+            "--ack-wait",
+            "3",
+            "--shutdown-timeout",
+            "5",
         )
 
     def scheduler(self) -> list[str]:

@@ -42,6 +42,7 @@ from naq.queue.core import Queue
 from naq.queue.sizes import queue_sizes
 from naq.results import Results
 from naq.scheduling import store
+from naq.serializers import JSON
 from naq.streams import DUPLICATE_WINDOW
 
 _ENDS_WITHIN: Final = 1.0
@@ -115,7 +116,7 @@ async def enqueue(
     result_ttl: Annotated[
         float | None, typer.Option(help="Seconds for which the result is kept.")
     ] = None,
-    serializer: Annotated[str, typer.Option(help="json or cloudpickle.")] = "cloudpickle",
+    serializer: Annotated[str, typer.Option(help="json or cloudpickle.")] = JSON.name,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the result.")] = False,
     unpickle: Unpickle = False,
     wait_timeout: Annotated[
@@ -320,7 +321,7 @@ async def schedule_add(
 ) -> None:
     """Have a job run at a time, or again and again, by a scheduler."""
     args, kwargs = parse_arguments(arguments)
-    made = Job(function, args, kwargs, job_id=job_id, queue=queue)
+    made = Job(function, args, kwargs, job_id=job_id, queue=queue, serializer=JSON)
     where = Queue(queue, config_of(url))
     first = at.replace(tzinfo=UTC) if at else None
     if cron is None and every is None:

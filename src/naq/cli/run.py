@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import importlib
+import importlib.util
 import logging
 import os
 import re
 import signal
 import sys
 import time
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
-import nats.errors
 import typer
 
 from naq.buckets import ensure_buckets
@@ -36,13 +34,9 @@ from naq.cli.output import (
     table,
 )
 from naq.events import EventManager
-from naq.exceptions import NaqConnectionError
 from naq.models.event import Event
 from naq.names import DEFAULT_QUEUE
-from naq.queue.core import has_had_a_worker
-from naq.queue.sizes import queue_sizes
 from naq.scheduling.scheduler import Scheduler
-from naq.serializers import CLOUDPICKLE
 from naq.server import NatsServer, ServerNotFoundError, ServerStartError, run_nats_server
 from naq.streams import ACK_WAIT
 from naq.worker.core import MAX_CRASHES, Worker
@@ -68,7 +62,17 @@ def _bytes(text: str | None) -> int | None:
 
 
 def worker(
-    queues: Annotated[list[str] | None, typer.Argument(help="Names of queues.")] = None,
+    modules: Annotated[
+        list[str] | None,
+        typer.Argument(
+            show_default=False,
+            help="Run only these modules' functions, or this module:function; no pickle.",
+        ),
+    ] = None,
+    queues: Annotated[
+        list[str] | None,
+        typer.Option("--queue", "-q", show_default=False, help="Take jobs from this queue."),
+    ] = None,
     concurrency: Annotated[
         int, typer.Option("--concurrency", "-c", min=1, help="How many jobs run at once.")
     ] = 10,
@@ -102,14 +106,6 @@ def worker(
         list[str] | None,
         typer.Option("--serializer", help="Read only jobs written by it, such as json."),
     ] = None,
-    allow: Annotated[
-        list[str] | None,
-        typer.Option(help="Run only this module's functions, or this module:function; no pickle."),
-    ] = None,
-    imports: Annotated[
-        list[str] | None,
-        typer.Option("--import", help="Import this module first; with --allow, allow it, too."),
-    ] = None,
     events: Annotated[bool, typer.Option(help="Publish events.")] = True,
     url: Url = None,
     verbose: Verbose = False,
@@ -117,9 +113,9 @@ def worker(
 ) -> None:
     """Run jobs until SIGTERM or SIGINT; a second signal does not wait for those that run.
 
-    Without --allow a worker runs whatever it is sent: everybody who can write to the server can run
-    any code here. With --allow it runs the functions named there, reads no pickle, and fails all
-    other jobs. A worker that reads no pickle, by --serializer json, needs --allow or --import.
+    With modules, such as app.tasks, a worker imports them, runs their functions, reads no pickle,
+    and fails all other jobs. Without them it runs whatever it is sent: everybody who can write to
+    the server can run any code here.
     """
     log(verbose=verbose, json_=json_)
     if not sys.flags.safe_path and "" not in sys.path:
@@ -128,10 +124,8 @@ def worker(
 
     @command
     async def run() -> None:
-        for module in imports or ():
-            _import(module)
-        names = (*(allow or ()), *(imports or ()))
-        restricted = allow or (serializers and CLOUDPICKLE.name not in serializers)
+        for module in modules or ():
+            _refuse_unknown(module)
         made = Worker(
             queues or DEFAULT_QUEUE,
             config_of(url),
@@ -145,11 +139,10 @@ def worker(
             memory_limit=_bytes(memory_limit),
             max_crashes=max_crashes,
             serializers=serializers,
-            allow=names or None if restricted else None,
+            allow=modules or None,
             events=events,
             burst=burst,
         )
-        await _hint_at_modules(made)
         await made.run()
         logging.getLogger("naq").info("%d completed, %d failed", made.completed, made.failed)
         _leave_stuck_jobs(made)
@@ -157,34 +150,16 @@ def worker(
     run()
 
 
-def _import(module: str) -> None:
+def _refuse_unknown(module: str) -> None:
+    """Refuse what is no module: the name of a queue, perhaps."""
     try:
-        importlib.import_module(module)
-    except Exception as error:  # noqa: BLE001 - a module may raise anything
-        fail(f"cannot import {module}: {type(error).__name__}: {error}")
-
-
-async def _hint_at_modules(made: Worker) -> None:
-    """Warn of an unknown queue that has the name of a module here."""
-    here = [queue for queue in made.queues if _is_a_module_here(queue)]
-    if not here:
+        found = importlib.util.find_spec(module.partition(":")[0])
+    except (ModuleNotFoundError, ValueError):
+        found = None
+    except Exception:  # noqa: BLE001 - a package that it stands in raises: the import names it
         return
-    with suppress(NaqConnectionError, nats.errors.Error):
-        sizes = await queue_sizes(made.config)
-        for queue in here:
-            if queue not in sizes and not await has_had_a_worker(queue, made.config):
-                logging.getLogger("naq").warning(
-                    "nobody knows a queue %r: the arguments are names of queues, not of modules",
-                    queue,
-                )
-
-
-def _is_a_module_here(name: str) -> bool:
-    path = name.replace(".", "/")
-    try:
-        return Path(f"{path}.py").exists() or Path(path, "__init__.py").exists()
-    except (OSError, ValueError):  # no file can have this name
-        return False
+    if found is None:
+        fail(f"cannot import {module}: there is no such module (--queue names a queue)")
 
 
 def _leave_stuck_jobs(made: Worker) -> None:

@@ -67,5 +67,6 @@ def _import(name: str) -> None:
     try:
         import_function(name) if ":" in name else importlib.import_module(name)
     except Exception as error:
-        reason = str(error) if isinstance(error, SerializationError) else repr(error)
-        raise JobError(f"cannot allow {name}: {reason}") from error
+        if isinstance(error, SerializationError):
+            raise JobError(str(error)) from error
+        raise JobError(f"cannot import {name}: {type(error).__name__}: {error}") from error

@@ -274,13 +274,15 @@ def _permissions(
     serializers: Iterable[str] | None, allow: Iterable[Callable[..., Any] | str] | None
 ) -> tuple[frozenset[str] | None, AllowList | None]:
     """Return the serializers that a worker reads, and the functions that it runs."""
+    # First the modules: they may register serializers.
+    allowed = None if allow is None else AllowList((allow,) if isinstance(allow, str) else allow)
     readable = None if serializers is None else frozenset(serializers)
     for name in readable or ():
         get_serializer(name)
-    if allow is None:
+    if allowed is None:
         if readable is not None and CLOUDPICKLE.name not in readable:
             raise JobError(
-                "a worker that reads no pickle runs only what `allow` names: give it modules or "
+                "a worker that reads no pickle runs only what it is allowed to: give it modules or "
                 "functions"
             )
         return readable, None
@@ -288,7 +290,7 @@ def _permissions(
         readable = registered_names() - {CLOUDPICKLE.name}
     elif CLOUDPICKLE.name in readable:
         raise JobError("a pickle may run any code: a worker with `allow` cannot read pickle")
-    return readable, AllowList((allow,) if isinstance(allow, str) else allow)
+    return readable, allowed
 
 
 def _executor(settings: WorkerSettings, concurrency: int) -> Executor:

@@ -104,7 +104,10 @@ class Executor:
     def _check_serializer(self, name: str) -> None:
         if self._serializers is not None and name not in self._serializers:
             readable = ", ".join(sorted(self._serializers))
-            raise JobRefusedError(f"this worker reads no {name} jobs, only {readable} ones")
+            raise JobRefusedError(
+                f"this worker reads no {name} jobs, only {readable} ones: enqueue with one of "
+                "these serializers"
+            )
 
     async def _in_thread(self, call: Callable[[], Any], context: JobContext) -> Any:
         run = functools.partial(_run_in_thread, contextvars.copy_context(), os.getpid(), call)

@@ -145,7 +145,7 @@ def test_events_and_their_counts(cli: Cli) -> None:
 
 def test_workers_are_listed_while_they_live(cli: Cli) -> None:
     assert cli.json("workers") == []
-    command = [NAQ, "worker", "a", "b", "--id", "w1", "--url", cli.url]
+    command = [NAQ, "worker", "-q", "a", "-q", "b", "--id", "w1", "--url", cli.url]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as worker:
         try:
             while not (listed := cli.json("workers")):
@@ -386,21 +386,37 @@ def test_a_table_for_another_program_keeps_each_row_on_a_line(cli: Cli) -> None:
     assert row.split()[:3] == [name, "math:log", "default"]
 
 
-def test_a_module_in_place_of_a_queue_gets_a_warning(
+def test_a_queue_in_place_of_a_module_is_refused_with_a_hint(cli: Cli) -> None:
+    message = cli.error("worker", "mail", "--burst")
+    assert message == ("naq: cannot import mail: there is no such module (--queue names a queue)\n")
+
+
+def test_a_module_that_raises_is_named_with_its_error(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("tasks", "known"):
-        Path(f"{name}.py").touch()
-    cli.text("enqueue", "math:sqrt", "4", "--queue", "known")
-    command = [NAQ, "worker", "--burst", "--url", cli.url, "known", "tasks"]
-    runs = [
-        subprocess.run(command, check=True, timeout=30, capture_output=True, text=True)
-        for _ in range(2)
-    ]
-    first, second = (run.stderr.count("the arguments are names of queues") for run in runs)
-    assert (first, second) == (1, 0)
-    assert "nobody knows a queue 'tasks'" in runs[0].stderr
+    Path("raising.py").write_text("import nowhere\n", encoding="utf-8")
+    command = [NAQ, "worker", "raising", "--url", cli.url]
+    done = subprocess.run(command, timeout=30, capture_output=True, text=True, check=False)
+    expected = "naq: cannot import raising: ModuleNotFoundError: No module named 'nowhere'\n"
+    assert (done.returncode, done.stderr) == (1, expected)
+
+
+def test_a_worker_runs_the_functions_of_the_modules_that_it_is_given_and_no_others(
+    cli: Cli, tmp_path: Path
+) -> None:
+    (tmp_path / "my_tasks.py").write_text("def double(n):\n    return 2 * n\n", encoding="utf-8")
+    allowed = cli.text("enqueue", "my_tasks:double", "21").strip()
+    refused = cli.text("enqueue", "math:sqrt", "4").strip()
+    command = [NAQ, "worker", "my_tasks", "--burst", "--url", cli.url]
+    subprocess.run(command, cwd=tmp_path, check=True, timeout=30, capture_output=True)
+    assert cli.text("job", "result", allowed) == "42\n"
+    assert "this worker may not run math:sqrt" in cli.error("job", "result", refused)
+
+
+def test_a_job_of_the_command_line_is_json(cli: Cli) -> None:
+    cli.text("enqueue", "math:sqrt", "4", "--id", "q1")
+    assert cli.json("job", "status", "q1")["serializer"] == "json"
 
 
 def test_a_job_that_swallows_its_cancellation_is_reported_as_still_running(

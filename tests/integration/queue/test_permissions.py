@@ -162,10 +162,10 @@ async def test_the_result_of_a_parent_is_not_unpickled_by_a_worker_with_a_list(u
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"serializers": ["json"]}, "runs only what `allow` names"),
+        ({"serializers": ["json"]}, "runs only what it is allowed to"),
         ({"allow": [ME], "serializers": ["cloudpickle"]}, "cannot read pickle"),
-        ({"allow": ["no.such"]}, "cannot allow no.such"),
-        ({"allow": [f"{ME}:nothing"]}, f"cannot allow {ME}:nothing"),
+        ({"allow": ["no.such"]}, "cannot import no.such"),
+        ({"allow": [f"{ME}:nothing"]}, f"cannot import {ME}:nothing"),
     ],
 )
 def test_a_list_that_promises_too_much_or_too_little_is_refused(
@@ -195,7 +195,7 @@ async def test_the_command_line_allows_what_it_imports(url: str, tmp_path: Path)
         encoding="utf-8",
     )
     naq_ = [sys.executable, "-c", "from naq.cli.main import main; main()"]
-    words = ["worker", "--burst", "--url", url, "--serializer", "own", "--import", "own"]
+    words = ["worker", "--burst", "--url", url, "own", "--serializer", "own"]
     for command in ([sys.executable, "client.py", url], [*naq_, *words]):
         process = await asyncio.create_subprocess_exec(
             *command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path)}
@@ -211,7 +211,7 @@ async def test_the_command_line_allows_what_it_imports(url: str, tmp_path: Path)
 
 async def test_naq_worker_names_the_module_that_it_cannot_import(url: str) -> None:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", "from naq.cli.main import main; main()", "worker", "--import",
+        sys.executable, "-c", "from naq.cli.main import main; main()", "worker",
         "no_such_module", "--url", url, stderr=subprocess.PIPE,
     )  # fmt: skip
     _, message = await process.communicate()

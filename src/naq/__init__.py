@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     )
     from naq.serializers import register_serializer
     from naq.set_aside import SetAside
-    from naq.worker.context import current_job
+    from naq.worker.context import JobContext, current_job, lifespan_state
     from naq.worker.core import Worker
     from naq.worker.status import WorkerStatusManager
 
@@ -72,7 +72,7 @@ _HOMES = {
     "naq.scheduling.scheduler": "Scheduler",
     "naq.serializers": "register_serializer",
     "naq.set_aside": "SetAside",
-    "naq.worker.context": "current_job",
+    "naq.worker.context": "JobContext current_job lifespan_state",
     "naq.worker.core": "Worker",
     "naq.failed": "FailedJobs",
     "naq.worker.status": "WorkerStatusManager",
@@ -90,6 +90,7 @@ __all__ = [
     "FailedJobs",
     "Fixed",
     "Job",
+    "JobContext",
     "Linear",
     "NaqError",
     "Queue",
@@ -113,6 +114,7 @@ __all__ = [
     "get_job",
     "get_progress",
     "jetstream_context",
+    "lifespan_state",
     "list_schedules",
     "modify_scheduled_job",
     "nats_connection",

@@ -122,6 +122,10 @@ class JobRefusedError(JobError):
     """The worker may not read or run the job: its operator does not allow it."""
 
 
+class LifespanError(NaqError):
+    """The lifespan of a worker failed, or did not end in time."""
+
+
 class JobTimeoutError(JobError, TimeoutError):
     """An attempt took longer than the job's timeout."""
 

@@ -6,8 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
+from naq.exceptions import JobError
 from naq.models.job import Job
+
+S = TypeVar("S")
 
 _current: ContextVar[JobContext | None] = ContextVar("naq_current_job", default=None)
 
@@ -24,6 +28,8 @@ class JobContext:
         broken_off: whether nobody waits for the attempt any longer: it was cancelled, ran into
             its timeout, or its worker stops. A plain function, which nothing can stop, may look
             now and then, and end.
+        state: what the lifespan of the worker has yielded; None without a lifespan, and in an
+            isolated job, which runs in a process of its own.
     """
 
     job: Job
@@ -31,11 +37,32 @@ class JobContext:
     worker: str
     report: Callable[[bytes], None]
     broken_off: bool = False
+    state: Any = None
 
 
 def current_job() -> JobContext | None:
     """Return the job that calls this, or None outside of a job."""
     return _current.get()
+
+
+def lifespan_state(kind: type[S]) -> S:
+    """Return what the lifespan of the worker has yielded.
+
+    Args:
+        kind: its class.
+
+    Raises:
+        JobError: no job calls this, the job is isolated, or its worker has no such state.
+    """
+    context = _current.get()
+    if context is None:
+        raise JobError("only a job has the state of a lifespan")
+    if isinstance(context.state, kind):
+        return context.state
+    if context.job.isolated:
+        raise JobError("an isolated job has no state: it runs in a process of its own")
+    found = "no state" if context.state is None else f"a state of {type(context.state).__name__}"
+    raise JobError(f"expected a state of {kind.__name__}: this worker has {found}")
 
 
 @contextmanager

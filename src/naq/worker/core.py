@@ -11,7 +11,7 @@ import socket
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext, suppress
 from typing import Any, Final
 
 import nats.errors
@@ -30,7 +30,8 @@ from naq.streams import ACK_WAIT
 from naq.worker.allow import AllowList
 from naq.worker.context import JobContext
 from naq.worker.delivery import position
-from naq.worker.execute import Executor
+from naq.worker.execute import Executor, JobMiddleware, checked_middleware
+from naq.worker.lifespan import Lifespan
 from naq.worker.session import Session
 from naq.worker.settings import Counters, WorkerSettings
 from naq.worker.stopping import StopRequest
@@ -74,6 +75,13 @@ class Worker:
             functions it runs, as ``"app.tasks"``. They are imported at once. Without it, a client
             that can write to the server can run any code here. A worker that reads no pickle needs
             it, since a name in JSON, such as ``os:system``, is code as well.
+        lifespan: a function that takes the worker and returns an async context manager. The worker
+            enters it before its first job and leaves it after its last one; a lost connection
+            changes nothing. Its jobs find what it yields in ``current_job().state``, and typed by
+            ``lifespan_state``. Its end may take ``shutdown_timeout`` seconds.
+        middleware: async functions around each attempt, the first outermost. Each is called with
+            the :class:`JobContext` and with ``call_next``, to be awaited with the same; what it
+            returns is the job's result, and what it raises is the attempt's failure.
         events: publish events of jobs and of the worker.
         burst: stop when the queues are empty.
 
@@ -98,6 +106,8 @@ class Worker:
         max_crashes: int = MAX_CRASHES,
         serializers: Iterable[str] | None = None,
         allow: Iterable[Callable[..., Any] | str] | None = None,
+        lifespan: Callable[[Worker], AbstractAsyncContextManager[Any]] | None = None,
+        middleware: Iterable[JobMiddleware] = (),
         events: bool = True,
         burst: bool = False,
     ) -> None:
@@ -131,10 +141,13 @@ class Worker:
             max_crashes=max_crashes,
             serializers=readable,
             allowed=allowed,
+            middleware=checked_middleware(middleware),
             events=events,
             burst=burst,
         )
         self.abandoned_jobs = 0
+        self.has_left_lifespan = False
+        self._lifespan = lifespan or (lambda _: nullcontext())
         self._counters = Counters()
         self._stop = StopRequest()
 
@@ -174,38 +187,48 @@ class Worker:
 
         Raises:
             NaqConnectionError: at the start; the server cannot be reached, or has no JetStream.
+            LifespanError: the lifespan failed, or did not end in time.
             nats.js.errors.APIError: at the start; the server refuses to make naq's own streams
                 or buckets.
         """
+        with self._signals():
+            lifespan = Lifespan(
+                lambda: self._lifespan(self), self._stop, self.settings.shutdown_timeout
+            )
+            try:
+                async with lifespan as state:
+                    executor = _executor(self.settings, self.settings.concurrency, state)
+                    try:
+                        await self._work(executor)
+                    finally:
+                        self.abandoned_jobs = executor.abandoned
+                        executor.shutdown()
+            finally:
+                self.has_left_lifespan = lifespan.is_left_behind
+
+    async def _work(self, executor: Executor) -> None:
+        """Work on one connection after the other until stopped."""
         settings, stop = self.settings, self._stop.asked
-        executor = _executor(settings, settings.concurrency)
         session: Session | None = None
         has_begun = False
-        try:
-            with self._signals():
-                while not stop.is_set():
-                    try:
-                        # Its own connection: a job may close those that are shared.
-                        async with nats_jetstream(self.config, exclusive=True) as (conn, js):
-                            session = Session(
-                                settings, self._counters, self._stop, executor, conn, js
-                            )
-                            await session.run()
-                            return
-                    except (NaqConnectionError, nats.errors.Error, ExceptionGroup) as raised:
-                        has_begun = has_begun or (session is not None and session.has_begun)
-                        errors = _leaves(raised)
-                        passing = _is_about_the_server if has_begun else _may_pass
-                        if session is None or not all(map(passing, errors)):
-                            raise errors[0] from errors[0].__cause__
-                        reasons = "; ".join(dict.fromkeys(map(describe_error, errors)))
-                        logger.warning("the connection is lost, connecting again: %s", reasons)
-                    with suppress(TimeoutError):
-                        async with asyncio.timeout(RETRY_CONNECT_AFTER):
-                            await stop.wait()
-        finally:
-            self.abandoned_jobs = executor.abandoned
-            executor.shutdown()
+        while not stop.is_set():
+            try:
+                # Its own connection: a job may close those that are shared.
+                async with nats_jetstream(self.config, exclusive=True) as (conn, js):
+                    session = Session(settings, self._counters, self._stop, executor, conn, js)
+                    await session.run()
+                    return
+            except (NaqConnectionError, nats.errors.Error, ExceptionGroup) as raised:
+                has_begun = has_begun or (session is not None and session.has_begun)
+                errors = _leaves(raised)
+                passing = _is_about_the_server if has_begun else _may_pass
+                if session is None or not all(map(passing, errors)):
+                    raise errors[0] from errors[0].__cause__
+                reasons = "; ".join(dict.fromkeys(map(describe_error, errors)))
+                logger.warning("the connection is lost, connecting again: %s", reasons)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(RETRY_CONNECT_AFTER):
+                    await stop.wait()
 
     async def process_message(self, msg: Msg) -> None:
         """Run the job of one message, store its result, and acknowledge it.
@@ -293,8 +316,15 @@ def _permissions(
     return readable, allowed
 
 
-def _executor(settings: WorkerSettings, concurrency: int) -> Executor:
-    return Executor(concurrency, settings.memory_limit, settings.serializers, settings.allowed)
+def _executor(settings: WorkerSettings, concurrency: int, state: Any = None) -> Executor:
+    return Executor(
+        concurrency,
+        settings.memory_limit,
+        settings.serializers,
+        settings.allowed,
+        settings.middleware,
+        state,
+    )
 
 
 def _forget(_progress: bytes) -> None:

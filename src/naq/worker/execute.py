@@ -7,16 +7,21 @@ import contextvars
 import functools
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, Final
 
-from naq.exceptions import JobRefusedError, JobTimeoutError
+from naq.exceptions import JobError, JobRefusedError, JobTimeoutError
+from naq.middleware import Middleware, chain
+from naq.models.functions import name_of
 from naq.models.job import Job
 from naq.models.outcome import Outcome, value_of
 from naq.worker.allow import AllowList
 from naq.worker.context import JobContext, running
 from naq.worker.isolate import run_isolated
+
+JobMiddleware = Middleware[JobContext, Any]
 
 SPARE_THREADS: Final = 1000
 """Threads beyond the worker's concurrency: a thread whose job has timed out can't be ended."""
@@ -35,6 +40,8 @@ class Executor:
         memory_limit: bytes of memory that an isolated job may have; None is no limit.
         serializers: names of the serializers whose jobs may be read; None is all.
         allowed: what may be run; None is everything.
+        middleware: what goes around each attempt; the first is the outermost.
+        state: what the worker's lifespan has yielded.
     """
 
     def __init__(
@@ -43,16 +50,20 @@ class Executor:
         memory_limit: int | None = None,
         serializers: frozenset[str] | None = None,
         allowed: AllowList | None = None,
+        middleware: Iterable[JobMiddleware] = (),
+        state: Any = None,
     ) -> None:
         self._threads = ThreadPoolExecutor(concurrency + SPARE_THREADS, "naq-job")
         self._memory_limit = memory_limit
         self._serializers = serializers
         self._allowed = allowed
         self._is_restricted = serializers is not None or allowed is not None
+        self._middleware = tuple(middleware)
+        self._state = state
         self.abandoned = 0
 
     async def run(self, context: JobContext, parents: tuple[bytes | None, ...] = ()) -> Outcome:
-        """Make the job's call and return its result.
+        """Make the job's call, with middleware around it, and return its result.
 
         Args:
             context: the job.
@@ -65,6 +76,26 @@ class Executor:
         job = context.job
         if self._is_restricted:
             self._check(job, parents)
+        context.state = self._state
+        if not self._middleware:
+            return await self._run_in_time(context, parents)
+        with running(context):
+            return await self._run_inside(context, parents)
+
+    async def _run_inside(self, context: JobContext, parents: tuple[bytes | None, ...]) -> Outcome:
+        """Make the call inside the middleware, which may return another value."""
+        outcome = Outcome(serializer=context.job.serializer)
+
+        async def call(context: JobContext) -> Any:
+            nonlocal outcome
+            outcome = await self._run_in_time(context, parents)
+            return outcome.value
+
+        value = await chain(self._middleware, call)(context)
+        return outcome if value is outcome.value else replace(outcome, value=value)
+
+    async def _run_in_time(self, context: JobContext, parents: tuple[bytes | None, ...]) -> Outcome:
+        job = context.job
         if job.timeout is None:
             return await self._call(context, parents)
         scope = asyncio.timeout(job.timeout)
@@ -160,3 +191,16 @@ def is_async(function: Callable[..., Any]) -> bool:
         return _is_async(function)
     except TypeError:  # it cannot be hashed
         return _is_async.__wrapped__(function)
+
+
+def checked_middleware(middleware: Iterable[JobMiddleware]) -> tuple[JobMiddleware, ...]:
+    """Return middleware that can be awaited.
+
+    Raises:
+        JobError: one of them is no async function.
+    """
+    checked = tuple(middleware)
+    for each in checked:
+        if not is_async(each):
+            raise JobError(f"the middleware {name_of(each)} is no async function")
+    return checked

@@ -11,6 +11,7 @@ from typing import Any
 from naq.config import Config
 from naq.version import __version__
 from naq.worker.allow import AllowList
+from naq.worker.execute import JobMiddleware
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,7 @@ class WorkerSettings:
     max_crashes: int
     serializers: frozenset[str] | None
     allowed: AllowList | None
+    middleware: tuple[JobMiddleware, ...]
     events: bool
     burst: bool
 

@@ -32,7 +32,7 @@ async def enqueue(
         queue: the queue's name.
         config: a configuration, a URL, or None for the process's configuration.
         again: run it again although a job of this id ended within the last two minutes.
-        kwargs: the call's keyword arguments, and settings of the job such as ``max_retries``.
+        kwargs: the call's keyword arguments, and settings of the job such as ``retries``.
     """
     return await Queue(queue, config).enqueue(function, *args, again=again, **kwargs)
 

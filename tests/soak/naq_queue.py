@@ -148,13 +148,13 @@ class NaqQueue:
 
     async def retried(self, name: str, draw: random.Random) -> None:
         await self._enqueue(
-            "retried", f"retried-{name}", "tasks:third_time", max_retries=5,
+            "retried", f"retried-{name}", "tasks:third_time", retries=5,
             retry=draw.uniform(0.05, 0.5),
         )  # fmt: skip
 
     async def failing(self, name: str, _draw: random.Random) -> None:
         await self._enqueue(
-            "failing", f"hopeless-{name}", "tasks:fail", max_retries=1, becomes=_NO_RESULT
+            "failing", f"hopeless-{name}", "tasks:fail", retries=1, becomes=_NO_RESULT
         )
 
     async def too_large(self, name: str, _draw: random.Random) -> None:

@@ -135,7 +135,7 @@ async def enqueue(
         kwargs,
         job_id=job_id,
         queue=queue,
-        max_retries=retries,
+        retries=retries,
         retry=retry_delay,
         timeout=timeout,
         depends_on=after or (),

@@ -24,14 +24,14 @@ _NUMBERS: Final = (int, float)  # a constant: the expression would create the un
 
 
 def _check_numbers(
-    timeout: float | None, result_ttl: float | None, max_retries: int, max_crashes: int | None
+    timeout: float | None, result_ttl: float | None, retries: int, max_crashes: int | None
 ) -> None:
     if timeout is not None and not timeout > 0:
         raise JobError(f"timeout must be a positive number of seconds, not {timeout!r}")
     if result_ttl is not None and not 1 <= result_ttl <= 1e9:
         raise JobError(f"result_ttl must be from 1 to 1e9 seconds, not {result_ttl!r}")
-    if max_retries < 0:
-        raise JobError(f"max_retries must be 0 or more, not {max_retries!r}")
+    if retries < 0:
+        raise JobError(f"retries must be 0 or more, not {retries!r}")
     if max_crashes is not None and max_crashes < 1:
         raise JobError(f"max_crashes must be 1 or more, not {max_crashes!r}")
 
@@ -65,7 +65,7 @@ class Job:
             is the same job. Letters, digits and ``-/_=.`` only, as in a key of a bucket.
         queue: the queue's name; any text.
         timeout: seconds (or a timedelta) that one attempt may take; None means no limit.
-        max_retries: how many retries a failed job gets.
+        retries: how many retries a failed job gets.
         retry: the strategy, or a number of seconds; see :mod:`naq.models.retry`.
         retry_on: exception classes, or their names as ``module:Class``, that are worth a retry;
             empty means all.
@@ -101,7 +101,7 @@ class Job:
     serializer: str = _of_head("serializer")
     created_at: float = _of_head("created")
     timeout: float | None = _of_head("timeout")
-    max_retries: int = _of_head("retries")
+    retries: int = _of_head("retries")
     retry_on: tuple[str, ...] = _of_head("retry_on")
     ignore_on: tuple[str, ...] = _of_head("ignore_on")
     depends_on: tuple[str, ...] = _of_head("depends_on")
@@ -122,7 +122,7 @@ class Job:
         job_id: str | None = None,
         queue: str = DEFAULT_QUEUE,
         timeout: float | timedelta | None = None,
-        max_retries: int = 0,
+        retries: int = 0,
         retry: RetryStrategy | float = NO_RETRY,
         retry_on: Iterable[type[BaseException] | str] = (),
         ignore_on: Iterable[type[BaseException] | str] = (),
@@ -137,7 +137,7 @@ class Job:
         created_at: float | None = None,
     ) -> None:
         timeout, result_ttl = _seconds(timeout), _seconds(result_ttl)
-        _check_numbers(timeout, result_ttl, max_retries, max_crashes)
+        _check_numbers(timeout, result_ttl, retries, max_crashes)
         if on_parent_failure not in _POLICIES:
             raise JobError(
                 f"on_parent_failure must be fail, cancel or run, not {on_parent_failure!r}"
@@ -151,7 +151,7 @@ class Job:
             serializer=_serializer_name(serializer),
             created=time.time() if created_at is None else float(created_at),
             timeout=timeout,
-            retries=max_retries,
+            retries=retries,
             retry_on=exception_names(retry_on),
             ignore_on=exception_names(ignore_on),
             depends_on=_ids(depends_on),
@@ -297,7 +297,7 @@ class Job:
             "created_at": self.created_at,
             "serializer": self.serializer,
             "timeout": self.timeout,
-            "max_retries": self.max_retries,
+            "retries": self.retries,
             "depends_on": list(self.depends_on),
         }
         return shown

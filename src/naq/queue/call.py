@@ -19,6 +19,9 @@ _OPTIONS: Final = frozenset(inspect.signature(Job).parameters) - {
     "queue",
 }
 
+_ELSEWHERE: Final = {"max_retries": "retries"}
+"""Names that other queues have for a setting."""
+
 _NEAR: Final = 0.8
 """The similarity from which a name is taken for a misspelt setting."""
 
@@ -67,10 +70,11 @@ def _check_names(
     for name in call:
         if name in named:
             continue
-        near = difflib.get_close_matches(name, sorted(_OPTIONS), n=1, cutoff=_NEAR)
+        near = difflib.get_close_matches(name, sorted(_OPTIONS | _ELSEWHERE.keys()), 1, _NEAR)
         if near:
+            meant = _ELSEWHERE.get(near[0], near[0])
             raise JobError(
-                f"there is no setting {name}: do you mean {near[0]}? To pass {name} to "
+                f"there is no setting {name}: do you mean {meant}? To pass {name} to "
                 f"{_name(function)}, enqueue Job({_name(function)}, args, {{{name!r}: ...}})"
             )
         if not takes_any:

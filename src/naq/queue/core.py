@@ -68,7 +68,7 @@ class Queue:
             again: run it again although a job of this id ended within the last two minutes. A job
                 that is still in the queue stays the only one.
             kwargs: the call's keyword arguments. Those named as a setting of :class:`Job`
-                (``job_id``, ``timeout``, ``max_retries`` and so on) are that setting; to pass such
+                (``job_id``, ``timeout``, ``retries`` and so on) are that setting; to pass such
                 a one to the function, enqueue a :class:`Job`.
 
         Raises:

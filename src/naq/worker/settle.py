@@ -154,7 +154,7 @@ class Settler:
             final: whether not to retry it, regardless of its settings.
         """
         job, attempt = delivery.job, delivery.attempt
-        if not final and attempt <= job.max_retries and is_worth_a_retry(delivery, error):
+        if not final and attempt <= job.retries and is_worth_a_retry(delivery, error):
             await self._retry(delivery, error)
             return
         failure = failure_of(error, attempt, self._worker)

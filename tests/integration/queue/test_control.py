@@ -71,7 +71,7 @@ async def test_a_job_goes_from_queued_over_running_to_completed(url: str) -> Non
 
 
 async def test_a_job_between_two_attempts_is_retrying(url: str) -> None:
-    job = await naq.enqueue(fail_once, config=url, max_retries=1, retry=0.5)
+    job = await naq.enqueue(fail_once, config=url, retries=1, retry=0.5)
     working = asyncio.create_task(work(url))
     await becomes(url, job, JOB_STATUS.RETRYING)
     info = await naq.get_job(job.job_id, url)
@@ -131,7 +131,7 @@ def run_on_in_a_thread(name: str) -> None:
 async def test_a_running_job_can_be_cancelled(
     url: str, function: Any, eventually: Callable[[Callable[[], bool]], Awaitable[None]]
 ) -> None:
-    job = await naq.enqueue(function, "it", config=url, max_retries=3)
+    job = await naq.enqueue(function, "it", config=url, retries=3)
     worker = naq.Worker(config=url)
     working = asyncio.create_task(worker.run())
     await becomes(url, job, JOB_STATUS.RUNNING)
@@ -248,7 +248,7 @@ async def test_a_schedule_needs_a_rule(url: str) -> None:
 
 async def test_a_failed_job_can_be_requeued_and_then_succeed(url: str) -> None:
     may_fail["yes"] = True
-    job = await naq.enqueue(fail_if_told, config=url, max_retries=1)
+    job = await naq.enqueue(fail_if_told, config=url, retries=1)
     await work(url)
     failed = naq.FailedJobs(url)
     (kept,) = await failed.list()

@@ -206,8 +206,8 @@ async def test_a_job_whose_first_acknowledgement_came_too_late_is_new(
 @pytest.mark.parametrize(
     ("function", "kwargs", "message"),
     [
-        (math.sqrt, {"max_retry": 3}, "there is no setting max_retry: do you mean max_retries?"),
-        ("app:f", {"max_retry": 3}, "there is no setting max_retry: do you mean max_retries?"),
+        (math.sqrt, {"max_retry": 3}, "there is no setting max_retry: do you mean retries?"),
+        ("app:f", {"max_retry": 3}, "there is no setting max_retry: do you mean retries?"),
         (operator.add, {"colour": 3}, "add has no parameter colour, nor has a job such a setting"),
     ],
 )

@@ -70,7 +70,7 @@ async def test_a_worker_may_keep_silent(url: str) -> None:
 
 
 async def test_the_event_of_a_failure_has_its_reason(url: str) -> None:
-    await naq.enqueue(math.sqrt, -1, config=url, max_retries=1)
+    await naq.enqueue(math.sqrt, -1, config=url, retries=1)
     await work(url)
     events = await ends(url)
     assert [event.type for event in events] == ["job.retrying", "job.failed"]

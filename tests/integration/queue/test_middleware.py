@@ -88,7 +88,7 @@ async def test_it_sees_the_job_and_the_attempt(url: str) -> None:
         assert current_job() is job
         return await call_next(job)
 
-    await Queue(config=url).enqueue(fail, max_retries=1)
+    await Queue(config=url).enqueue(fail, retries=1)
     await run(url, look)
     assert happened == [("fail", 1), "job", ("fail", 2), "job"]
 
@@ -120,7 +120,7 @@ async def test_one_that_swallows_an_exception_makes_the_job_a_success(url: str) 
         except ConnectionError:
             return "swallowed"
 
-    job = await Queue(config=url).enqueue(fail, max_retries=3)
+    job = await Queue(config=url).enqueue(fail, retries=3)
     made = await run(url, swallow)
     assert await result_of(url, job) == "swallowed"
     assert (made.completed, made.failed) == (1, 0)
@@ -135,8 +135,8 @@ async def test_its_exception_is_the_attempts_own(url: str) -> None:
         return await call_next(job)
 
     queue = Queue(config=url)
-    retried = await queue.enqueue(add, 1, 2, max_retries=1, retry_on=[KeyError])
-    failing = await queue.enqueue(add, 1, 2, max_retries=1, ignore_on=[KeyError])
+    retried = await queue.enqueue(add, 1, 2, retries=1, retry_on=[KeyError])
+    failing = await queue.enqueue(add, 1, 2, retries=1, ignore_on=[KeyError])
     await run(url, refuse)
     assert await result_of(url, retried) == 3
     with pytest.raises(JobFailedError, match="KeyError: 'not yet'"):

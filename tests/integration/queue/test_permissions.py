@@ -111,7 +111,7 @@ async def test_a_refused_job_is_not_imported_or_retried(
     mark = tmp_path / "mark"
     (tmp_path / "evil.py").write_text(f"open({str(mark)!r}, 'w')", encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
-    job = Job("evil:run", serializer="json", max_retries=3, isolated=isolated)
+    job = Job("evil:run", serializer="json", retries=3, isolated=isolated)
     with pytest.raises(JobFailedError, match="may not run evil:run"):
         await run_one(url, job, allow=[ME])
     assert not mark.exists()
@@ -142,7 +142,7 @@ async def test_the_function_is_the_one_in_the_head(url: str) -> None:
 
 @pytest.mark.parametrize("settings", [{"allow": [ME]}, {"allow": [ME], "serializers": ["json"]}])
 async def test_a_worker_with_a_list_reads_no_pickle(url: str, settings: Any) -> None:
-    job = Job(allowed, (Bomb(),), max_retries=2)
+    job = Job(allowed, (Bomb(),), retries=2)
     with pytest.raises(JobFailedError, match="reads no cloudpickle jobs"):
         await run_one(url, job, **settings)
     assert ran == []

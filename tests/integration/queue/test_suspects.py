@@ -77,7 +77,7 @@ async def test_a_job_that_kills_its_worker_fails_and_its_neighbours_complete(
     url: str, tmp_path: Path, function: str
 ) -> None:
     neighbours = [await naq.enqueue("tasks:neighbour", 0.3, config=url) for _ in range(4)]
-    guilty = await naq.enqueue(f"tasks:{function}", config=url, max_retries=5)
+    guilty = await naq.enqueue(f"tasks:{function}", config=url, retries=5)
     neighbours += [await naq.enqueue("tasks:neighbour", 0.3, config=url) for _ in range(4)]
     assert await supervise(url, tmp_path) == 4  # one beside the others, three alone
     with pytest.raises(JobFailedError, match="JobCrashedError: 3 workers died while running it"):
@@ -189,7 +189,7 @@ async def attempts_and_fail() -> None:
 
 
 async def test_a_retried_job_is_no_suspect(url: str) -> None:
-    job = await naq.enqueue(attempts_and_fail, max_retries=2, config=url)
+    job = await naq.enqueue(attempts_and_fail, retries=2, config=url)
     await naq.Worker(config=url, burst=True).run()
     with pytest.raises(JobFailedError, match="ValueError: 3"):
         await naq.fetch_job_result(job, config=url, timeout=0)

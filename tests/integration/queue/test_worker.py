@@ -392,12 +392,12 @@ async def test_a_job_fails_at_its_timeout(url: str, function: Any) -> None:
 
 
 async def test_a_failed_job_gets_its_number_of_retries(url: str) -> None:
-    fine = await Queue(config=url).enqueue(fail_until, 3, max_retries=2)
+    fine = await Queue(config=url).enqueue(fail_until, 3, retries=2)
     await work(url)
     assert await result_of(url, fine) == 3
     assert calls == [1, 2, 3]
     calls.clear()
-    bad = await Queue(config=url).enqueue(fail_until, 9, max_retries=2, retry=0.05)
+    bad = await Queue(config=url).enqueue(fail_until, 9, retries=2, retry=0.05)
     await work(url)
     assert "attempt 3" in await failure_of(url, bad)
     assert calls == [1, 2, 3]
@@ -416,13 +416,13 @@ async def test_a_failed_job_gets_its_number_of_retries(url: str) -> None:
 async def test_only_some_exceptions_are_worth_a_retry(
     url: str, settings: dict[str, Any], attempts: int
 ) -> None:
-    await Queue(config=url).enqueue(fail_until, 9, max_retries=2, **settings)
+    await Queue(config=url).enqueue(fail_until, 9, retries=2, **settings)
     await work(url)
     assert len(calls) == attempts
 
 
 async def test_a_failed_job_is_kept_with_its_traceback(url: str) -> None:
-    job = await Queue(config=url).enqueue(fail_until, 9, max_retries=1)
+    job = await Queue(config=url).enqueue(fail_until, 9, retries=1)
     await work(url)
     async with nats_kv_store("failed_jobs", url) as kv:
         failed = FailedJob.deserialize((await kv.get(job.job_id)).value)

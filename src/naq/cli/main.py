@@ -11,6 +11,7 @@ from naq.cli.dashboard import dashboard
 from naq.cli.set_aside import set_aside
 from naq.cli.setup import permissions, setup
 from naq.cli.waiting import waiting
+from naq.cli.worker import worker
 from naq.version import __version__
 
 app = typer.Typer(
@@ -38,7 +39,7 @@ def _naq(
     """A job queue on NATS JetStream."""
 
 
-app.command("worker")(run.worker)
+app.command("worker")(worker)
 app.command("scheduler")(run.scheduler)
 app.command("server")(run.server)
 app.command("setup")(setup)

@@ -51,6 +51,8 @@ Url = Annotated[
     str | None,
     typer.Option("--url", "-u", help="URL of the NATS server. By default as configured."),
 ]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")]
+JsonLog = Annotated[bool, typer.Option("--json", help="Log JSON, one object a line.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 QueueName = Annotated[str, typer.Option("--queue", "-q", help="Name of the queue.")]
 AnyQueue = Annotated[

@@ -1,15 +1,11 @@
-"""``naq worker``, ``naq scheduler``, ``naq server``, ``naq workers``, ``naq events``."""
+"""``naq scheduler``, ``naq server``, ``naq workers``, ``naq events``."""
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
-import importlib.util
 import logging
-import os
-import re
 import signal
-import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,7 +17,9 @@ from naq.buckets import ensure_buckets
 from naq.cli.output import (
     REFUSED,
     AsJson,
+    JsonLog,
     Url,
+    Verbose,
     ago,
     as_json,
     command,
@@ -35,140 +33,14 @@ from naq.cli.output import (
 )
 from naq.events import EventManager
 from naq.models.event import Event
-from naq.names import DEFAULT_QUEUE
 from naq.scheduling.scheduler import Scheduler
 from naq.server import NatsServer, ServerNotFoundError, ServerStartError, run_nats_server
-from naq.streams import ACK_WAIT
-from naq.worker.core import MAX_CRASHES, Worker
 from naq.worker.status import WorkerInfo, WorkerStatusManager
 
 MAX_SPAN = 100 * 365 * 86400.0
 """Seconds: what lies further back than that is before the first event anyway."""
 
-_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
-
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")]
-JsonLog = Annotated[bool, typer.Option("--json", help="Log JSON, one object a line.")]
 Port = typer.Option("--port", "-p", min=0, max=65535, help="Port; 0 for a free one.")
-
-
-def _bytes(text: str | None) -> int | None:
-    if text is None:
-        return None
-    match = re.fullmatch(r"(\d+)\s*([kmg]?)i?b?", text.strip().lower())
-    if match is None:
-        raise typer.BadParameter("a number of bytes, such as 512m or 2g")
-    return int(match[1]) * _UNITS[match[2]]
-
-
-def worker(
-    modules: Annotated[
-        list[str] | None,
-        typer.Argument(
-            show_default=False,
-            help="Run only these modules' functions, or this module:function; no pickle.",
-        ),
-    ] = None,
-    queues: Annotated[
-        list[str] | None,
-        typer.Option("--queue", "-q", show_default=False, help="Take jobs from this queue."),
-    ] = None,
-    concurrency: Annotated[
-        int, typer.Option("--concurrency", "-c", min=1, help="How many jobs run at once.")
-    ] = 10,
-    worker_id: Annotated[str | None, typer.Option("--id", help="The worker's name.")] = None,
-    burst: Annotated[bool, typer.Option("--burst", help="Stop when the queues are empty.")] = False,
-    prefetch: Annotated[
-        int | None, typer.Option(min=0, help="Jobs that wait in the worker. By default as needed.")
-    ] = None,
-    ack_wait: Annotated[
-        float, typer.Option(help="Seconds of silence after which its jobs go to another worker.")
-    ] = ACK_WAIT,
-    shutdown_timeout: Annotated[
-        float, typer.Option(help="Seconds that running jobs have on shutdown.")
-    ] = 30.0,
-    block_limit: Annotated[
-        float,
-        typer.Option(
-            min=0,
-            help="Seconds that a job may hold the event loop; after three times that the worker "
-            "ends. 0 is no limit.",
-        ),
-    ] = 10.0,
-    memory_limit: Annotated[
-        str | None, typer.Option(help="Memory of an isolated job, such as 512m.")
-    ] = None,
-    max_crashes: Annotated[
-        int,
-        typer.Option(min=1, help="Workers that may die running a job alone, before it fails."),
-    ] = MAX_CRASHES,
-    serializers: Annotated[
-        list[str] | None,
-        typer.Option("--serializer", help="Read only jobs written by it, such as json."),
-    ] = None,
-    events: Annotated[bool, typer.Option(help="Publish events.")] = True,
-    url: Url = None,
-    verbose: Verbose = False,
-    json_: JsonLog = False,
-) -> None:
-    """Run jobs until SIGTERM or SIGINT; a second signal does not wait for those that run.
-
-    With modules, such as app.tasks, a worker imports them, runs their functions, reads no pickle,
-    and fails all other jobs. Without them it runs whatever it is sent: everybody who can write to
-    the server can run any code here.
-    """
-    log(verbose=verbose, json_=json_)
-    if not sys.flags.safe_path and "" not in sys.path:
-        # As `python -m` does: the jobs' modules are those of the folder that one stands in.
-        sys.path.insert(0, str(Path.cwd()))
-
-    @command
-    async def run() -> None:
-        for module in modules or ():
-            _refuse_unknown(module)
-        made = Worker(
-            queues or DEFAULT_QUEUE,
-            config_of(url),
-            concurrency=concurrency,
-            worker_id=worker_id,
-            prefetch=prefetch,
-            ack_wait=ack_wait,
-            shutdown_timeout=shutdown_timeout,
-            block_limit=block_limit,
-            exit_when_blocked=True,
-            memory_limit=_bytes(memory_limit),
-            max_crashes=max_crashes,
-            serializers=serializers,
-            allow=modules or None,
-            events=events,
-            burst=burst,
-        )
-        await made.run()
-        logging.getLogger("naq").info("%d completed, %d failed", made.completed, made.failed)
-        _leave_stuck_jobs(made)
-
-    run()
-
-
-def _refuse_unknown(module: str) -> None:
-    """Refuse what is no module: the name of a queue, perhaps."""
-    try:
-        found = importlib.util.find_spec(module.partition(":")[0])
-    except (ModuleNotFoundError, ValueError):
-        found = None
-    except Exception:  # noqa: BLE001 - a package that it stands in raises: the import names it
-        return
-    if found is None:
-        fail(f"cannot import {module}: there is no such module (--queue names a queue)")
-
-
-def _leave_stuck_jobs(made: Worker) -> None:
-    """End the process although a job still runs that has timed out, or was given back."""
-    if made.abandoned_jobs:
-        logging.shutdown()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(0)
 
 
 def scheduler(url: Url = None, verbose: Verbose = False, json_: JsonLog = False) -> None:

@@ -1,0 +1,165 @@
+"""``naq worker``."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from naq.cli.output import REFUSED, JsonLog, Url, Verbose, command, config_of, fail, log
+from naq.exceptions import LifespanError
+from naq.models.functions import import_function
+from naq.names import DEFAULT_QUEUE
+from naq.streams import ACK_WAIT
+from naq.worker.core import MAX_CRASHES, Worker
+
+_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+
+
+logger = logging.getLogger("naq")
+
+
+def _bytes(text: str | None) -> int | None:
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+)\s*([kmg]?)i?b?", text.strip().lower())
+    if match is None:
+        raise typer.BadParameter("a number of bytes, such as 512m or 2g")
+    return int(match[1]) * _UNITS[match[2]]
+
+
+def worker(
+    modules: Annotated[
+        list[str] | None,
+        typer.Argument(
+            show_default=False,
+            help="Run only these modules' functions, or this module:function; no pickle.",
+        ),
+    ] = None,
+    queues: Annotated[
+        list[str] | None,
+        typer.Option("--queue", "-q", show_default=False, help="Take jobs from this queue."),
+    ] = None,
+    concurrency: Annotated[
+        int, typer.Option("--concurrency", "-c", min=1, help="How many jobs run at once.")
+    ] = 10,
+    worker_id: Annotated[str | None, typer.Option("--id", help="The worker's name.")] = None,
+    burst: Annotated[bool, typer.Option("--burst", help="Stop when the queues are empty.")] = False,
+    prefetch: Annotated[
+        int | None, typer.Option(min=0, help="Jobs that wait in the worker. By default as needed.")
+    ] = None,
+    ack_wait: Annotated[
+        float, typer.Option(help="Seconds of silence after which its jobs go to another worker.")
+    ] = ACK_WAIT,
+    shutdown_timeout: Annotated[
+        float, typer.Option(help="Seconds that running jobs have on shutdown.")
+    ] = 30.0,
+    block_limit: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            help="Seconds that a job may hold the event loop; after three times that the worker "
+            "ends. 0 is no limit.",
+        ),
+    ] = 10.0,
+    memory_limit: Annotated[
+        str | None, typer.Option(help="Memory of an isolated job, such as 512m.")
+    ] = None,
+    max_crashes: Annotated[
+        int,
+        typer.Option(min=1, help="Workers that may die running a job alone, before it fails."),
+    ] = MAX_CRASHES,
+    serializers: Annotated[
+        list[str] | None,
+        typer.Option("--serializer", help="Read only jobs written by it, such as json."),
+    ] = None,
+    lifespan: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODULE:NAME", help="An async context manager around all jobs of the worker."
+        ),
+    ] = None,
+    middleware: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MODULE:NAME",
+            show_default=False,
+            help="An async function around each attempt; the first is the outermost.",
+        ),
+    ] = None,
+    events: Annotated[bool, typer.Option(help="Publish events.")] = True,
+    url: Url = None,
+    verbose: Verbose = False,
+    json_: JsonLog = False,
+) -> None:
+    """Run jobs until SIGTERM or SIGINT; a second signal does not wait for those that run.
+
+    With modules, such as app.tasks, a worker imports them, runs their functions, reads no pickle,
+    and fails all other jobs. Without them it runs whatever it is sent: everybody who can write to
+    the server can run any code here.
+    """
+    log(verbose=verbose, json_=json_)
+    if not sys.flags.safe_path and "" not in sys.path:
+        # As `python -m` does: the jobs' modules are those of the folder that one stands in.
+        sys.path.insert(0, str(Path.cwd()))
+
+    @command
+    async def run() -> None:
+        for module in modules or ():
+            _refuse_unknown(module)
+        made = Worker(
+            queues or DEFAULT_QUEUE,
+            config_of(url),
+            concurrency=concurrency,
+            worker_id=worker_id,
+            prefetch=prefetch,
+            ack_wait=ack_wait,
+            shutdown_timeout=shutdown_timeout,
+            block_limit=block_limit,
+            exit_when_blocked=True,
+            memory_limit=_bytes(memory_limit),
+            max_crashes=max_crashes,
+            serializers=serializers,
+            allow=modules or None,
+            lifespan=None if lifespan is None else import_function(lifespan),
+            middleware=[import_function(each) for each in middleware or ()],
+            events=events,
+            burst=burst,
+        )
+        try:
+            await made.run()
+        except LifespanError as error:
+            logger.error("%s", error, exc_info=error.__cause__)
+            _leave_what_is_stuck(made, REFUSED)
+            raise typer.Exit(REFUSED) from None
+        logger.info("%d completed, %d failed", made.completed, made.failed)
+        _leave_what_is_stuck(made, 0)
+
+    run()
+
+
+def _refuse_unknown(module: str) -> None:
+    """Refuse what is no module: the name of a queue, perhaps."""
+    try:
+        found = importlib.util.find_spec(module.partition(":")[0])
+    except (ModuleNotFoundError, ValueError):
+        found = None
+    except Exception:  # noqa: BLE001 - a package that it stands in raises: the import names it
+        return
+    if found is None:
+        fail(f"cannot import {module}: there is no such module (--queue names a queue)")
+
+
+def _leave_what_is_stuck(made: Worker, code: int) -> None:
+    """End the process although a job, or the lifespan, that was broken off still runs."""
+    if made.abandoned_jobs or made.has_left_lifespan:
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from naq.events import EventManager, EventPublisher, EventSubscriber
     from naq.exceptions import NaqError
     from naq.failed import FailedJobs
+    from naq.middleware import register_enqueue_middleware, unregister_enqueue_middleware
     from naq.models import JOB_STATUS, WORKER_STATUS, Exponential, Fixed, Job, Linear, Schedule
     from naq.progress import get_progress, report_progress, watch_progress
     from naq.queue.control import cancel_job, get_job
@@ -59,6 +60,7 @@ _HOMES = {
     ),
     "naq.events": "EventManager EventPublisher EventSubscriber",
     "naq.exceptions": "NaqError",
+    "naq.middleware": "register_enqueue_middleware unregister_enqueue_middleware",
     "naq.models": "JOB_STATUS WORKER_STATUS Exponential Fixed Job Linear Schedule",
     "naq.progress": "get_progress report_progress watch_progress",
     "naq.queue.control": "cancel_job get_job",
@@ -124,10 +126,12 @@ __all__ = [
     "prune_schedules",
     "purge_queue",
     "queue_sizes",
+    "register_enqueue_middleware",
     "register_serializer",
     "report_progress",
     "resume_scheduled_job",
     "schedule",
+    "unregister_enqueue_middleware",
     "watch_progress",
 ]
 

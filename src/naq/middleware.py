@@ -1,4 +1,8 @@
-"""Middleware: functions around a call, the first of a list outermost."""
+"""Middleware: functions around a call, the first of a list outermost.
+
+Middleware around enqueueing is registered for the process, as serializers are: it holds however a
+job is enqueued.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,52 @@ from typing import Generic, TypeVar
 
 from naq.exceptions import JobError
 from naq.models.functions import name_of
+from naq.models.job import Job
 
 A = TypeVar("A")
 R = TypeVar("R")
 
 CallNext = Callable[[A], Awaitable[R]]
 Middleware = Callable[[A, CallNext[A, R]], Awaitable[R]]
+EnqueueMiddleware = Middleware[Job, Job]
+
+_around_enqueue: list[EnqueueMiddleware] = []
+
+
+def register_enqueue_middleware(middleware: EnqueueMiddleware) -> None:
+    """Have an async function called around each job that this process enqueues.
+
+    It is called with the job and with ``call_next``, which enqueues and returns the job. It may
+    add headers, refuse the job by an exception, which the caller of ``enqueue`` gets, or await
+    ``call_next`` with another job. It returns the job. The first one registered is the outermost.
+
+    It runs once for each job: in ``enqueue``, ``enqueue_many``, ``enqueue_at`` and ``enqueue_in``,
+    and for each run of a recurring schedule in the scheduler.
+
+    Args:
+        middleware: the function; one that is registered already stays in its place.
+    """
+    if middleware not in _around_enqueue:
+        _around_enqueue.append(middleware)
+
+
+def unregister_enqueue_middleware(middleware: EnqueueMiddleware) -> None:
+    """Have a function called no longer; one that is not registered is no error.
+
+    Args:
+        middleware: the function.
+    """
+    if middleware in _around_enqueue:
+        _around_enqueue.remove(middleware)
+
+
+def around_enqueue(put: CallNext[Job, Job]) -> CallNext[Job, Job]:
+    """Return what enqueues a job with the registered middleware around it, for one use.
+
+    Args:
+        put: enqueues the job.
+    """
+    return chain(_around_enqueue, put) if _around_enqueue else put
 
 
 def chain(middleware: Sequence[Middleware[A, R]], call: CallNext[A, R]) -> CallNext[A, R]:

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from naq.buckets import ensure_buckets
+from naq.cli.modules import find_modules_here, import_module
 from naq.cli.output import (
     REFUSED,
     AsJson,
@@ -43,15 +44,26 @@ MAX_SPAN = 100 * 365 * 86400.0
 Port = typer.Option("--port", "-p", min=0, max=65535, help="Port; 0 for a free one.")
 
 
-def scheduler(url: Url = None, verbose: Verbose = False, json_: JsonLog = False) -> None:
+def scheduler(
+    modules: Annotated[
+        list[str] | None,
+        typer.Argument(show_default=False, help="Import these modules, for what they register."),
+    ] = None,
+    url: Url = None,
+    verbose: Verbose = False,
+    json_: JsonLog = False,
+) -> None:
     """Enqueue scheduled jobs when they are due, until SIGTERM or SIGINT.
 
     Several may run: one of them leads, and the others take over when it is gone.
     """
     log(verbose=verbose, json_=json_)
+    find_modules_here()
 
     @command
     async def run() -> None:
+        for module in modules or ():
+            import_module(module)
         made = Scheduler(config_of(url))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):

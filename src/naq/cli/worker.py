@@ -7,11 +7,11 @@ import logging
 import os
 import re
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from naq.cli.modules import find_modules_here
 from naq.cli.output import REFUSED, JsonLog, Url, Verbose, command, config_of, fail, log
 from naq.exceptions import LifespanError
 from naq.models.functions import import_function
@@ -105,9 +105,7 @@ def worker(
     the server can run any code here.
     """
     log(verbose=verbose, json_=json_)
-    if not sys.flags.safe_path and "" not in sys.path:
-        # As `python -m` does: the jobs' modules are those of the folder that one stands in.
-        sys.path.insert(0, str(Path.cwd()))
+    find_modules_here()
 
     @command
     async def run() -> None:

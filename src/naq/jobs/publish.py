@@ -24,6 +24,7 @@ from naq.connection import nats_connection
 from naq.connection.nats_py.client import size_of_headers
 from naq.exceptions import JobError, NaqJetStreamError, NaqTimeoutError, SerializationError
 from naq.jobs.patience import ELECTIONS, with_retries
+from naq.middleware import around_enqueue
 from naq.models.job import Job
 from naq.models.status import Enqueued
 from naq.pipeline import PublishPipeline
@@ -193,15 +194,21 @@ async def publish_jobs(jobs: Iterable[Job], config: Config) -> int:
         PublishPipeline(conn, give_up=config.enqueue_timeout) as pipeline,
     ):
         batch = _Batch(config)
+
+        async def put(job: Job) -> Job:
+            _check_independent(job)
+            data = job.serialize()
+            check_size(conn, job.job_id, len(data))
+            subject = config.names.job_subject(job.queue, job.job_id)
+            batch.add(job, await pipeline.publish(subject, data, {_MSG_ID: job.job_id}))
+            return job
+
         for job in jobs:
             try:
-                _check_independent(job)
-                check_size(conn, job.job_id, len(job.serialize()))
+                await around_enqueue(put)(job)
             except (JobError, SerializationError) as error:
                 await batch.settle(0)  # the jobs before it count
                 raise type(error)(f"{error}{batch.enqueued_before}") from error
-            subject = config.names.job_subject(job.queue, job.job_id)
-            batch.add(job, await pipeline.publish(subject, job.serialize(), {_MSG_ID: job.job_id}))
             if len(batch) >= WINDOW:
                 await batch.settle(WINDOW // 2)
         await batch.settle(0)

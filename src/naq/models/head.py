@@ -25,8 +25,8 @@ Id = Annotated[str, msgspec.Meta(pattern=rf"\A{KEY_PATTERN}\Z", max_length=LONGE
 class Head(msgspec.Struct, omit_defaults=True):
     """The settings of a job, as JSON holds them.
 
-    The last two are of a job that waits for others: which of them have not ended, and which of
-    them keep no result.
+    ``waits_for`` and ``unkept`` are of a job that waits for others: which of them have not ended,
+    and which of them keep no result.
     """
 
     naq: Annotated[int, msgspec.Meta(ge=1)]
@@ -49,6 +49,7 @@ class Head(msgspec.Struct, omit_defaults=True):
     max_crashes: Annotated[int, msgspec.Meta(ge=1)] | None = None
     waits_for: tuple[Id, ...] | None = None
     unkept: tuple[Id, ...] = ()
+    headers: dict[str, str] = {}
 
 
 class _Version(msgspec.Struct):

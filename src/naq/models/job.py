@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any, Final, get_args
 
 from naq.exceptions import JobError, SerializationError
@@ -176,6 +177,22 @@ class Job:
         """Those of ``depends_on`` that have not ended yet."""
         waits_for = self._head.waits_for
         return self._head.depends_on if waits_for is None else waits_for
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """What others have written on the job, such as a ``traceparent``; see ``add_headers``."""
+        return MappingProxyType(self._head.headers)
+
+    def add_headers(self, headers: Mapping[str, str]) -> None:
+        """Write headers on the job, which go with it to its worker. Enqueue it afterwards.
+
+        Args:
+            headers: names and values; they replace those of the same name.
+        """
+        merged = {**self._head.headers, **headers}
+        if self._wire is not None:
+            self._wire = with_settings(self._wire, {"headers": merged})
+        self._head.headers = merged
 
     @property
     def call(self) -> Call:

@@ -15,6 +15,7 @@ from naq.connection import nats_jetstream
 from naq.connection.nats_py.jetstream import purge_subject
 from naq.exceptions import ScheduleError
 from naq.jobs.publish import enqueue_job, publish_jobs
+from naq.middleware import around_enqueue
 from naq.models.job import Job, check_queue_name
 from naq.models.schedule import MissedRuns
 from naq.models.status import Enqueued
@@ -81,11 +82,15 @@ class Queue:
         if again:
             # A worker takes a job for done whose outcome is of the same moment.
             job = job.under_id(job.job_id, time.time())
-        if job.depends_on:
-            await park(job, self.config)
-        else:
-            await enqueue_job(job, self.config, again=again)
-        return job
+
+        async def put(job: Job) -> Job:
+            if job.depends_on:
+                await park(job, self.config)
+            else:
+                await enqueue_job(job, self.config, again=again)
+            return job
+
+        return await around_enqueue(put)(job)
 
     async def enqueue_many(self, jobs: Iterable[Job]) -> int:
         """Put many jobs into the queues that they name, many times as fast as one by one.
@@ -120,11 +125,14 @@ class Queue:
             SerializationError: the call cannot be written.
             NaqConnectionError: there is no connection.
         """
-        job = make_job(function, args, kwargs, self.name)
-        schedule = schedule_for(job, datetime.now(UTC), run_at=when)
-        await store_schedule(schedule, self.config)
-        job.enqueued = Enqueued.NEW
-        return job
+
+        async def put(job: Job) -> Job:
+            schedule = schedule_for(job, datetime.now(UTC), run_at=when)
+            await store_schedule(schedule, self.config)
+            job.enqueued = Enqueued.NEW
+            return job
+
+        return await around_enqueue(put)(make_job(function, args, kwargs, self.name))
 
     async def enqueue_in(
         self,

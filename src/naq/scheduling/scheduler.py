@@ -34,6 +34,7 @@ from naq.exceptions import (
 )
 from naq.jobs.lookup import stored_outcome
 from naq.jobs.publish import publish_job
+from naq.middleware import around_enqueue
 from naq.models import Job, Schedule, ScheduleStatus
 from naq.names import Names
 from naq.scheduling.clock import ServerClock
@@ -237,8 +238,37 @@ class Scheduler:
                     return schedule
                 run = _run_of(job, schedule, due)
                 if now - due < _REMEMBERED or not await _has_ended(js, self.config.names, run):
-                    await publish_job(js, self.config, run)
+                    await self._enqueue(run, js, recurring=schedule.is_recurring)
         return left
+
+    async def _enqueue(self, run: Job, js: JetStreamContext, *, recurring: bool) -> None:
+        """Enqueue one run; a recurring one is a job of its own for the middleware.
+
+        Raises:
+            JobError: the job is refused, or the middleware raises.
+        """
+        refusal: Exception | None = None
+
+        async def put(job: Job) -> Job:
+            nonlocal refusal
+            try:
+                await publish_job(js, self.config, job)
+            except Exception as error:
+                refusal = error
+                raise
+            return job
+
+        try:
+            await (around_enqueue(put) if recurring else put)(run)
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise JobError("its middleware cancels itself") from error
+        except Exception as error:
+            if error is refusal or isinstance(error, JobError):
+                raise
+            raise JobError(f"its middleware raises {type(error).__name__}: {error}") from error
 
 
 def _run_of(job: Job, schedule: Schedule, due: datetime) -> Job:

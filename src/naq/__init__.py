@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from naq.set_aside import SetAside
     from naq.worker.context import JobContext, current_job, lifespan_state
     from naq.worker.core import Worker
+    from naq.worker.logs import JobLogFilter
     from naq.worker.status import WorkerStatusManager
 
 # The module of each public name. The first use imports it, so `import naq` costs
@@ -77,6 +78,7 @@ _HOMES = {
     "naq.worker.context": "JobContext current_job lifespan_state",
     "naq.worker.core": "Worker",
     "naq.failed": "FailedJobs",
+    "naq.worker.logs": "JobLogFilter",
     "naq.worker.status": "WorkerStatusManager",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
@@ -93,6 +95,7 @@ __all__ = [
     "Fixed",
     "Job",
     "JobContext",
+    "JobLogFilter",
     "Linear",
     "NaqError",
     "Queue",

@@ -11,7 +11,6 @@ import asyncio
 import functools
 import json
 import logging
-import re
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from datetime import UTC, datetime
@@ -28,15 +27,14 @@ from rich.table import Table
 from naq.config import Config, as_config
 from naq.connection.dial import where
 from naq.exceptions import NaqConnectionError, NaqError, describe_error
+from naq.plain_text import visible, visible_in_json
+from naq.worker.logs import LineFormatter, LogStyle, configure
 
 UNLIMITED: Final = 100_000
 """Columns of what is no terminal."""
 
 REFUSED: Final = 1
 NO_SERVER: Final = 3
-
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-"""Characters that move the cursor, colour, hide or turn around what follows; tab and line feed stay."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -98,56 +96,26 @@ def warn(message: str) -> None:
     )
 
 
-def visible(text: str) -> str:
-    """Return a text whose control characters a terminal shows and does not obey."""
-    return _CONTROL.sub(lambda match: _escape(match[0]), text)
+def log(*, verbose: bool, json_: bool, process: str = "") -> None:
+    """Log to standard error: for people, as JSON, or, where no terminal is, as plain lines.
 
-
-def _escape(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
-
-
-class _LineFormatter(logging.Formatter):
-    """Writes each record on a line of its own, whatever its message holds."""
-
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the base's name
-        record.message = visible(record.message).replace("\n", "\\n")
-        return super().formatMessage(record)
-
-
-class _JsonFormatter(logging.Formatter):
-    """Writes each record as JSON on one line."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        entry = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        if record.exc_info:
-            entry["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(entry, ensure_ascii=False)
-
-
-def log(*, verbose: bool, json_: bool) -> None:
-    """Log to standard error: for people, as JSON, or, where no terminal is, as plain lines."""
-    handler: logging.Handler = logging.StreamHandler()
-    if json_:
-        handler.setFormatter(_JsonFormatter())
-    elif errors.is_terminal:
+    Args:
+        verbose: log more.
+        json_: log JSON.
+        process: the name of this process, where there are several.
+    """
+    handler: logging.Handler | None = None
+    if errors.is_terminal and not json_:
         handler = RichHandler(console=errors, show_path=False, markup=False)
-        handler.setFormatter(_LineFormatter("%(message)s"))
-    else:
-        handler.setFormatter(_LineFormatter("%(asctime)s %(levelname)s %(message)s"))
-    logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, handlers=[handler])
-    logging.getLogger("asyncio").setLevel(logging.INFO)
+        handler.setFormatter(LineFormatter("%(message)s", process))
+    level = logging.DEBUG if verbose else logging.INFO
+    configure(LogStyle(level, json_, process), handler)
 
 
 def as_json(value: Any) -> None:
     """Print a value as JSON on one line."""
     document = json.dumps(value, ensure_ascii=False, default=str)
-    sys.stdout.write(_CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", document) + "\n")
+    sys.stdout.write(visible_in_json(document) + "\n")
     sys.stdout.flush()
 
 

@@ -12,10 +12,12 @@ import os
 import signal
 import sys
 from contextlib import suppress
+from dataclasses import asdict
 from typing import Final
 
 from naq.exceptions import JobCrashedError, SerializationError
 from naq.models.outcome import JobFailure, Outcome
+from naq.worker import logs
 from naq.worker.context import JobContext
 
 PROGRESS: Final = b"progress "
@@ -56,6 +58,7 @@ async def run_isolated(
         "worker": context.worker,
         "memory_limit": memory_limit,
         "path": sys.path,
+        "log": logs.style and asdict(logs.style),
         "parents": [data and base64.b64encode(data).decode() for data in parents],
     }
     reading, writing = os.pipe()

@@ -18,6 +18,7 @@ from naq.models.outcome import JobFailure, Outcome, value_of
 from naq.models.retry import exception_name
 from naq.worker.context import JobContext, running
 from naq.worker.isolate import LONGEST_LINE, PROGRESS
+from naq.worker.logs import LogStyle, configure
 
 
 def main() -> None:
@@ -27,6 +28,8 @@ def main() -> None:
     head, _, data = sys.stdin.buffer.read().partition(b"\n")
     order = json.loads(head)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the worker's to handle
+    if order["log"] is not None:
+        configure(LogStyle(**order["log"]))
     if order["memory_limit"] is not None:
         resource.setrlimit(resource.RLIMIT_AS, (order["memory_limit"],) * 2)
     answers = _Answers(writing)

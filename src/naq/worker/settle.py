@@ -34,6 +34,7 @@ from naq.pipeline import PublishPipeline
 from naq.plural import counted
 from naq.worker.delivery import Delivery
 from naq.worker.isolate import IsolatedJobError
+from naq.worker.logs import about
 
 logger = logging.getLogger("naq.worker")
 
@@ -158,7 +159,13 @@ class Settler:
             await self._retry(delivery, error)
             return
         failure = failure_of(error, attempt, self._worker)
-        logger.warning("%s failed after %s: %s", job, counted(attempt, "attempt"), failure)
+        logger.warning(
+            "%s failed after %s: %s",
+            job,
+            counted(attempt, "attempt"),
+            failure,
+            extra=about(job, attempt),
+        )
         try:
             kept = await self._pipeline.publish(
                 kv_subject(self._names.failed_jobs, job.job_id),
@@ -208,7 +215,14 @@ class Settler:
             await asyncio.wait_for(await self.record(delivery, record), RECORD_TIMEOUT)
         await self.give_back(delivery, delay=delay)
         failure = failure_of(error, attempt, self._worker)
-        logger.info("%s failed, attempt %d; again in %.3g s: %s", job, attempt, delay, failure)
+        logger.info(
+            "%s failed, attempt %d; again in %.3g s: %s",
+            job,
+            attempt,
+            delay,
+            failure,
+            extra=about(job, attempt),
+        )
         self.event("job.retrying", delivery, error=str(failure), attempt=attempt, delay=delay)
 
     async def give_back(self, delivery: Delivery, delay: float = 0.0) -> None:

@@ -8,6 +8,7 @@ id, or a value under a key.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final
@@ -25,12 +26,30 @@ PERIOD: Final = 0.25
 """Seconds between two looks at what is still unacknowledged."""
 
 
+class _Call:
+    """Takes an answer like a future, and hands it on without a turn of the event loop."""
+
+    __slots__ = ("set_exception",)
+
+    def __init__(self, answered: Callable[[Exception | None], None]) -> None:
+        self.set_exception = answered
+
+    def set_result(self, _is_new: bool) -> None:
+        self.set_exception(None)
+
+    def done(self) -> bool:
+        return False
+
+    def cancel(self) -> None:
+        pass
+
+
 @dataclass(slots=True, eq=False)
 class _Pending:
     subject: str
     payload: bytes
     headers: dict[str, str] | None
-    future: asyncio.Future[bool]
+    future: asyncio.Future[bool] | _Call
     resend_at: float
     give_up_at: float
     no_stream: bool = False
@@ -75,10 +94,40 @@ class PublishPipeline(Inbox):
         Raises:
             nats.errors.MaxPayloadError: the message is larger than the server takes.
         """
+        future: asyncio.Future[bool] = self._loop.create_future()
+        await self._begin(subject, payload, headers, future)
+        return future
+
+    async def send(
+        self,
+        subject: str,
+        payload: bytes,
+        headers: dict[str, str] | None,
+        answered: Callable[[Exception | None], None],
+    ) -> None:
+        """Send a message, and have a function called once it is stored or refused.
+
+        Args:
+            subject: its subject.
+            payload: its payload.
+            headers: its headers.
+            answered: takes the error, or None; not called once the pipeline is left.
+
+        Raises:
+            nats.errors.MaxPayloadError: the message is larger than the server takes.
+        """
+        await self._begin(subject, payload, headers, _Call(answered))
+
+    async def _begin(
+        self,
+        subject: str,
+        payload: bytes,
+        headers: dict[str, str] | None,
+        future: asyncio.Future[bool] | _Call,
+    ) -> None:
         self._count += 1
         key = str(self._count)
         now = self._loop.time()
-        future: asyncio.Future[bool] = self._loop.create_future()
         entry = _Pending(
             subject, payload, headers, future, now + self._timeout, now + self._give_up
         )
@@ -88,7 +137,6 @@ class PublishPipeline(Inbox):
         except BaseException:
             del self._pending[key]
             raise
-        return future
 
     async def _send(self, key: str, entry: _Pending) -> None:
         reply = f"{self._inbox}.{key}"

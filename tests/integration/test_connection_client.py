@@ -17,7 +17,7 @@ from nats.js.api import Header
 
 from naq.config import Config
 from naq.connection import close_all_connections, nats_connection
-from naq.connection.nats_py.client import NaqClient
+from naq.connection.nats_py.client import NaqClient, _plain_headers
 from naq.server import NatsServer
 
 subjects = st.text(alphabet="ab.*>é \r\n\x7f", max_size=5)
@@ -28,12 +28,12 @@ headers = st.none() | st.dictionaries(names, st.text(alphabet="ab: \té\r\n", ma
 def without_a_socket(client: Client) -> Client:
     """Have a client keep what it would write."""
     client._status = Client.CONNECTED
-    client._max_payload = 6
+    client._max_payload = 40
     client._max_pending_size = 1_000_000
     return client
 
 
-@given(subjects, st.binary(max_size=8), subjects, headers)
+@given(subjects, st.binary(max_size=45), subjects, headers)
 def test_what_it_writes_is_what_nats_py_writes(
     subject: str, payload: bytes, reply: str, headers: dict[str, str] | None
 ) -> None:
@@ -49,6 +49,18 @@ def test_what_it_writes_is_what_nats_py_writes(
         assert ours._pending == theirs._pending
         assert ours._pending_data_size == theirs._pending_data_size
         assert ours.stats == theirs.stats
+
+
+@given(names, st.text(alphabet="ab: \té\x7f", max_size=4))
+def test_headers_are_read_as_nats_py_reads_them(name: str, value: str) -> None:
+    raw = f"NATS/1.0\r\n{name}: {value}\r\n\r\n".encode()
+    read = _plain_headers(raw)
+    assert read is None or read == asyncio.run(Client()._process_headers(raw))
+
+
+def test_the_headers_of_a_job_are_not_left_to_nats_py() -> None:
+    raw = b"NATS/1.0\r\nNats-Msg-Id: 0a1b\r\nNaq-Created: 1.5\r\n\r\n"
+    assert _plain_headers(raw) == {"Nats-Msg-Id": "0a1b", "Naq-Created": "1.5"}
 
 
 def test_the_usual_message_is_not_left_to_nats_py() -> None:

@@ -47,6 +47,9 @@ _compared: set[Config] = set()
 _HEADERS_TO_COME: Final = 128
 """Bytes: a job that is enqueued again, or updated in a bucket, has other headers."""
 
+_MOST_HEADERS: Final = 1024
+"""Bytes that those and the message id take at most."""
+
 
 def check_size(conn: Client, job_id: str, size: int, stored: int = 0) -> None:
     """Refuse a job that does not fit into a message of the server.
@@ -60,6 +63,8 @@ def check_size(conn: Client, job_id: str, size: int, stored: int = 0) -> None:
     Raises:
         JobError: the job does not fit.
     """
+    if max(size, stored) + _MOST_HEADERS <= conn.max_payload:
+        return  # as nearly always: the headers need not be counted for that
     room = conn.max_payload - _HEADERS_TO_COME - size_of_headers({_MSG_ID: job_id})
     if max(size, stored) > room:
         as_stored = f" ({stored} as it is stored)" if stored > size else ""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any, TypeVar
 
 from naq.exceptions import JobError
@@ -65,11 +65,25 @@ def lifespan_state(kind: type[S]) -> S:
     raise JobError(f"expected a state of {kind.__name__}: this worker has {found}")
 
 
-@contextmanager
-def running(context: JobContext) -> Iterator[None]:
-    """Make a job the current one of this task or thread, and of what it starts."""
-    before = _current.set(context)
-    try:
-        yield
-    finally:
-        _current.reset(before)
+class running:  # noqa: N801 - it is used like a function
+    """Make a job the current one of this task or thread, and of what it starts.
+
+    Args:
+        context: the job.
+    """
+
+    __slots__ = ("_before", "_context")
+
+    def __init__(self, context: JobContext) -> None:
+        self._context = context
+
+    def __enter__(self) -> None:
+        self._before = _current.set(self._context)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        _current.reset(self._before)

@@ -77,8 +77,9 @@ class Intake:
 
     async def ask(self) -> None:
         """Ask for as many jobs as there is room for."""
-        for puller in list(self._pullers.values()):
-            await puller.ask()
+        for puller in tuple(self._pullers.values()):
+            if puller.wants():
+                await puller.ask()
 
     async def look_after(self, *, reconnected: bool) -> None:
         """Repeat lost requests, and create lost consumers again.

@@ -60,11 +60,16 @@ class Puller(Inbox):
         self._none_stands.set()
         self.consumer_lost = False
 
+    def wants(self) -> bool:
+        """Whether it is worth it to ask for more: the last request is half used up."""
+        wanted = self._room() - self._asked
+        return wanted > 0 and wanted >= self._asked
+
     async def ask(self) -> None:
         """Ask for as many messages as there is room for, unless enough are under way."""
-        wanted = self._room() - self._asked
-        if wanted <= 0 or self._asked > wanted:
+        if not self.wants():
             return
+        wanted = self._room() - self._asked
         request = {
             "batch": wanted,
             "expires": int(EXPIRES * 1e9),

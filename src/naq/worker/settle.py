@@ -317,12 +317,10 @@ class Settler:
         delivery: Delivery,
         succeeded: bool,
         event: Event | None,
-        future: asyncio.Future[bool],
+        error: Exception | None,
     ) -> None:
         """Take the server's answer for an outcome: acknowledge the job, or have it come back."""
-        if future.cancelled():
-            return  # the worker is leaving the connection; the job comes back
-        if error := future.exception():
+        if error is not None:
             logger.error("%s: its result is not stored: %s", delivery.job, describe_error(error))
             delivery.refused = True
         elif event is not None:
@@ -351,13 +349,11 @@ class Settler:
         """Send the results, events and acknowledgements that are due."""
         while self._unstored:
             delivery, data, succeeded, event = self._unstored.popleft()
-            future = await self._pipeline.publish(
+            await self._pipeline.send(
                 kv_subject(self._names.job_results, delivery.job.job_id),
                 data,
                 self._headers(delivery),
-            )
-            future.add_done_callback(
-                functools.partial(self._when_stored, delivery, succeeded, event)
+                functools.partial(self._when_stored, delivery, succeeded, event),
             )
         await self._send_events()
         while self._stored:

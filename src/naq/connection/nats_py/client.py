@@ -12,14 +12,17 @@ import nats.errors
 from nats.aio.client import DEFAULT_PENDING_SIZE, PING_PROTO, Client
 from nats.aio.msg import Msg
 
-from naq.connection.nats_py.subscription import open_inbox
+from naq.connection.nats_py.subscription import open_inbox, straight_handler
 
 _tokens = map(str, count())
 
-# What can be written as it is: ASCII without a space.
-_SUBJECT: Final = re.compile(r"[!-~]+")
-_HEADER_NAME: Final = re.compile(r"[!-9;-~]+")
-_HEADER_VALUE: Final = re.compile(r"[!-~]+")
+_VISIBLE: Final = bytes(range(ord("!"), ord("~") + 1))
+_BETWEEN_PUB: Final = b"   \r\n"
+_BETWEEN_HPUB: Final = b"    \r\n\r\n"
+"""What is left of a command without its visible characters, if no subject or header has others."""
+
+_HEADERS_BEGIN: Final = "NATS/1.0\r\n"
+_HEADER: Final = re.compile(r"([!-9;-~]+): ?([!-~]+)")
 
 # Not `is_connected`: it is false after a lease's end, when there may still be bytes to write.
 _WRITES: Final = frozenset({Client.CONNECTED, Client.DRAINING_SUBS, Client.DRAINING_PUBS})
@@ -61,6 +64,20 @@ def size_of_headers(headers: Mapping[str, str]) -> int:
     """Return the bytes that headers take in a message, or a few more."""
     lines = sum(len(name.encode()) + len(value.encode()) + 4 for name, value in headers.items())
     return len(b"NATS/1.0\r\n\r\n") + lines
+
+
+def _plain_headers(raw: bytes) -> dict[str, str] | None:
+    """Read headers as naq writes them; None for others, a status among them."""
+    text = raw.decode("latin-1")
+    if not (text.startswith(_HEADERS_BEGIN) and text.endswith("\r\n\r\n")):
+        return None
+    headers = {}
+    for line in text[len(_HEADERS_BEGIN) : -4].split("\r\n"):
+        match = _HEADER.fullmatch(line)
+        if match is None:
+            return None
+        headers[match[1]] = match[2]
+    return headers
 
 
 class NaqClient(Client):
@@ -140,6 +157,22 @@ class NaqClient(Client):
                 if not answer.done():
                     answer.set_exception(PermissionDeniedError(subject))
         await super()._process_err(err_msg)
+
+    async def _process_msg(
+        self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes
+    ) -> None:
+        # An inbox needs none of nats-py's limits and flow control, half of a message's cost.
+        subscription = self._subs.get(sid)
+        handle = None if subscription is None else straight_handler(subscription)
+        if handle is None:
+            await super()._process_msg(sid, subject, reply, data, headers)
+            return
+        self.stats["in_msgs"] += 1
+        self.stats["in_bytes"] += len(data)
+        read = None
+        if headers:
+            read = _plain_headers(headers) or await self._process_headers(headers)
+        handle(Msg(self, subject.decode(), reply.decode(), data, read))
 
     async def _read_loop(self) -> None:
         await super()._read_loop()
@@ -228,26 +261,26 @@ class NaqClient(Client):
             or self.is_closed
             or size > self._max_payload
             or self._pending_data_size + size > self._max_pending_size
-            or not _SUBJECT.fullmatch(subject)
-            or (reply and not _SUBJECT.fullmatch(reply))
+            or not subject
         ):
             return False
         if headers is None:
-            command = f"PUB {subject} {reply} {size}\r\n".encode() + payload + b"\r\n"
+            head, between = f"PUB {subject} {reply} {size}\r\n", _BETWEEN_PUB
         else:
-            head = "NATS/1.0\r\n"
+            lines = _HEADERS_BEGIN
             for name, value in headers.items():
-                if not (_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value)):
+                if not name or not value or ":" in name:
                     return False
-                head += name + ": " + value + "\r\n"  # nats-py's names are of an enumeration
-            length = len(head) + 2
+                lines += name + ": " + value + "\r\n"  # nats-py's names are of an enumeration
+            length = len(lines) + 2
             if length + size > self._max_payload:
-                raise nats.errors.MaxPayloadError
-            command = (
-                f"HPUB {subject} {reply} {length} {length + size}\r\n{head}\r\n".encode()
-                + payload
-                + b"\r\n"
-            )
+                return False
+            head = f"HPUB {subject} {reply} {length} {length + size}\r\n{lines}\r\n"
+            between = _BETWEEN_HPUB + b" \r\n" * len(headers) + b"\r\n"
+        command = head.encode(errors="surrogatepass")
+        if command.translate(None, _VISIBLE) != between:
+            return False  # a space or a line break in a name, or what is not ASCII
+        command += payload + b"\r\n"
         self._pending.append(command)
         self._pending_data_size += len(command)
         self.stats["out_msgs"] += 1

@@ -28,6 +28,12 @@ class _Straight(asyncio.Queue[Msg]):
             logger.exception("a message on %s", msg.subject)
 
 
+def straight_handler(subscription: Subscription) -> Callable[[Msg], None] | None:
+    """Return what takes the messages of an inbox; None for another subscription."""
+    queue = subscription._pending_queue
+    return queue.put_nowait if type(queue) is _Straight else None
+
+
 async def open_inbox(conn: Client, handle: Callable[[Msg], None]) -> tuple[str, Subscription]:
     """Subscribe to ``<inbox>.*`` for a new inbox.
 

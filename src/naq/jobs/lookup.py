@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,8 +14,9 @@ from nats.js import JetStreamContext
 from nats.js.api import Header
 from nats.js.errors import NotFoundError
 
+from naq.models.finished import Trail
 from naq.models.job import Job
-from naq.models.outcome import CREATED, Outcome
+from naq.models.outcome import Outcome
 from naq.names import Names, kv_subject
 
 MULTI_GET_SINCE: Final = (2, 11)
@@ -28,22 +29,23 @@ class StoredOutcome:
 
     Args:
         succeeded: whether it is a result, and no failure.
-        created: the creation time of its job, as written; None if it is not stored.
         data: its stored form.
+        trail: what the job has left behind it.
     """
 
     succeeded: bool
-    created: str | None
     data: bytes
+    trail: Trail
 
     @classmethod
-    def of(cls, data: bytes, headers: Mapping[str, str]) -> StoredOutcome:
+    def of(cls, data: bytes) -> StoredOutcome:
         """Return the outcome that a message of the bucket holds."""
-        return cls(not Outcome.is_failure(data), headers.get(CREATED), data)
+        return cls(not Outcome.is_failure(data), data, Trail.of(data))
 
     def is_of(self, job: Job) -> bool:
         """Whether it came of this very job, and of none that had the same id before."""
-        return self.created is None or self.created == repr(job.created_at)
+        ended = self.trail.job
+        return ended is None or ended.created_at == job.created_at
 
 
 async def stored_outcomes(
@@ -73,7 +75,7 @@ async def stored_outcomes(
             # 204 ends the answer; 404 means that nothing was found.
             ended.set_result(status in ("204", "404"))
         elif "KV-Operation" not in headers:  # a deleted result is none
-            found[headers["Nats-Subject"][len(prefix) :]] = StoredOutcome.of(msg.data, headers)
+            found[headers["Nats-Subject"][len(prefix) :]] = StoredOutcome.of(msg.data)
 
     inbox = conn.new_inbox()
     subscription = await conn.subscribe(inbox, cb=answered)
@@ -113,4 +115,4 @@ async def stored_outcome(js: JetStreamContext, names: Names, job_id: str) -> Sto
     headers = message.headers or {}
     if "KV-Operation" in headers:
         return None
-    return StoredOutcome.of(message.data or b"", headers)
+    return StoredOutcome.of(message.data or b"")

@@ -47,6 +47,7 @@ class Head(msgspec.Struct, omit_defaults=True):
     on_parent_failure: ParentPolicy = "fail"
     pass_results: bool = False
     max_crashes: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    keep_arguments: bool = True
     waits_for: tuple[Id, ...] | None = None
     unkept: tuple[Id, ...] = ()
     headers: dict[str, str] = {}

@@ -80,6 +80,8 @@ class Job:
         max_crashes: how many workers may die while they run the job alone, before it fails; None
             is the worker's own limit.
         keep_result: store the result. Without it a job can run again after a crash of the server.
+        keep_arguments: keep the call's arguments beside the result, for the dashboard and ``naq job
+            show``. Without it no listing shows them; a failed job still has them, to be requeued.
         result_ttl: whole seconds (or a timedelta) for which the result is kept; None is the time
             of the configuration, which is also the upper limit. Needs nats-server 2.11; an older
             server keeps the result as for None.
@@ -113,6 +115,7 @@ class Job:
     keep_result: bool = _of_head("keep_result")
     result_ttl: int | None = _of_head("result_ttl")
     unkept: tuple[str, ...] = _of_head("unkept")
+    keep_arguments: bool = _of_head("keep_arguments")
 
     def __init__(
         self,
@@ -133,6 +136,7 @@ class Job:
         isolated: bool = False,
         max_crashes: int | None = None,
         keep_result: bool = True,
+        keep_arguments: bool = True,
         result_ttl: float | timedelta | None = None,
         serializer: Serializer | str = CLOUDPICKLE,
         created_at: float | None = None,
@@ -159,6 +163,7 @@ class Job:
             isolated=isolated,
             result_ttl=None if result_ttl is None else math.ceil(result_ttl),
             keep_result=keep_result,
+            keep_arguments=keep_arguments,
             on_parent_failure=on_parent_failure,
             pass_results=pass_results,
             max_crashes=max_crashes,

@@ -3,7 +3,7 @@
 A success written by the cloudpickle serializer is the pickled value and nothing else. Everything
 else is two lines, like a job: JSON that describes the outcome, then the value, written by the
 serializer that the first line names. A pickle starts
-with the byte 0x80, so the two cannot be confused.
+with the byte 0x80, so the two cannot be confused. Behind either, a worker stores the job's trail.
 """
 
 from __future__ import annotations
@@ -16,12 +16,8 @@ from typing import Any, Final
 
 from naq.exceptions import SerializationError
 from naq.models.retry import exception_name
+from naq.models.trail import split_trail
 from naq.serializers import CLOUDPICKLE, get_serializer
-
-CREATED: Final = "Naq-Created"
-"""The header of a stored outcome with the creation time of its job (``Job.created_at``).
-
-Successive jobs may have the same id: the time identifies the one that ended."""
 
 _PICKLE: Final = b"\x80"
 
@@ -43,6 +39,8 @@ class JobFailure:
         attempts: how many attempts were made.
         worker: id of the worker of the last one.
         failed_at: seconds since the epoch.
+        enqueued_at: when the server put the job into its queue; 0.0 if it never was in one.
+        started_at: when the last attempt began; 0.0 if none did.
     """
 
     error_type: str
@@ -51,6 +49,8 @@ class JobFailure:
     attempts: int = 1
     worker: str = ""
     failed_at: float = 0.0
+    enqueued_at: float = 0.0
+    started_at: float = 0.0
 
     @classmethod
     def of(
@@ -145,7 +145,8 @@ class Outcome:
         """
         if data.startswith(_PICKLE):
             return cls(CLOUDPICKLE.loads(data) if unpickle else CLOUDPICKLE.loads_plain(data))
-        head, _, body = data.partition(b"\n")
+        outcome, _ = split_trail(data)
+        head, _, body = outcome.partition(b"\n")
         try:
             document = json.loads(head)
             if "failure" in document:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import nats.errors
 from nats.aio.client import Client
@@ -18,58 +17,19 @@ from naq import buckets
 from naq.config import Config, as_config
 from naq.connection import nats_jetstream
 from naq.exceptions import JobCancelledError, SerializationError
-from naq.jobs.lookup import stored_outcome
+from naq.jobs.lookup import StoredOutcome, stored_outcome
+from naq.models.finished import CANCELLED, finished
+from naq.models.info import JobInfo
 from naq.models.job import Job
-from naq.models.outcome import CREATED, JobFailure, Outcome
+from naq.models.outcome import JobFailure, Outcome
 from naq.models.record import JobRecord
 from naq.models.retry import exception_name
-from naq.models.schedule import Schedule, ScheduleStatus
+from naq.models.schedule import Schedule
 from naq.models.status import JOB_STATUS
 from naq.names import Names, kv_subject
 
 _WORKER_ANSWERS: Final = 2.0
 """Seconds that a worker may take to confirm that it breaks off a job."""
-
-
-@dataclass(frozen=True)
-class JobInfo:
-    """The state of a job.
-
-    Args:
-        job_id: the job's id.
-        status: its status.
-        job: the job, while it is scheduled, waits, is queued or runs.
-        failures: attempts that have failed so far.
-        worker: id of the worker that runs it, or ran it last, where that is known.
-        failure: why it failed.
-        schedule: when it runs, while it is scheduled.
-    """
-
-    job_id: str
-    status: JOB_STATUS
-    job: Job | None = None
-    failures: int = 0
-    worker: str = ""
-    failure: JobFailure | None = None
-    schedule: Schedule | None = None
-
-    def describe(self) -> dict[str, Any]:
-        """Return what a listing shows of it, in JSON's types."""
-        shown: dict[str, Any] = {"job_id": self.job_id, "status": self.status.value}
-        if self.job:
-            shown |= self.job.describe()
-        if self.worker:
-            shown["worker"] = self.worker
-        if self.failures:
-            shown["failures"] = self.failures
-        if self.failure:
-            shown["error"] = str(self.failure)
-            shown["traceback"] = self.failure.traceback
-            shown["failures"] = self.failure.attempts
-        if self.schedule and self.schedule.run_at:
-            shown["run_at"] = self.schedule.run_at.isoformat()
-            shown["paused"] = self.schedule.status is ScheduleStatus.PAUSED
-        return shown
 
 
 async def get_job(job_id: str, config: Config | str | None = None) -> JobInfo | None:
@@ -102,7 +62,7 @@ async def get_job(job_id: str, config: Config | str | None = None) -> JobInfo | 
     elif schedule is not None:
         info = JobInfo(job_id, JOB_STATUS.SCHEDULED, job=_job_of(schedule), schedule=schedule)
     if ended is not None and (info is None or info.job is None or ended.is_of(info.job)):
-        return _ended(job_id, ended.data, record)
+        return ended_info(job_id, ended, record)
     if info is None and record is not None:
         return JobInfo(job_id, record.status, failures=record.failures, worker=record.worker)
     return info
@@ -189,11 +149,11 @@ async def _store_cancellation(job: Job, config: Config) -> None:
     """Store that a job was cancelled, for callers that wait for its result."""
     failure = JobFailure.of(JobCancelledError("cancelled before it ran"), failed_at=time.time())
     await buckets.ensure_buckets(config, (config.names.job_results,))
-    async with nats_jetstream(config) as (_, js):
+    async with nats_jetstream(config) as (conn, js):
+        outcome = Outcome(failure=failure).serialize()
         await js.publish(
             kv_subject(config.names.job_results, job.job_id),
-            Outcome(failure=failure).serialize(),
-            headers={CREATED: repr(job.created_at)},
+            finished(outcome, job, CANCELLED, ended=time.time_ns(), room=conn.max_payload),
         )
 
 
@@ -218,17 +178,33 @@ async def find_queued(js: JetStreamContext, names: Names, job_id: str) -> RawStr
         return None
 
 
-def _ended(job_id: str, data: bytes, record: JobRecord | None) -> JobInfo:
-    worker = record.worker if record else ""
-    if Outcome.is_failure(data):
-        failure = Outcome.deserialize(data).failure
-        assert failure is not None
-        if failure.error_type == exception_name(JobCancelledError):
-            return JobInfo(job_id, JOB_STATUS.CANCELLED, worker=worker)
-        return JobInfo(
-            job_id, JOB_STATUS.FAILED, failures=failure.attempts, worker=worker, failure=failure
-        )
-    return JobInfo(job_id, JOB_STATUS.COMPLETED, worker=worker)
+def ended_info(job_id: str, ended: StoredOutcome, record: JobRecord | None = None) -> JobInfo:
+    """Return the state of a job that has ended.
+
+    Args:
+        job_id: the job's id.
+        ended: its stored outcome.
+        record: its stored status, for the outcomes of code that takes messages itself.
+    """
+    job, run = ended.trail.job, ended.trail.run
+    worker = run.worker if run else record.worker if record else ""
+    failure = None if ended.succeeded else Outcome.deserialize(ended.data).failure
+    if failure is None:
+        status = JOB_STATUS.COMPLETED
+    elif failure.error_type == exception_name(JobCancelledError):
+        status, failure = JOB_STATUS.CANCELLED, None
+    else:
+        status, worker = JOB_STATUS.FAILED, failure.worker or worker
+    return JobInfo(
+        job_id,
+        status,
+        job=job,
+        failures=failure.attempts if failure else 0,
+        worker=worker,
+        failure=failure,
+        run=run,
+        since=run.ended_at if run else 0.0,
+    )
 
 
 def _record(data: bytes | None) -> JobRecord | None:

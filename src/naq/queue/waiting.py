@@ -34,8 +34,9 @@ from naq.jobs.patience import with_retries
 from naq.jobs.publish import check_size, publish_job
 from naq.models.event import Event
 from naq.models.failed import FailedJob
+from naq.models.finished import CANCELLED, FAILED, finished
 from naq.models.job import Job
-from naq.models.outcome import CREATED, JobFailure, Outcome
+from naq.models.outcome import JobFailure, Outcome
 from naq.models.record import JobRecord
 from naq.models.status import JOB_STATUS, Enqueued
 from naq.names import Names, kv_subject
@@ -197,10 +198,11 @@ async def _end(conn: Client, js: JetStreamContext, names: Names, job: Job, reaso
             kv_subject(names.failed_jobs, job.job_id),
             FailedJob(job, failure).serialize(conn.max_payload),
         )
+    outcome = Outcome(failure=failure).serialize()
+    how = CANCELLED if cancels else FAILED
     await js.publish(
         kv_subject(names.job_results, job.job_id),
-        Outcome(failure=failure).serialize(),
-        headers={CREATED: repr(job.created_at)},
+        finished(outcome, job, how, ended=time.time_ns(), room=conn.max_payload),
     )
     status = JOB_STATUS.CANCELLED if cancels else JOB_STATUS.FAILED
     await js.publish(kv_subject(names.job_status, job.job_id), JobRecord(status=status).serialize())

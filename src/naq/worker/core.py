@@ -9,6 +9,7 @@ import re
 import signal
 import socket
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext, suppress
@@ -21,8 +22,8 @@ from nats.js.errors import APIError
 from naq.config import Config, as_config
 from naq.connection import nats_jetstream, nats_kv_store
 from naq.exceptions import JobError, NaqConnectionError, NaqJetStreamError, describe_error
+from naq.models.finished import COMPLETED, finished
 from naq.models.job import Job, check_queue_name
-from naq.models.outcome import CREATED
 from naq.models.status import JOB_STATUS
 from naq.names import DEFAULT_QUEUE, is_key, kv_subject
 from naq.serializers import CLOUDPICKLE, get_serializer, registered_names
@@ -248,13 +249,23 @@ class Worker:
             async with nats_jetstream(self.config) as (_, js):
                 try:
                     job = Job.received(msg.subject, msg.data)
-                    _, attempt = position(msg)
+                    _, attempt, enqueued = position(msg)
                     context = JobContext(job, attempt, self.worker_id, _forget)
+                    started = time.time_ns()
                     outcome = await executor.run(context)
                     if job.keep_result:
                         subject = kv_subject(self.config.names.job_results, job.job_id)
-                        headers = {CREATED: repr(job.created_at)}
-                        await js.publish(subject, outcome.serialize(), headers=headers)
+                        data = finished(
+                            outcome.serialize(),
+                            job,
+                            COMPLETED,
+                            ended=time.time_ns(),
+                            attempts=attempt,
+                            enqueued=enqueued,
+                            started=started,
+                            worker=self.worker_id.encode(),
+                        )
+                        await js.publish(subject, data)
                     await msg.ack_sync(timeout=self.config.request_timeout)
                 except Exception as error:
                     logger.error("job failed: %s", error)

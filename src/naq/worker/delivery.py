@@ -24,6 +24,7 @@ class Delivery:
         job: what it holds.
         sequence: its number in the stream of jobs.
         delivered: how often the server has handed it out.
+        enqueued_at: when the server stored it, in nanoseconds since the epoch.
         record: the stored record of earlier attempts.
         again: how often the server has delivered it while it was in hand.
         suspect: whether a worker may have died of it; then it runs alone.
@@ -42,6 +43,7 @@ class Delivery:
     job: Job
     sequence: int
     delivered: int
+    enqueued_at: int
     record: JobRecord = _NEW
     again: int = 0
     suspect: bool = False
@@ -61,13 +63,13 @@ class Delivery:
         return self.record.failures + 1
 
 
-def position(msg: Msg) -> tuple[int, int]:
-    """Return a message's number in its stream, and how often it was delivered.
+def position(msg: Msg) -> tuple[int, int, int]:
+    """Return a message's number in its stream, how often it was delivered, and when it was stored.
 
-    Both stand in the reply subject (ADR-15 of the NATS project):
+    The time is in nanoseconds since the epoch. All stand in the reply subject (ADR-15 of the NATS project):
     ``$JS.ACK[.<domain>.<account>].<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.
     <time>.<pending>[.<token>]``.
     """
     tokens = msg.reply.split(".")
     first = 4 if len(tokens) == 9 else 6
-    return int(tokens[first + 1]), int(tokens[first])
+    return int(tokens[first + 1]), int(tokens[first]), int(tokens[first + 3])

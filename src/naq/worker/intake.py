@@ -146,7 +146,7 @@ class Intake:
 
     def _deliver(self, msg: Msg) -> None:
         """Take one message in: a job that is new, one that comes again, or what is no job."""
-        sequence, delivered = position(msg)
+        sequence, delivered, enqueued_at = position(msg)
         held = self._in_hand.deliveries.get(sequence)
         if held is not None:
             held.msg = msg  # delivered again while it is in hand: the newer handle counts
@@ -157,7 +157,7 @@ class Intake:
         except SerializationError as error:
             self._unreadable.take(msg, str(error))
             return
-        delivery = Delivery(msg, job, sequence, delivered)
+        delivery = Delivery(msg, job, sequence, delivered, enqueued_at)
         self._in_hand.deliveries[sequence] = delivery
         if delivered > 1 or sequence <= self._doubt_until:
             self._in_hand.doubt(delivery)

@@ -21,11 +21,12 @@ import nats.errors
 from nats.aio.client import Client
 from nats.js.api import Header
 
-from naq.connection.nats_py.client import size_of_headers
 from naq.exceptions import JobCancelledError, ResultError, describe_error
 from naq.models.event import Event
 from naq.models.failed import FailedJob
-from naq.models.outcome import CREATED, JobFailure, Outcome
+from naq.models.finished import CANCELLED, COMPLETED, FAILED, finished
+from naq.models.job import Job
+from naq.models.outcome import JobFailure, Outcome
 from naq.models.record import JobRecord
 from naq.models.retry import is_one_of
 from naq.models.status import JOB_STATUS
@@ -41,8 +42,8 @@ logger = logging.getLogger("naq.worker")
 MAX_UNSENT_EVENTS: Final = 10_000
 """Events that are kept through an outage; of more, the newest."""
 
-MOST_HEADERS: Final = 256
-"""Bytes that the headers of an outcome take at most."""
+_HEADERS: Final = 64
+"""Bytes of an outcome's headers, at most: a time to live."""
 
 STORE_AGAIN_AFTER = 5.0
 """Seconds after which a job comes back whose result the server refused to store."""
@@ -96,6 +97,7 @@ class Settler:
         self._conn = conn
         self._pipeline = pipeline
         self._worker = worker
+        self._worker_name = worker.encode()
         self._done = done
         self._ended = ended
         self._events = events
@@ -115,8 +117,9 @@ class Settler:
         job = delivery.job
         event = None
         if job.keep_result:
-            data = outcome.serialize()
-            self._check_size(delivery, data)
+            serialized = outcome.serialize()
+            data = self._finished(delivery, serialized, COMPLETED)
+            self._check_size(data, serialized)
             event = self._event_of("job.completed", delivery)
             self._store(delivery, data, event, succeeded=True)
         else:
@@ -126,25 +129,42 @@ class Settler:
         if delivery.recorded:
             await self.record(delivery, JobRecord(status=JOB_STATUS.COMPLETED))
 
-    def _check_size(self, delivery: Delivery, data: bytes) -> None:
-        room = self._conn.max_payload
-        if len(data) + MOST_HEADERS <= room:
-            return  # as nearly always: the headers need not be made for that
-        headers = size_of_headers(self._headers(delivery))
-        if len(data) + headers > room:
+    @property
+    def _room(self) -> int:
+        return self._conn.max_payload - _HEADERS
+
+    def _check_size(self, data: bytes, outcome: bytes) -> None:
+        if len(data) > self._room:
             raise ResultError(
-                f"the result has {len(data)} bytes and its headers {headers}; the server takes "
-                f"{room} in one message (max_payload): store it elsewhere, in an object store "
-                "say, and return a reference"
+                f"the result has {len(outcome)} bytes, and what is stored beside it "
+                f"{len(data) - len(outcome) + _HEADERS}; the server takes "
+                f"{self._conn.max_payload} in one message (max_payload): store it elsewhere, in an "
+                "object store say, and return a reference"
             )
 
-    def _headers(self, delivery: Delivery) -> dict[str, str]:
+    def _finished(self, delivery: Delivery, outcome: bytes, status: bytes) -> bytes:
+        """Return what is stored of a job that has ended."""
+        ended = time.time_ns()
+        started = 0
+        if delivery.started_at:
+            started = ended - int((time.monotonic() - delivery.started_at) * 1e9)
+        return finished(
+            outcome,
+            delivery.job,
+            status,
+            ended=ended,
+            attempts=delivery.attempt,
+            enqueued=delivery.enqueued_at,
+            started=started,
+            worker=self._worker_name,
+            room=self._room,
+        )
+
+    def _headers(self, job: Job) -> dict[str, str] | None:
         """Return the headers of a job's outcome."""
-        job = delivery.job
-        headers = {CREATED: repr(job.created_at)}
         if job.result_ttl is not None and self.results_may_expire:
-            headers[Header.MSG_TTL.value] = str(job.result_ttl)
-        return headers
+            return {Header.MSG_TTL.value: str(job.result_ttl)}
+        return None
 
     async def fail(self, delivery: Delivery, error: BaseException, *, final: bool = False) -> None:
         """Retry a failed job, or keep it among the failed jobs.
@@ -158,7 +178,13 @@ class Settler:
         if not final and attempt <= job.retries and is_worth_a_retry(delivery, error):
             await self._retry(delivery, error)
             return
-        failure = failure_of(error, attempt, self._worker)
+        failure = replace(
+            failure_of(error, attempt, self._worker),
+            enqueued_at=delivery.enqueued_at / 1e9,
+            started_at=time.time() - (time.monotonic() - delivery.started_at)
+            if delivery.started_at
+            else 0.0,
+        )
         logger.warning(
             "%s failed after %s: %s",
             job,
@@ -183,7 +209,7 @@ class Settler:
             await self.give_back_unharmed(delivery, STORE_AGAIN_AFTER)
             return
         event = self._event_of("job.failed", delivery, error=str(failure), attempts=attempt)
-        self._store_failure(delivery, failure, event)
+        self._store_failure(delivery, failure, event, FAILED)
         if delivery.recorded or delivery.delivered > 1:
             await self.record(delivery, JobRecord(status=JOB_STATUS.FAILED, failures=attempt))
 
@@ -193,7 +219,7 @@ class Settler:
             JobCancelledError("cancelled while it ran"), delivery.attempt, self._worker
         )
         event = self._event_of("job.cancelled", delivery)
-        self._store_failure(delivery, failure, event)
+        self._store_failure(delivery, failure, event, CANCELLED)
         before = delivery.attempt - 1
         await self.record(delivery, JobRecord(status=JOB_STATUS.CANCELLED, failures=before))
 
@@ -300,10 +326,14 @@ class Settler:
         """Send what has been kept through an outage."""
         self._wake.set()
 
-    def _store_failure(self, delivery: Delivery, failure: JobFailure, event: Event | None) -> None:
-        room = self._conn.max_payload - size_of_headers(self._headers(delivery))
-        fitting = failure.fitting(lambda each: len(Outcome(failure=each).serialize()), room)
-        self._store(delivery, Outcome(failure=fitting).serialize(), event, succeeded=False)
+    def _store_failure(
+        self, delivery: Delivery, failure: JobFailure, event: Event | None, status: bytes
+    ) -> None:
+        def stored(failure: JobFailure) -> bytes:
+            return self._finished(delivery, Outcome(failure=failure).serialize(), status)
+
+        fitting = failure.fitting(lambda each: len(stored(each)), self._room)
+        self._store(delivery, stored(fitting), event, succeeded=False)
 
     def _store(
         self, delivery: Delivery, data: bytes, event: Event | None, *, succeeded: bool
@@ -352,7 +382,7 @@ class Settler:
             await self._pipeline.send(
                 kv_subject(self._names.job_results, delivery.job.job_id),
                 data,
-                self._headers(delivery),
+                self._headers(delivery.job),
                 functools.partial(self._when_stored, delivery, succeeded, event),
             )
         await self._send_events()

@@ -63,7 +63,7 @@ class Unreadable:
                     await msg.nak(TRY_AGAIN_AFTER)
 
     async def _store(self, msg: Msg, reason: str) -> None:
-        sequence, _ = position(msg)
+        sequence, _, _ = position(msg)
         key = key_of(sequence, msg.data)
         about = SetAsideMessage(
             key=key,

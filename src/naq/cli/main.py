@@ -8,6 +8,7 @@ import typer
 
 from naq.cli import jobs, run
 from naq.cli.dashboard import dashboard
+from naq.cli.health import health
 from naq.cli.set_aside import set_aside
 from naq.cli.setup import permissions, setup
 from naq.cli.waiting import waiting
@@ -52,6 +53,7 @@ app.add_typer(jobs.failed, name="failed")
 app.add_typer(set_aside, name="set-aside")
 app.command("waiting")(waiting)
 app.command("workers")(run.workers)
+app.command("health")(health)
 app.add_typer(run.events, name="events")
 app.command("dashboard")(dashboard)
 

@@ -93,6 +93,15 @@ def worker(
             help="An async function around each attempt; the first is the outermost.",
         ),
     ] = None,
+    health_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=65535, help="Answer probes on this port: /healthz and /readyz over HTTP."
+        ),
+    ] = None,
+    health_host: Annotated[
+        str | None, typer.Option(help="Address of the health port. By default all.")
+    ] = None,
     events: Annotated[bool, typer.Option(help="Publish events.")] = True,
     url: Url = None,
     verbose: Verbose = False,
@@ -127,6 +136,8 @@ def worker(
             allow=modules or None,
             lifespan=None if lifespan is None else import_function(lifespan),
             middleware=[import_function(each) for each in middleware or ()],
+            health_port=health_port,
+            health_host=health_host,
             events=events,
             burst=burst,
         )

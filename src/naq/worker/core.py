@@ -11,8 +11,14 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext, suppress
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import (
+    AbstractAsyncContextManager,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+    suppress,
+)
 from typing import Any, Final
 
 import nats.errors
@@ -33,6 +39,7 @@ from naq.worker.context import JobContext
 from naq.worker.delivery import position
 from naq.worker.execute import Executor, JobMiddleware, checked_middleware
 from naq.worker.lifespan import Lifespan
+from naq.worker.probe import Answer, ProbeServer, as_answer
 from naq.worker.session import Session
 from naq.worker.settings import Counters, WorkerSettings
 from naq.worker.stopping import StopRequest
@@ -83,6 +90,9 @@ class Worker:
         middleware: async functions around each attempt, the first outermost. Each is called with
             the :class:`JobContext` and with ``call_next``, to be awaited with the same; what it
             returns is the job's result, and what it raises is the attempt's failure.
+        health_port: answer probes over HTTP on this port while the worker runs: ``/healthz`` as long
+            as the event loop turns, ``/readyz`` while it takes jobs. 0 is a free port.
+        health_host: the address to listen at; None is all of them.
         events: publish events of jobs and of the worker.
         burst: stop when the queues are empty.
 
@@ -109,6 +119,8 @@ class Worker:
         allow: Iterable[Callable[..., Any] | str] | None = None,
         lifespan: Callable[[Worker], AbstractAsyncContextManager[Any]] | None = None,
         middleware: Iterable[JobMiddleware] = (),
+        health_port: int | None = None,
+        health_host: str | None = None,
         events: bool = True,
         burst: bool = False,
     ) -> None:
@@ -151,6 +163,9 @@ class Worker:
         self._lifespan = lifespan or (lambda _: nullcontext())
         self._counters = Counters()
         self._stop = StopRequest()
+        self._health = (health_port, health_host)
+        self._is_up = False
+        self._session: Session | None = None
 
     @property
     def queues(self) -> tuple[str, ...]:
@@ -177,6 +192,18 @@ class Worker:
         """How many attempts have raised."""
         return self._counters.failed
 
+    @property
+    def unready_reason(self) -> str | None:
+        """Why it takes no jobs at the moment; None if it takes some."""
+        session = self._session
+        if self._stop.asked.is_set():
+            return "the worker stops"
+        if not self._is_up:
+            return "the worker starts"
+        if session is None or not session.has_begun:
+            return "the worker connects"
+        return None if session.is_connected else "the connection to the server is lost"
+
     def stop(self) -> None:
         """Take no more jobs, finish those that run, and end. A second call does not wait."""
         self._stop.again()
@@ -189,15 +216,17 @@ class Worker:
         Raises:
             NaqConnectionError: at the start; the server cannot be reached, or has no JetStream.
             LifespanError: the lifespan failed, or did not end in time.
+            NaqError: the health port is in use.
             nats.js.errors.APIError: at the start; the server refuses to make naq's own streams
                 or buckets.
         """
-        with self._signals():
-            lifespan = Lifespan(
-                lambda: self._lifespan(self), self._stop, self.settings.shutdown_timeout
-            )
+        lifespan = Lifespan(
+            lambda: self._lifespan(self), self._stop, self.settings.shutdown_timeout
+        )
+        async with self._running():
             try:
                 async with lifespan as state:
+                    self._is_up = True
                     executor = _executor(self.settings, self.settings.concurrency, state)
                     try:
                         await self._work(executor)
@@ -217,6 +246,7 @@ class Worker:
                 # Its own connection: a job may close those that are shared.
                 async with nats_jetstream(self.config, exclusive=True) as (conn, js):
                     session = Session(settings, self._counters, self._stop, executor, conn, js)
+                    self._session = session
                     await session.run()
                     return
             except (NaqConnectionError, nats.errors.Error, ExceptionGroup) as raised:
@@ -227,6 +257,8 @@ class Worker:
                     raise errors[0] from errors[0].__cause__
                 reasons = "; ".join(dict.fromkeys(map(describe_error, errors)))
                 logger.warning("the connection is lost, connecting again: %s", reasons)
+            finally:
+                self._session = None
             with suppress(TimeoutError):
                 async with asyncio.timeout(RETRY_CONNECT_AFTER):
                     await stop.wait()
@@ -286,6 +318,25 @@ class Worker:
         """
         async with nats_kv_store(self.config.names.job_status, self.config) as kv:
             await kv.put(job_id, status.value.encode())
+
+    @asynccontextmanager
+    async def _running(self) -> AsyncIterator[None]:
+        """Heed signals and answer probes."""
+        port, host = self._health
+        paths = {"/healthz": self._live, "/readyz": self._ready}
+        with self._signals():
+            if port is None:
+                yield
+                return
+            async with ProbeServer(port, host, paths) as probes:
+                logger.info("probes are answered on port %d", probes.port)
+                yield
+
+    def _live(self) -> Answer:
+        return as_answer(None, worker=self.worker_id)
+
+    def _ready(self) -> Answer:
+        return as_answer(self.unready_reason, worker=self.worker_id)
 
     @contextmanager
     def _signals(self) -> Iterator[None]:

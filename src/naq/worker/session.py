@@ -54,6 +54,11 @@ class Session:
         self._js = js
         self.has_begun = False
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether the connection is up at the moment."""
+        return self._conn.is_connected
+
     async def run(self) -> None:
         """Work until the worker has to stop.
 

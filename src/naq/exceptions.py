@@ -126,6 +126,10 @@ class LifespanError(NaqError):
     """The lifespan of a worker failed, or did not end in time."""
 
 
+class WorkerMemoryError(NaqError):
+    """A worker has more memory than its operator allows."""
+
+
 class JobTimeoutError(JobError, TimeoutError):
     """An attempt took longer than the job's timeout."""
 

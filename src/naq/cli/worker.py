@@ -13,7 +13,7 @@ import typer
 
 from naq.cli.modules import find_modules_here
 from naq.cli.output import REFUSED, JsonLog, Url, Verbose, command, config_of, fail, log
-from naq.exceptions import LifespanError
+from naq.exceptions import LifespanError, WorkerMemoryError
 from naq.models.functions import import_function
 from naq.names import DEFAULT_QUEUE
 from naq.streams import ACK_WAIT
@@ -70,6 +70,12 @@ def worker(
     ] = 10.0,
     memory_limit: Annotated[
         str | None, typer.Option(help="Memory of an isolated job, such as 512m.")
+    ] = None,
+    max_memory: Annotated[
+        str | None,
+        typer.Option(
+            help="Memory of the worker, such as 2g; with more it gives its jobs back and ends."
+        ),
     ] = None,
     max_crashes: Annotated[
         int,
@@ -131,6 +137,7 @@ def worker(
             block_limit=block_limit,
             exit_when_blocked=True,
             memory_limit=_bytes(memory_limit),
+            max_memory=_bytes(max_memory),
             max_crashes=max_crashes,
             serializers=serializers,
             allow=modules or None,
@@ -145,6 +152,10 @@ def worker(
             await made.run()
         except LifespanError as error:
             logger.error("%s", error, exc_info=error.__cause__)
+            _leave_what_is_stuck(made, REFUSED)
+            raise typer.Exit(REFUSED) from None
+        except WorkerMemoryError as error:
+            logger.error("%s", error)
             _leave_what_is_stuck(made, REFUSED)
             raise typer.Exit(REFUSED) from None
         logger.info("%d completed, %d failed", made.completed, made.failed)

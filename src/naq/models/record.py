@@ -25,6 +25,7 @@ class JobRecord:
         returns: deliveries that a worker gave back, or took while it had the job already.
         crashes: attempts that the job began alone in its worker, and of whose end nothing is
             known: the worker died.
+        cause: of the last of these, where the worker could write it down.
         worker: id of the worker concerned.
         updated_at: seconds since the epoch.
     """
@@ -33,6 +34,7 @@ class JobRecord:
     failures: int = 0
     returns: int = 0
     crashes: int = 0
+    cause: str = ""
     worker: str = ""
     updated_at: float = 0.0
 
@@ -50,6 +52,7 @@ class JobRecord:
             "failures": self.failures,
             "returns": self.returns,
             "crashes": self.crashes,
+            "cause": self.cause,
             "worker": self.worker,
             "updated_at": self.updated_at or time.time(),
         }

@@ -27,7 +27,13 @@ from nats.js.errors import APIError
 
 from naq.config import Config, as_config
 from naq.connection import nats_jetstream, nats_kv_store
-from naq.exceptions import JobError, NaqConnectionError, NaqJetStreamError, describe_error
+from naq.exceptions import (
+    JobError,
+    NaqConnectionError,
+    NaqJetStreamError,
+    WorkerMemoryError,
+    describe_error,
+)
 from naq.models.finished import COMPLETED, finished
 from naq.models.job import Job, check_queue_name
 from naq.models.status import JOB_STATUS
@@ -75,6 +81,8 @@ class Worker:
         exit_when_blocked: end the process when three times ``block_limit`` have passed and
             the loop still stands; for a worker that has the process to itself.
         memory_limit: bytes of memory that an isolated job may have; None is no limit.
+        max_memory: bytes of memory that the worker's process may have; None is no limit. A worker
+            that has more ends: the jobs that it runs are suspects, as after a crash.
         max_crashes: how many workers may die while they run a job alone, before it fails; for
             jobs that do not say it themselves.
         serializers: names of the serializers whose jobs it reads; None is all, or all but pickle
@@ -114,6 +122,7 @@ class Worker:
         block_limit: float = 10.0,
         exit_when_blocked: bool = False,
         memory_limit: int | None = None,
+        max_memory: int | None = None,
         max_crashes: int = MAX_CRASHES,
         serializers: Iterable[str] | None = None,
         allow: Iterable[Callable[..., Any] | str] | None = None,
@@ -151,6 +160,7 @@ class Worker:
             block_limit=block_limit,
             exit_when_blocked=exit_when_blocked,
             memory_limit=memory_limit,
+            max_memory=max_memory,
             max_crashes=max_crashes,
             serializers=readable,
             allowed=allowed,
@@ -217,6 +227,8 @@ class Worker:
             NaqConnectionError: at the start; the server cannot be reached, or has no JetStream.
             LifespanError: the lifespan failed, or did not end in time.
             NaqError: the health port is in use.
+            WorkerMemoryError: its process has more memory than ``max_memory``. Jobs may still run in
+                its threads: the process has to end.
             nats.js.errors.APIError: at the start; the server refuses to make naq's own streams
                 or buckets.
         """
@@ -235,6 +247,8 @@ class Worker:
                         executor.shutdown()
             finally:
                 self.has_left_lifespan = lifespan.is_left_behind
+        if self._stop.out_of_memory:
+            raise WorkerMemoryError(f"the worker has ended: it had {self._stop.out_of_memory}")
 
     async def _work(self, executor: Executor) -> None:
         """Work on one connection after the other until stopped."""

@@ -105,9 +105,10 @@ class Runners:
         for delivery, task in list(self._in_hand.running.items()):
             if task in left:
                 logger.error("%s does not end although it is cancelled: left behind", delivery.job)
-                delivery.left = True
                 self._executor.leave(task)
-                await self._settler.return_unfinished(delivery)
+                if not delivery.left:
+                    delivery.left = True
+                    await self._settler.return_unfinished(delivery)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -166,7 +167,8 @@ class Runners:
         if crashes < (suspect.job.max_crashes or self._settings.max_crashes):
             return True
         died = "1 worker" if crashes == 1 else f"{crashes} workers"
-        error = JobCrashedError(f"{died} died while running it alone")
+        cause = f": {suspect.record.cause}" if suspect.record.cause else ""
+        error = JobCrashedError(f"{died} died while running it alone{cause}")
         self._counters.failed += 1
         await self._settler.fail(suspect, error, final=True)
         return False

@@ -16,6 +16,7 @@ from naq.worker.guard import LoopGuard
 from naq.worker.heartbeat import Heartbeat
 from naq.worker.in_hand import InHand
 from naq.worker.intake import Intake
+from naq.worker.memory import MemoryGuard
 from naq.worker.parents import fetch_parent_results
 from naq.worker.places import Places
 from naq.worker.runners import Runners
@@ -64,9 +65,11 @@ class Session:
 
         Raises:
             nats.errors.Error: the connection is gone for good.
+            WorkerMemoryError: the process has too much memory.
         """
         settings, conn, js = self._settings, self._conn, self._js
         names = settings.config.names
+        memory = MemoryGuard(settings.max_memory, self._request)
         places = Places(settings, js)
         await places.ensure()
         async with AsyncExitStack() as stack:
@@ -123,6 +126,7 @@ class Session:
                         intake.resolve_doubts(),
                         heartbeat.beat(guard),
                         unreadable.set_aside(),
+                        memory.watch(),
                         runners.raise_first_error(),
                     )
                 ]

@@ -28,6 +28,7 @@ class WorkerSettings:
     block_limit: float
     exit_when_blocked: bool
     memory_limit: int | None
+    max_memory: int | None
     max_crashes: int
     serializers: frozenset[str] | None
     allowed: AllowList | None

@@ -268,6 +268,13 @@ class Settler:
             await asyncio.wait_for(await self.record(delivery, record), RECORD_TIMEOUT)
         await self.give_back(delivery, delay)
 
+    async def charge(self, delivery: Delivery, cause: str) -> None:
+        """Write down that a worker ends because of a job that it runs."""
+        crashes = delivery.record.crashes + 1
+        record = replace(delivery.record, status=JOB_STATUS.QUEUED, crashes=crashes, cause=cause)
+        with suppress(Exception):  # the count is worth a wait, and no more
+            await asyncio.wait_for(await self.record(delivery, record), RECORD_TIMEOUT)
+
     async def return_unfinished(self, delivery: Delivery) -> None:
         """Give back a job whose attempt the stopping worker has broken off."""
         await self.give_back_unharmed(delivery)

@@ -29,10 +29,12 @@ class StopRequest:
     Args:
         asked: set by the first request; running jobs may end.
         hurried: set by the second one; running jobs are given back.
+        out_of_memory: how much memory the worker has, where that is why it stops.
     """
 
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     hurried: asyncio.Event = field(default_factory=asyncio.Event)
+    out_of_memory: str = ""
 
     def again(self) -> None:
         """Ask once more."""
@@ -84,7 +86,10 @@ class Stopping:
         in_hand = self._in_hand
         in_hand.closing = True
         await self._give_back_unbegun()
-        await self._let_jobs_end()
+        if self._request.out_of_memory:
+            await self._give_back_suspects(self._request.out_of_memory)
+        else:
+            await self._let_jobs_end()
         if in_hand.running:
             logger.info("giving back %s", counted(len(in_hand.running), "job"))
         await self._runners.break_off()
@@ -104,6 +109,26 @@ class Stopping:
         await asyncio.gather(*map(self._settler.give_back_unharmed, unbegun))
         while in_hand.doubtful:  # nothing is known of their earlier attempts yet
             await self._settler.give_back(in_hand.doubtful.popleft())
+
+    async def _give_back_suspects(self, reason: str) -> None:
+        """Give back the running jobs as a crash would: each of them is a suspect, and runs alone.
+
+        A job that has the worker to itself is charged with its end. An isolated one has its memory
+        elsewhere.
+        """
+        running = [delivery for delivery in self._in_hand.running if not delivery.over]
+        suspects = [delivery for delivery in running if not delivery.job.isolated]
+        for delivery in running:
+            delivery.left = True
+        if len(suspects) == 1:
+            await self._settler.charge(suspects[0], f"the last one had {reason}")
+        for delivery in running:
+            if delivery in suspects:
+                await self._settler.give_back(delivery)
+            else:
+                await self._settler.give_back_unharmed(delivery)
+        names = ", ".join(str(delivery.job) for delivery in suspects) or "no job"
+        logger.error("the worker ends: it has %s. Running: %s", reason, names)
 
     async def _let_jobs_end(self) -> None:
         running, patience = self._in_hand.running, self._settings.shutdown_timeout

@@ -43,6 +43,19 @@ def segfault():
 def block():
     re.fullmatch(r"(a+)+b", "a" * 40)  # keeps the interpreter's lock for ages
 
+def bloat(step=0.02):
+    taken = []
+    for _ in range(120):
+        taken.append(b"x" * 4_000_000)
+        time.sleep(step)
+    return "was not stopped"
+
+async def bloat_in_the_loop():
+    taken = []
+    for _ in range(120):
+        taken.append(b"x" * 4_000_000)
+        await asyncio.sleep(0.02)
+
 def crash_once(path):
     if not os.path.exists(path):
         open(path, "w").close()
@@ -56,10 +69,12 @@ def _tasks(tmp_path: Path) -> None:
     (tmp_path / "tasks.py").write_text(TASKS, encoding="utf-8")
 
 
-async def start(url: str, folder: Path, *words: str) -> asyncio.subprocess.Process:
+async def start(
+    url: str, folder: Path, *words: str, stderr: int = subprocess.DEVNULL
+) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         sys.executable, "-c", "from naq.cli.main import main; main()", "worker", "--url", url,
-        "--ack-wait", "0.5", "--burst", *words, cwd=folder, stderr=subprocess.DEVNULL,
+        "--ack-wait", "0.5", "--burst", *words, cwd=folder, stderr=stderr,
     )  # fmt: skip
 
 
@@ -116,6 +131,38 @@ async def test_a_job_that_blocks_its_worker_fails_and_its_neighbours_complete(
         await naq.fetch_job_result(guilty, config=url, timeout=0)
     for each in neighbours:
         assert await naq.fetch_job_result(each, config=url, timeout=0) == 1
+
+
+@pytest.mark.parametrize("function", ["bloat", "bloat_in_the_loop"])
+async def test_a_job_that_takes_its_workers_memory_fails_and_its_neighbours_complete(
+    url: str, tmp_path: Path, function: str
+) -> None:
+    neighbours = [await naq.enqueue("tasks:neighbour", 0.5, config=url) for _ in range(4)]
+    guilty = await naq.enqueue(f"tasks:{function}", config=url, retries=5, max_crashes=2)
+    neighbours += [await naq.enqueue("tasks:neighbour", 0.5, config=url) for _ in range(16)]
+    assert await supervise(url, tmp_path, "--max-memory", "150m") == 3  # one beside others
+    with pytest.raises(JobFailedError, match=r"2 workers died .* alone: the last one had .* MiB"):
+        await naq.fetch_job_result(guilty, config=url, timeout=0)
+    for each in neighbours:
+        assert await naq.fetch_job_result(each, config=url, timeout=0) == 1
+
+
+async def test_a_worker_whose_only_job_takes_its_memory_charges_it_at_once(
+    url: str, tmp_path: Path
+) -> None:
+    job = await naq.enqueue("tasks:bloat", config=url, max_crashes=1)
+    assert await supervise(url, tmp_path, "--max-memory", "150m") == 1
+    with pytest.raises(JobFailedError, match="1 worker died while running it alone: the last one"):
+        await naq.fetch_job_result(job, config=url, timeout=0)
+
+
+async def test_a_limit_below_the_memory_of_an_idle_worker_is_an_error_at_once(
+    url: str, tmp_path: Path
+) -> None:
+    process = await start(url, tmp_path, "--max-memory", "1m", stderr=subprocess.PIPE)
+    _, printed = await process.communicate()
+    assert process.returncode == 1
+    assert b"without a job, more than its max_memory of 1 MiB: raise it" in printed
 
 
 async def test_a_job_whose_worker_died_once_completes_at_its_first_attempt(

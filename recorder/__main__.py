@@ -13,6 +13,7 @@ from rich.progress import track
 
 from recorder import benchmarks, demo, record, sessions, terminal
 from recorder.phases import ROOT, all_phases, load
+from recorder.playground import build as playground
 
 
 def _record(arguments: argparse.Namespace, console: Console) -> int:
@@ -70,6 +71,17 @@ def _demo(arguments: argparse.Namespace, console: Console) -> int:
     return 0 if demo.run(load(arguments.phase), console) else 1
 
 
+def _playground(arguments: argparse.Namespace, console: Console) -> int:
+    try:
+        with console.status("building the playground"):
+            folder = playground.build()
+    except playground.BuildError as error:
+        console.print(str(error), highlight=False, markup=False, soft_wrap=True)
+        return 1
+    console.print(f"made: {folder.relative_to(ROOT)}", highlight=False, soft_wrap=True)
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     names = [phase.name for phase in all_phases()]
     parser = argparse.ArgumentParser(prog="python -m recorder", description=__doc__)
@@ -95,6 +107,10 @@ def _parser() -> argparse.ArgumentParser:
         help=f"of {', '.join(one.name for one in benchmarks.BENCHMARKS)}; by default all",
     )
     time.set_defaults(run=_benchmarks)
+    built = commands.add_parser(
+        "playground", help="build the parts of the playground's page; needs npm"
+    )
+    built.set_defaults(run=_playground)
     show = commands.add_parser("demo", help="one phase from finding to measured effect")
     show.add_argument("phase", nargs="?", default="scheduler", choices=names)
     show.set_defaults(run=_demo)

@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File
+from mkdocs.utils import get_relative_url
 
 from flake8_naq.report import rule_page
 from flake8_naq.rules import all_rules
 from recorder import architecture, benchmarks, overview
 from recorder.pages import PARTS
 from recorder.phases import ROOT, all_phases, load
+from recorder.playground import build as playground_build
+from recorder.playground import page as playground
 from recorder.reference import commands, configuration, pairs, rules
 
 if TYPE_CHECKING:
@@ -45,6 +48,7 @@ MADE: dict[str, Callable[[], str]] = {
     "naq-migrate": commands.naq_migrate,
     "options": configuration.options,
     "pairs": pairs.page,
+    "playground": playground.page,
     "phases-chart": overview.chart,
     "phases-glance": overview.glance_of_all,
     "phases-times": overview.times,
@@ -74,6 +78,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         file = File.generated(config, f"rules/NAQ{rule.number}.md", content=rules.page(rule))
         file.edit_uri = f"../{rules.source(rule)}"
         files.append(file)
+    for asset in playground_build.files():
+        uri = f"{playground.ASSETS}{asset.parent.name}/{asset.name}"
+        files.append(File.generated(config, uri, abs_src_path=str(asset)))
     listed = {
         "phases/": [
             *({phase.title: f"phases/{phase.name}/index.md"} for phase in all_phases()),
@@ -110,7 +117,8 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
             return MADE[name]()
         raise PluginError(f"{place}: there is no part `{kind}: {name}`")
 
-    return _MARKER.sub(part, markdown)
+    address = get_relative_url(playground.ADDRESS, page.url)
+    return playground.addressed(_MARKER.sub(part, markdown), address)
 
 
 def on_post_page(output: str, *, page: Page, config: MkDocsConfig) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from recorder import overview, record, side_by_side
 from recorder.markdown import fence, table, tabs
 from recorder.phases import ROOT, Phase
+from recorder.playground import page as playground
 
 LONGEST_RESULT = 160
 """Characters of a result that a page shows; the record holds all of them."""
@@ -85,6 +86,7 @@ def code(phase: Phase) -> str:
         fixed = (phase.fixed / name).read_text(encoding="utf-8")
         headings = (f"before/{name}", f"fixed/{name}")
         parts.append(side_by_side.table(before, fixed, headings))
+        parts.append(playground.link(before, name.as_posix()))
     return "\n".join(parts)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from flake8_naq.lifetimes.cfg.graph import Graph
 from flake8_naq.lifetimes.context import Context
 from flake8_naq.lifetimes.dataflow.nullness import facts_on_entry
 from flake8_naq.lifetimes.dataflow.propagation import Propagation
@@ -20,13 +23,21 @@ def trace(scope: Scope, context: Context) -> list[Trace]:
         # A scope that is asked for again while it is lowered is a circle.
         context.traces[scope] = []
         try:
-            context.traces[scope] = _follow(lower_scope(context, scope))
+            context.traces[scope] = follow(lower_scope(context, scope))
         except Exception as error:  # noqa: BLE001  one function's trouble is not the whole run's
             context.failures.append(Failure(scope.node, scope.qualname, error))
     return context.traces[scope]
 
 
-def _follow(lowered: LoweredScope) -> list[Trace]:
+def follow(
+    lowered: LoweredScope, propagate: Callable[[Graph, Site], Propagation] = Propagation
+) -> list[Trace]:
+    """Trace each connection of a lowered scope, and conclude what becomes of it.
+
+    Args:
+        lowered: The scope.
+        propagate: Makes the propagation of one connection.
+    """
     graph = lowered.graph
     if not graph.sites:
         return []
@@ -36,7 +47,7 @@ def _follow(lowered: LoweredScope) -> list[Trace]:
     for site, block in graph.sites:
         if block.order >= 0 and block in facts and site not in seen:
             seen.add(site)
-            traces.append(Propagation(graph, site).from_acquisition(block, facts[block]))
+            traces.append(propagate(graph, site).from_acquisition(block, facts[block]))
     patched = replaces_opener(lowered.scope)
     for found in traces:
         found.site.owned = found.site.owned or patched

@@ -9,6 +9,7 @@ from flake8_naq.files.documents import Document, document, read_bytes
 from flake8_naq.files.source_text import Source, SourceError
 from flake8_naq.migrate.fixer import Options, Result, fix_text
 from flake8_naq.migrate.match.ast_grep import (
+    Search,
     matching,
     needles,
     rules_for,
@@ -20,14 +21,13 @@ from flake8_naq.migrate.url_to_config.fixes import fix_constructors
 from flake8_naq.modules import NESTED
 from flake8_naq.names.project import reaches_nats
 from flake8_naq.paths import STDIN
-from flake8_naq.processes import map_in_processes
 
 # Starting a process costs more than a few files do.
 _WORTH_A_PROCESS = 16
 
 
 def candidates(
-    paths: Iterable[str], explicit: frozenset[str], options: Options
+    paths: Iterable[str], explicit: frozenset[str], options: Options, search: Search = matching
 ) -> tuple[list[str], list[FileOutcome]]:
     """The files worth parsing, and the files that cannot be read.
 
@@ -35,6 +35,7 @@ def candidates(
         paths: All files of the run.
         explicit: The files that the user named. They are checked even when ast-grep finds nothing.
         options: What to do.
+        search: Runs ast-grep.
     """
     sought = needles(options.settings, options.helpers)
     for_ast_grep: list[str] = []
@@ -50,7 +51,7 @@ def candidates(
             continue
         fits = suspicious(content, sought) and not unreadable_for_ast_grep(content)
         (for_ast_grep if fits else others).append(path)
-    matched = matching(for_ast_grep, rules_for(options.rules, options.settings))
+    matched = search(for_ast_grep, rules_for(options.rules, options.settings))
     # ast-grep misses files in odd encodings and helpers of other files.
     unmatched = [path for path in for_ast_grep if path not in matched]
     wanted = {*matched, *(path for path in (*others, *unmatched) if _may_concern(path, options))}
@@ -134,4 +135,7 @@ def _fixed(paths: Sequence[str], options: Options, jobs: int) -> Iterator[FileOu
         for path in paths:
             yield fix_file(path, options)
         return
+    # Not every machine that runs Python has processes: a browser has none.
+    from flake8_naq.processes import map_in_processes
+
     yield from map_in_processes(partial(fix_file, options=options), paths, jobs)

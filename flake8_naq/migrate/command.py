@@ -173,7 +173,7 @@ class _Run:
         from flake8_naq.files.replacing import replace, unstaged
 
         if self._arguments.diff:
-            sys.stdout.write(_diff(outcome.path, document.text, outcome.text))
+            sys.stdout.write(diff(outcome.path, document.text, outcome.text))
             return True
         if self._tally.dry or self._stdin:
             return True
@@ -206,7 +206,8 @@ class _Run:
         return 0
 
 
-def _diff(path: str, before: str, after: str) -> str:
+def diff(path: str, before: str, after: str) -> str:
+    """The change of a file, as ``--diff`` prints it."""
     lines = difflib.unified_diff(_lines(before), _lines(after), path, path, n=3)
     return "".join(
         line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines

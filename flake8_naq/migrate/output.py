@@ -84,7 +84,8 @@ def describe(path: str, report: Report) -> str:
     return f"{path}:{report.line}: {report.code} {report.kind}{where}: {report.message}"
 
 
-def _reports(outcome: FileOutcome) -> Iterable[Report]:
+def reports_of(outcome: FileOutcome) -> Iterable[Report]:
+    """The messages on a file, each once, in the order of their lines."""
     # Two sites on one line can have the same message.
     return dict.fromkeys(sorted(outcome.reports, key=lambda report: (report.line, report.kind)))
 
@@ -105,7 +106,7 @@ class _Text(Output):
         return track(outcomes, "Fixing", total=number, console=self._console, transient=True)
 
     def file(self, outcome: FileOutcome) -> None:
-        for report in _reports(outcome):
+        for report in reports_of(outcome):
             self._console.print(describe(outcome.path, report))
 
     def error(self, path: str, text: str) -> None:
@@ -133,7 +134,7 @@ class _Json(Output):
         self._errors: list[dict[str, str]] = []
 
     def file(self, outcome: FileOutcome) -> None:
-        reports = [*outcome.rewritten, *_reports(outcome)]
+        reports = [*outcome.rewritten, *reports_of(outcome)]
         self._results += [
             _result(outcome.path, report) for report in sorted(reports, key=lambda r: r.line)
         ]
@@ -184,7 +185,7 @@ class _GitHub(Output):
         self._rewritten = "would be rewritten" if dry else "rewritten"
 
     def file(self, outcome: FileOutcome) -> None:
-        for report in sorted([*outcome.rewritten, *_reports(outcome)], key=lambda r: r.line):
+        for report in sorted([*outcome.rewritten, *reports_of(outcome)], key=lambda r: r.line):
             kind = self._rewritten if report.kind == "rewritten" else report.kind
             title = f"{report.code} {kind}"
             where = f"`{report.qualname}`" if report.qualname else "the module"

@@ -17,6 +17,7 @@ from flake8_naq.rules import Example, Rule, all_rules
 from flake8_naq.settings import Settings
 from recorder.markdown import fence, table, tabs
 from recorder.phases import ROOT
+from recorder.playground import page as playground
 
 PLUGIN_CODES = ("NAQ001", "NAQ002")
 """The plugin's own codes, which no rule's file describes."""
@@ -49,9 +50,9 @@ def show_example(example: Example) -> str:
         for finding in _findings(example.code)
     )
     if not findings:
-        return code
+        return f"{code}\n{playground.link(example.code)}"
     output = fence("text", findings, title="flake8 --select NAQ example.py")
-    return f"{_with_fix(code, example)}\n{output}"
+    return f"{_with_fix(code, example)}\n{output}\n{playground.link(example.code)}"
 
 
 def _with_fix(code: str, example: Example) -> str:

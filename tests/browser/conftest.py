@@ -20,6 +20,7 @@ from playwright.sync_api import BrowserContext, Page
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium")
+NPM = shutil.which("npm")
 TEXT = {".css", ".html", ".js", ".json", ".svg", ".xml"}
 
 
@@ -82,6 +83,10 @@ class Site:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Build the site as its users' tox environment does, and serve it on a loopback port."""
     folder = tmp_path_factory.mktemp("site")
+    if NPM is not None:
+        command = [sys.executable, "-m", "recorder", "playground"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -179,6 +179,7 @@ class BasicBlock:
         suspends: Whether it ends with an `await`.
         raises_on: Whether it is a `raise`; in a handler it passes on the caught exception.
         returning_line: The line of the ``return`` that ends it, 0 for another end.
+        lines: The lines of the statements that begin in it.
         order: Its number in reverse postorder.
     """
 
@@ -191,6 +192,7 @@ class BasicBlock:
     suspends: bool = False
     raises_on: bool = False
     returning_line: int = 0
+    lines: tuple[int, ...] = ()
     order: int = -1
 
     @property

@@ -51,7 +51,7 @@ class Handlers:
         self._builder.go(after)
         raised_on, cancelled_on = True, True
         for handler in node.handlers:
-            entry = BasicBlock(handler.lineno)
+            entry = BasicBlock(handler.lineno, lines=(handler.lineno,))
             caught = exception_names(handler.type) if handler.type is not None else EVERYTHING
             if raised_on and not caught <= NOT_ERRORS:
                 raised.successors.append(entry)

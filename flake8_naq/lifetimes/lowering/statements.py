@@ -53,8 +53,10 @@ class Statements:
         """Lower statements one after the other."""
         for statement in statements:
             self._enter(statement)
-            if not self._builder.current.instructions:
-                self._builder.current.line = statement.lineno
+            block = self._builder.current
+            if not block.instructions:
+                block.line = statement.lineno
+            block.lines += (statement.lineno,)
             if not self._simple(statement):
                 self._compound(statement)
 

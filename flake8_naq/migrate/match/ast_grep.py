@@ -7,13 +7,17 @@ import shutil
 import subprocess
 import sysconfig
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from flake8_naq.errors import CommandError, missing_extra
 from flake8_naq.migrate.match.declared_helpers import DeclaredHelpers
 from flake8_naq.migrate.match.rule_files import RuleFile
 from flake8_naq.settings import Settings
+
+# A run of ast-grep: the files to search and the rules as one YAML stream, to the files with a match.
+Search: TypeAlias = Callable[[Sequence[str], str], set[str]]
 
 # The length of one command line, well below the limits of systems.
 _ARGUMENTS = 1_000_000
@@ -76,7 +80,7 @@ def unreadable_for_ast_grep(content: bytes) -> bool:
 
 
 def matching(paths: Sequence[str], rules: str) -> set[str]:
-    """The files in which a rule matches.
+    """The files in which a rule matches, by ast-grep's program.
 
     Args:
         paths: The files to search.

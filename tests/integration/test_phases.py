@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from recorder import commands, record
+from recorder import own_commands, record
 from recorder.measure import VariantRun
 from recorder.phases import ROOT, Phase, all_phases
 from recorder.variants import VARIANTS
@@ -56,7 +56,7 @@ def test_every_finding_has_the_tier_of_its_phase(phase: Phase, migration: record
 
 def test_the_linter_finds_nothing_in_what_the_phase_became(phase: Phase) -> None:
     for successor in phase.successor_paths:
-        assert commands.lint(successor, ROOT) == []
+        assert own_commands.lint(successor, ROOT) == []
 
 
 def test_the_record_is_what_linter_and_codemod_make(
@@ -67,7 +67,7 @@ def test_the_record_is_what_linter_and_codemod_make(
 
 def test_the_codemod_has_nothing_to_do_on_its_own_output(phase: Phase, tmp_path: Path) -> None:
     shutil.copytree(phase.fixed, tmp_path / "fixed")
-    assert commands.migrate(Path("fixed"), tmp_path, "--diff", "--unsafe-fixes") == ""
+    assert own_commands.migrate(Path("fixed"), tmp_path, "--diff", "--unsafe-fixes") == ""
 
 
 @pytest.mark.parametrize("state", ["fixed", "now"])

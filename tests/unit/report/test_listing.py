@@ -58,7 +58,7 @@ def test_github_annotates_the_line(capsys: pytest.CaptureFixture[str]) -> None:
     first, second = printed(capsys, "--format=github")
     column = BY_HAND.splitlines()[4].index("nats.connect") + 1
     assert first.startswith(
-        f"::notice file=cli.py,line=5,col={column},title=NAQ301 manual-connection::`nc` is opened"
+        f"::notice file=cli.py,line=5,col={column},title=NAQ301 manual-connection::`nc` is managed"
     )
     assert second.startswith("::warning file=cli.py,line=5,")
 

@@ -16,6 +16,7 @@ from naq.jobs.publish import publish_job
 from naq.models.failed import FailedJob
 from naq.names import kv_subject
 from naq.newest import newest_values
+from naq.queue.waiting import park
 
 logger = logging.getLogger("naq.failed")
 
@@ -64,10 +65,13 @@ class FailedJobs:
 
     async def get(self, job_id: str) -> FailedJob | None:
         """Return a failed job, or None when there is none of that id."""
+        entry = await self._entry(job_id)
+        return None if entry is None else FailedJob.deserialize(entry.value)
 
-        async def get(kv: KeyValue) -> FailedJob | None:
+    async def _entry(self, job_id: str) -> KeyValue.Entry | None:
+        async def get(kv: KeyValue) -> KeyValue.Entry | None:
             try:
-                return FailedJob.deserialize((await kv.get(job_id)).value)
+                return await kv.get(job_id)
             except KeyNotFoundError:
                 return None
 
@@ -76,23 +80,31 @@ class FailedJobs:
     async def requeue(self, job_id: str) -> None:
         """Enqueue a failed job again, with its full number of attempts.
 
+        One that has failed because of a job that it depends on waits for that again: requeue the
+        other one, too.
+
         Raises:
             JobError: there is no failed job of that id.
         """
-        failed = await self.get(job_id)
-        if failed is None:
+        entry = await self._entry(job_id)
+        if entry is None:
             raise JobError(f"there is no failed job {job_id!r}")
+        failed = FailedJob.deserialize(entry.value)
         async with nats_jetstream(self.config) as (_, js):
             # In this order a crash leaves the job failed or queued, perhaps both, never neither.
             # The failure must go before the job comes, or a worker takes it for done.
             names = self.config.names
             for bucket in (names.job_status, names.job_results):
                 await (await js.key_value(bucket)).delete(job_id)
-            # The server has seen the job's own id; the failure's time makes it a new message, and
-            # a requeue that is repeated the same one.
-            message_id = f"{job_id} requeued {failed.failure.failed_at}"
-            await publish_job(js, self.config, failed.job, message_id)
-            await _remove(js, self._bucket, job_id)
+            if failed.job.depends_on and not failed.failure.attempts:
+                await park(failed.job, self.config)
+            else:
+                # The server has seen the job's own id; the failure's time makes it a new message,
+                # and a requeue that is repeated the same one.
+                message_id = f"{job_id} requeued {failed.failure.failed_at}"
+                await publish_job(js, self.config, failed.job, message_id)
+            # This failure, and not one that has come of the requeued job meanwhile.
+            await _remove(js, self._bucket, job_id, up_to=entry.revision)
 
     async def requeue_all(self, queue: str | None = None) -> int:
         """Requeue every failed job, or those of one queue; return how many there were."""
@@ -137,6 +149,9 @@ def _read(data: bytes) -> FailedJob | None:
         return None
 
 
-async def _remove(js: JetStreamContext, bucket: str, job_id: str) -> None:
+async def _remove(
+    js: JetStreamContext, bucket: str, job_id: str, *, up_to: int | None = None
+) -> None:
     # Without a trace: a bucket's own delete leaves a marker, which would count as a job.
-    await js.purge_stream(f"KV_{bucket}", subject=kv_subject(bucket, job_id))
+    after = None if up_to is None else up_to + 1
+    await js.purge_stream(f"KV_{bucket}", seq=after, subject=kv_subject(bucket, job_id))

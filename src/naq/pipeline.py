@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Final
+from typing import Final, Self
 
 import nats.errors
 import orjson
@@ -21,6 +21,7 @@ from nats.js.api import Header
 from nats.js.errors import APIError, NoStreamResponseError
 
 from naq.connection.inbox import Inbox
+from naq.connection.nats_py.client import PermissionDeniedError, denials
 
 PERIOD: Final = 0.25
 """Seconds between two looks at what is still unacknowledged."""
@@ -70,6 +71,11 @@ class PublishPipeline(Inbox):
         self._give_up = float("inf") if give_up is None else give_up
         self._pending: dict[str, _Pending] = {}
         self._count = 0
+        self._denials = denials(conn, self._denied)
+
+    async def __aenter__(self) -> Self:
+        self._denials.__enter__()
+        return await super().__aenter__()
 
     async def __aexit__(
         self,
@@ -80,6 +86,7 @@ class PublishPipeline(Inbox):
         for entry in self._pending.values():
             entry.future.cancel()
         self._pending.clear()
+        self._denials.__exit__(None, None, None)
         await super().__aexit__(kind, error, traceback)
 
     async def publish(
@@ -89,7 +96,8 @@ class PublishPipeline(Inbox):
 
         The future's result is whether the message is new; False is a duplicate of one that is
         stored. It raises nats-py's ``APIError`` when the stream refuses the message,
-        ``NoStreamResponseError`` or ``TimeoutError`` when nobody acknowledged in time.
+        ``NoStreamResponseError`` or ``TimeoutError`` when nobody acknowledged in time, and
+        ``AuthorizationError`` when the server does not permit it.
 
         Raises:
             nats.errors.MaxPayloadError: the message is larger than the server takes.
@@ -162,6 +170,13 @@ class PublishPipeline(Inbox):
             entry.future.set_exception(_api_error(answer["error"]))
         else:
             entry.future.set_result(not answer.get("duplicate", False))
+
+    def _denied(self, subject: str) -> None:
+        for key, entry in list(self._pending.items()):
+            if entry.subject.casefold() == subject:
+                del self._pending[key]
+                if not entry.future.done():
+                    entry.future.set_exception(PermissionDeniedError(entry.subject))
 
     async def _look_on(self) -> None:
         while True:

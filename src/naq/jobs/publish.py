@@ -21,8 +21,14 @@ from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 
 from naq.config import Config
 from naq.connection import nats_connection
-from naq.connection.nats_py.client import size_of_headers
-from naq.exceptions import JobError, NaqJetStreamError, NaqTimeoutError, SerializationError
+from naq.connection.nats_py.client import PermissionDeniedError, size_of_headers
+from naq.exceptions import (
+    JobError,
+    NaqAuthorizationError,
+    NaqJetStreamError,
+    NaqTimeoutError,
+    SerializationError,
+)
 from naq.jobs.patience import ELECTIONS, with_retries
 from naq.middleware import around_enqueue
 from naq.models.job import Job
@@ -265,6 +271,11 @@ class _Batch:
                 if error.err_code != _STILL_QUEUED:
                     self._window.clear()
                     raise _refused(job, error, self.enqueued_before) from error
+            except PermissionDeniedError as error:
+                self._window.clear()
+                raise NaqAuthorizationError(
+                    f"cannot enqueue job {job.job_id}: {error}{self.enqueued_before}"
+                ) from error
             except (nats.errors.TimeoutError, NoStreamResponseError) as error:
                 self._window.clear()
                 raise NaqTimeoutError(

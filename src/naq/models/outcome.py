@@ -98,7 +98,7 @@ class JobFailure:
     def to_json(self) -> dict[str, Any]:
         """Return its JSON form, without what is empty."""
         fields = {name: getattr(self, name) for name in self.__slots__}
-        return {name: value for name, value in fields.items() if value}
+        return {name: value for name, value in fields.items() if value or name == "attempts"}
 
     def __str__(self) -> str:
         name = self.error_type.rpartition(":")[2]

@@ -63,8 +63,8 @@ async def park(job: Job, config: Config) -> None:
         except BucketNotFoundError:
             await buckets.ensure_buckets(config)
             waiting = await js.key_value(config.names.waiting_jobs)
-        unkept = await _without_result(js, config.names, job.depends_on)
-        kept = (job.waiting_for(job.depends_on, unkept) if unkept else job).serialize()
+        unkept = await _without_result(js, config.names, job.waits_for)
+        kept = (job.waiting_for(job.waits_for, unkept) if unkept else job).serialize()
         check_size(conn, job.job_id, len(job.serialize()), stored=len(kept))
         # First kept, then looked: a parent that ends in between finds the job waiting.
         await waiting.put(job.job_id, kept)

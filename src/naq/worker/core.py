@@ -27,8 +27,10 @@ from nats.js.errors import APIError
 
 from naq.config import Config, as_config
 from naq.connection import nats_jetstream, nats_kv_store
+from naq.connection.nats_py.client import PermissionDeniedError
 from naq.exceptions import (
     JobError,
+    NaqAuthorizationError,
     NaqConnectionError,
     NaqJetStreamError,
     WorkerMemoryError,
@@ -268,6 +270,8 @@ class Worker:
                 errors = _leaves(raised)
                 passing = _is_about_the_server if has_begun else _may_pass
                 if session is None or not all(map(passing, errors)):
+                    if isinstance(errors[0], PermissionDeniedError):
+                        raise NaqAuthorizationError(f"cannot work: {errors[0]}") from errors[0]
                     raise errors[0] from errors[0].__cause__
                 reasons = "; ".join(dict.fromkeys(map(describe_error, errors)))
                 logger.warning("the connection is lost, connecting again: %s", reasons)
@@ -421,6 +425,8 @@ def _leaves(error: Exception) -> list[Exception]:
 
 def _may_pass(error: Exception) -> bool:
     """Whether an error at the start may be over soon: an outage, and no refusal."""
+    if isinstance(error, PermissionDeniedError):
+        return False
     cause = error.__cause__ if isinstance(error, NaqJetStreamError) else error
     if isinstance(cause, APIError):
         return cause.err_code in _ELECTIONS

@@ -27,6 +27,16 @@ def fail() -> None:
     raise ValueError("no")
 
 
+attempts: list[int] = []
+
+
+def fail_once() -> int:
+    attempts.append(1)
+    if len(attempts) == 1:
+        raise ValueError("no")
+    return 40
+
+
 async def slow(seconds: float) -> str:
     await asyncio.sleep(seconds)
     return "slept"
@@ -195,6 +205,33 @@ async def test_waiting_jobs_are_listed_with_what_they_wait_for(url: str) -> None
     (waiting,) = await list_waiting(url)
     assert waiting.waits_for == (other.job_id,)
     assert await list_waiting(url, "default") == []
+
+
+async def test_a_requeued_child_waits_for_its_requeued_parent(url: str) -> None:
+    attempts.clear()
+    parent = await naq.enqueue(fail_once, job_id="parent", config=url)
+    await naq.enqueue(add, 1, job_id="child", depends_on=parent, pass_results=True, config=url)
+    await work(url)
+    failed = naq.FailedJobs(url)
+    assert {each.job.job_id for each in await failed.list()} == {"parent", "child"}
+    await failed.requeue("parent")
+    await failed.requeue("child")
+    assert [job.job_id for job in await naq.Queue(config=url).waiting_jobs()] == ["child"]
+    await work(url)
+    assert await naq.fetch_job_result("child", timeout=5, config=url) == 41
+    assert await failed.list() == []
+
+
+async def test_a_requeued_child_fails_again_while_its_parent_has_failed(url: str) -> None:
+    await naq.enqueue(fail, job_id="parent", config=url)
+    await naq.enqueue(add, 1, job_id="child", depends_on="parent", config=url)
+    await work(url)
+    await naq.FailedJobs(url).requeue("child")
+    assert await naq.queue_sizes(url) == {}
+    with pytest.raises(JobFailedError, match="job parent did not succeed"):
+        await naq.fetch_job_result("child", timeout=2, config=url)
+    (child,) = [e for e in await naq.FailedJobs(url).list() if e.job.job_id == "child"]
+    assert child.failure.attempts == 0
 
 
 def test_an_unknown_policy_is_refused() -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-from collections.abc import AsyncIterator, Iterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
+import nats.errors
 import pytest
 from nats.js.errors import BucketNotFoundError
 
@@ -155,14 +157,49 @@ async def test_each_role_can_do_its_work_with_its_permissions(guarded: NatsServe
     assert "Permissions Violation" not in guarded.log.read_text()
 
 
-async def test_a_denied_publish_names_the_subject_at_once(guarded: NatsServer) -> None:
+Action = Callable[[naq.Config], Awaitable[object]]
+
+
+def some_jobs(config: naq.Config) -> Awaitable[int]:
+    return naq.enqueue_many([Job(math.sqrt, (n,)) for n in range(2000)], config=config)
+
+
+FORBIDDEN: list[tuple[Role, str, Action]] = [
+    (Role.ENQUEUER, "STREAM.PURGE.naq_jobs", lambda c: naq.Queue(config=c).purge()),
+    (Role.ENQUEUER, "STREAM.INFO.", lambda c: Worker(config=c).run()),
+    (Role.ENQUEUER, "STREAM.INFO.naq_events", lambda c: setup(c)),
+    (Role.ENQUEUER, "failed_jobs", lambda c: naq.FailedJobs(c).list()),
+    (Role.WORKER, "STREAM.PURGE.naq_jobs", lambda c: naq.Queue(config=c).purge()),
+    (Role.SCHEDULER, "STREAM.PURGE.naq_jobs", lambda c: naq.Queue(config=c).purge()),
+    (Role.SCHEDULER, "STREAM.INFO.", lambda c: Worker(config=c).run()),
+    (Role.DASHBOARD, "STREAM.INFO.", lambda c: Worker(config=c).run()),
+    (Role.SETUP, "naq.jobs.default.j", lambda c: naq.enqueue(math.sqrt, 4, job_id="j", config=c)),
+    (Role.SETUP, "naq.jobs.default", some_jobs),
+    (Role.SETUP, "scheduled_jobs", lambda c: naq.list_schedules(c)),
+]
+
+
+@pytest.mark.parametrize(("role", "subject", "action"), FORBIDDEN)
+async def test_what_a_role_may_not_do_is_an_error_that_names_the_subject(
+    guarded: NatsServer, role: Role, subject: str, action: Action
+) -> None:
     await setup(user(guarded, Role.SETUP))
-    for role in (Role.SETUP,):
-        with pytest.raises(
-            NaqAuthorizationError,
-            match=r"cannot enqueue job j: .* does not permit .* publish to naq\.jobs\.default\.j",
-        ):
-            await naq.enqueue(math.sqrt, 4, job_id="j", config=user(guarded, role))
+    began = time.monotonic()
+    with pytest.raises(
+        nats.errors.AuthorizationError, match=rf"does not permit .* publish to .*{subject}"
+    ):
+        await asyncio.wait_for(action(user(guarded, role)), 10)
+    assert time.monotonic() - began < 5
+    await close_all_connections()
+
+
+async def test_a_denial_names_the_job_and_how_many_are_enqueued_before_it(
+    guarded: NatsServer,
+) -> None:
+    await setup(user(guarded, Role.SETUP))
+    jobs = [Job(math.sqrt, (n,), job_id=f"job-{n}") for n in range(3)]
+    with pytest.raises(NaqAuthorizationError, match=r"job job-0: .*; 0 jobs before it are"):
+        await naq.enqueue_many(jobs, config=user(guarded, Role.SETUP))
     await close_all_connections()
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import count
 from typing import Any, Final
 
@@ -80,12 +81,27 @@ def _plain_headers(raw: bytes) -> dict[str, str] | None:
     return headers
 
 
+@contextmanager
+def denials(conn: Client, handle: Callable[[str], None]) -> Iterator[None]:
+    """Have a function called with each subject, case-folded, that the user may not publish to."""
+    if not isinstance(conn, NaqClient):
+        yield  # nats-py's own reports them to its error callback only
+        return
+    conn._denial_handlers = (*conn._denial_handlers, handle)
+    try:
+        yield
+    finally:
+        others = (each for each in conn._denial_handlers if each is not handle)
+        conn._denial_handlers = tuple(others)
+
+
 class NaqClient(Client):
     """A client that fails at once in an outage, survives a cancelled flush, and can be dropped."""
 
     tls_required = False
     _reply_prefix = ""
     _write_is_due = False
+    _denial_handlers: tuple[Callable[[str], None], ...] = ()
 
     def _connect_command(self) -> bytes:
         # nats-py leaves the choice of TLS to the server, and sends credentials either way.
@@ -149,14 +165,21 @@ class NaqClient(Client):
         await super()._process_pong()
 
     async def _process_err(self, err_msg: str) -> None:
-        # nats-py lets a request that is denied wait until its timeout.
+        # nats-py lets what is denied wait until its timeout.
         denied = _DENIED.search(err_msg)
-        for token, subject in list(self._asked.items()) if denied and self._reply_prefix else ():
-            if denied and subject.casefold() == denied[1].casefold():
+        if denied:
+            subject = denied[1].casefold()
+            self._deny_requests(subject)
+            for handle in self._denial_handlers:
+                handle(subject)
+        await super()._process_err(err_msg)
+
+    def _deny_requests(self, denied: str) -> None:
+        for token, subject in list(self._asked.items()) if self._reply_prefix else ():
+            if subject.casefold() == denied:
                 answer = self._resp_map[token]
                 if not answer.done():
                     answer.set_exception(PermissionDeniedError(subject))
-        await super()._process_err(err_msg)
 
     async def _process_msg(
         self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes

@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
-from recorder import benchmarks, demo, record, sessions, terminal
+from recorder import benchmarks, demo, history_chart, record, sessions, terminal
 from recorder.phases import ROOT, all_phases, load
 from recorder.playground import build as playground
 
@@ -49,6 +49,7 @@ def _played() -> Iterator[tuple[Path, str]]:
     for page in track(sessions.pages(), "playing", transient=True):
         yield page, sessions.play(page)
     yield terminal.PICTURE, terminal.draw()
+    yield history_chart.PICTURE, history_chart.draw()
 
 
 def _benchmarks(arguments: argparse.Namespace, console: Console) -> int:

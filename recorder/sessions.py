@@ -78,11 +78,11 @@ def workspace(source: Path) -> Iterator[tuple[Path, dict[str, str]]]:
         shutil.copytree(source, work, ignore=shutil.ignore_patterns("__pycache__"))
         for command in (("init", "-q"), ("add", "."), ("commit", "-qm", "Before the migration")):
             subprocess.run([*_GIT, *command], cwd=work, check=True)
-        yield work, _environment(name)
+        yield work, reader(name)
 
 
-def _environment(home: str) -> dict[str, str]:
-    """The environment of a reader's terminal, without this machine's settings."""
+def reader(home: str) -> dict[str, str]:
+    """The environment of a reader's terminal, without this machine's settings; home is a folder."""
     return {
         "PATH": f"{sysconfig.get_path('scripts')}{os.pathsep}{os.environ['PATH']}",
         "HOME": home,

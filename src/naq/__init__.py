@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from naq.events import EventManager, EventPublisher, EventSubscriber
     from naq.exceptions import NaqError
     from naq.failed import FailedJobs
+    from naq.handles import JobHandle
     from naq.middleware import register_enqueue_middleware, unregister_enqueue_middleware
     from naq.models import JOB_STATUS, WORKER_STATUS, Exponential, Fixed, Job, Linear, Schedule
     from naq.progress import get_progress, report_progress, watch_progress
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     )
     from naq.serializers import register_serializer
     from naq.set_aside import SetAside
+    from naq.tasks import Task, task
     from naq.worker.context import JobContext, current_job, lifespan_state
     from naq.worker.core import Worker
     from naq.worker.logs import JobLogFilter
@@ -75,6 +77,8 @@ _HOMES = {
     "naq.scheduling.scheduler": "Scheduler",
     "naq.serializers": "register_serializer",
     "naq.set_aside": "SetAside",
+    "naq.handles": "JobHandle",
+    "naq.tasks": "Task task",
     "naq.worker.context": "JobContext current_job lifespan_state",
     "naq.worker.core": "Worker",
     "naq.failed": "FailedJobs",
@@ -95,6 +99,7 @@ __all__ = [
     "Fixed",
     "Job",
     "JobContext",
+    "JobHandle",
     "JobLogFilter",
     "Linear",
     "NaqError",
@@ -103,6 +108,7 @@ __all__ = [
     "Schedule",
     "Scheduler",
     "SetAside",
+    "Task",
     "Worker",
     "WorkerStatusManager",
     "cancel_job",
@@ -134,6 +140,7 @@ __all__ = [
     "report_progress",
     "resume_scheduled_job",
     "schedule",
+    "task",
     "unregister_enqueue_middleware",
     "watch_progress",
 ]

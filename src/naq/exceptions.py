@@ -75,6 +75,10 @@ class JobError(NaqError):
     """A job could not be enqueued, found, controlled or run."""
 
 
+class ArgumentError(JobError, TypeError):
+    """The arguments of a task do not fit its parameters. The message names the one."""
+
+
 class ResultError(NaqError):
     """A result could not be stored or fetched."""
 

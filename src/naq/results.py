@@ -108,7 +108,9 @@ class Results:
         """
         async with nats_kv_store(self._bucket, self.config) as kv:
             entry = await _entry(kv, job_id)
-        return None if entry is None else _value(job_id, entry, self.unpickle)
+        if entry is None:
+            return None
+        return read_result(job_id, entry.value or b"", unpickle=self.unpickle)
 
     async def fetch_job_result(self, job_id: str, *, timeout: float | None = None) -> Any:
         """Wait for the result of a job and return it.
@@ -123,6 +125,16 @@ class Results:
             ResultTimeoutError: there was no result in time.
             JobFailedError: the job has failed; it carries the worker's traceback.
             SerializationError: the result can't be read here.
+            NaqConnectionError: at the start; there is no connection.
+        """
+        data = await self.fetch_stored(job_id, timeout=timeout)
+        return read_result(job_id, data, unpickle=self.unpickle)
+
+    async def fetch_stored(self, job_id: str, *, timeout: float | None = None) -> bytes:
+        """Wait for the outcome of a job and return its stored form; see ``fetch_job_result``.
+
+        Raises:
+            ResultTimeoutError: there was no result in time.
             NaqConnectionError: at the start; there is no connection.
         """
         has_begun = False
@@ -156,7 +168,7 @@ class Results:
             raise ResultTimeoutError(f"no result of job {job_id} within {timeout:g} s") from error
         if entry is None:
             raise ResultTimeoutError(f"there is no result of job {job_id} yet")
-        return _value(job_id, entry, self.unpickle)
+        return entry.value or b""
 
     async def list_results(self) -> list[ResultInfo]:
         """Return the stored results without their values, ordered by the job's id. Reads no pickle."""
@@ -237,9 +249,23 @@ async def _awaited_entry(conn: Client, kv: KeyValue, subject: str, job_id: str) 
             pause = 0.001
 
 
-def _value(job_id: str, entry: KeyValue.Entry, unpickle: bool) -> Any:
+def read_result(
+    job_id: str, data: bytes, *, unpickle: bool = False, typed: Serializer | None = None
+) -> Any:
+    """Return the result of a job from its stored form.
+
+    Args:
+        job_id: the job's id.
+        data: the stored form.
+        unpickle: read pickles of any kind, which may run code; otherwise those of plain types.
+        typed: reads JSON by an annotation.
+
+    Raises:
+        JobFailedError: the job has failed; it carries the worker's traceback.
+        SerializationError: the result can't be read here.
+    """
     try:
-        outcome = Outcome.deserialize(entry.value or b"", unpickle=unpickle)
+        outcome = Outcome.deserialize(data, unpickle=unpickle, typed=typed)
     except SerializationError as error:
         raise SerializationError(f"the result of job {job_id} is not read: {error}") from error
     if outcome.failure is not None:

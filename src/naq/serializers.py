@@ -1,9 +1,10 @@
 """Serializers: turn a call and its result into bytes.
 
-Two serializers come with naq. ``cloudpickle``, the default, takes nearly every Python value; a client
-that can write to the server can run code in a worker that reads it. ``json`` takes JSON's types, holds
-no pickle anywhere, and is readable from other languages. A worker only reads the
-serializers that are registered in its process.
+Three serializers come with naq. ``cloudpickle``, the default for plain functions, takes nearly every
+Python value; a client that can write to the server can run code in a worker that reads it. ``json``
+takes JSON's types, holds no pickle anywhere, and is readable from other languages. ``typed``, the
+default for tasks, is JSON that is written and read by the annotations of the task. A worker only reads
+the serializers that are registered in its process.
 """
 
 from __future__ import annotations
@@ -180,10 +181,17 @@ def _describe(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
+class TypedSerializer(JsonSerializer):
+    """The JSON of tasks, without the annotations: a date is read as the text that it is."""
+
+    name = "typed"
+
+
 CLOUDPICKLE = CloudpickleSerializer()
 JSON = JsonSerializer()
+TYPED = TypedSerializer()
 
-_registered: dict[str, Serializer] = {CLOUDPICKLE.name: CLOUDPICKLE, JSON.name: JSON}
+_registered: dict[str, Serializer] = {each.name: each for each in (CLOUDPICKLE, JSON, TYPED)}
 
 
 def register_serializer(serializer: Serializer) -> None:

@@ -15,7 +15,6 @@ from naq.cli.modules import find_modules_here
 from naq.cli.output import REFUSED, JsonLog, Url, Verbose, command, config_of, fail, log
 from naq.exceptions import LifespanError, WorkerMemoryError
 from naq.models.functions import import_function
-from naq.names import DEFAULT_QUEUE
 from naq.streams import ACK_WAIT
 from naq.worker.core import MAX_CRASHES, Worker
 
@@ -127,7 +126,7 @@ def worker(
         for module in modules or ():
             _refuse_unknown(module)
         made = Worker(
-            queues or DEFAULT_QUEUE,
+            queues,
             config_of(url),
             concurrency=concurrency,
             worker_id=worker_id,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from operator import attrgetter
 from types import MappingProxyType
-from typing import Any, Final, get_args
+from typing import Any, Final, Protocol, get_args
 
 from naq.exceptions import JobError, SerializationError
 from naq.models.functions import import_function, name_of
@@ -18,9 +18,22 @@ from naq.models.retry import NO_RETRY, Fixed, RetryStrategy, exception_names
 from naq.models.status import Enqueued
 from naq.models.wire import Call, read_call, read_job, with_settings, write_job
 from naq.names import DEFAULT_QUEUE, LONGEST_KEY, is_key, is_queue_name, is_subject_of
-from naq.serializers import CLOUDPICKLE, Serializer, get_serializer
+from naq.serializers import CLOUDPICKLE, JSON, TYPED, Serializer, get_serializer
+
+
+class HasJobId(Protocol):
+    """A job, or what stands for one."""
+
+    @property
+    def job_id(self) -> str:
+        """The job's id."""
+        ...
+
 
 _POLICIES: Final = get_args(ParentPolicy)
+_BY_NAME: Final = frozenset({JSON.name, TYPED.name})
+"""Serializers that hold a function's name only."""
+
 _NUMBERS: Final = (int, float)  # a constant: the expression would create the union at each call
 
 
@@ -71,7 +84,7 @@ class Job:
         retry_on: exception classes, or their names as ``module:Class``, that are worth a retry;
             empty means all.
         ignore_on: exceptions that are not, regardless of ``retry_on``.
-        depends_on: ids of jobs, or jobs, that must have succeeded first.
+        depends_on: ids of jobs, jobs, or their handles, that must have succeeded first.
         on_parent_failure: what happens to the job when one of them fails, is cancelled, or is
             gone: ``"fail"``, ``"cancel"``, or ``"run"``, which runs it all the same.
         pass_results: call the function with their results before its own arguments, in the order
@@ -96,7 +109,7 @@ class Job:
         SerializationError: there is no such serializer.
     """
 
-    __slots__ = ("_body", "_call", "_head", "_wire", "enqueued")
+    __slots__ = ("_body", "_call", "_head", "_serializer", "_wire", "enqueued")
 
     job_id: str = _of_head("id")
     queue: str = _of_head("queue")
@@ -130,7 +143,7 @@ class Job:
         retry: RetryStrategy | float = NO_RETRY,
         retry_on: Iterable[type[BaseException] | str] = (),
         ignore_on: Iterable[type[BaseException] | str] = (),
-        depends_on: Job | str | Iterable[Job | str] = (),
+        depends_on: HasJobId | str | Iterable[HasJobId | str] = (),
         on_parent_failure: ParentPolicy = "fail",
         pass_results: bool = False,
         isolated: bool = False,
@@ -148,12 +161,13 @@ class Job:
                 f"on_parent_failure must be fail, cancel or run, not {on_parent_failure!r}"
             )
         check_queue_name(queue)
+        self._serializer = get_serializer(serializer) if isinstance(serializer, str) else serializer
         self._head = Head(
             naq=FORMAT,
             id=os.urandom(16).hex() if job_id is None else checked_id(job_id),
             queue=queue,
             function=_checked_name(function),
-            serializer=_serializer_name(serializer),
+            serializer=self._serializer.name,
             created=time.time() if created_at is None else float(created_at),
             timeout=timeout,
             retries=retries,
@@ -233,12 +247,19 @@ class Job:
             return None
         return str(retry.get("name"))
 
+    @property
+    def body(self) -> bytes:
+        """The call's arguments as they are on the wire."""
+        return self._body or self.serialize().partition(b"\n")[2]
+
     def function(self) -> Callable[..., Any]:
         """Return the function itself.
 
         Raises:
             SerializationError: it cannot be imported, or read, here.
         """
+        if self._call is None and self.serializer in _BY_NAME:
+            return import_function(self.function_name)  # the arguments need not be read for that
         function = self.call.function
         return import_function(function) if isinstance(function, str) else function
 
@@ -249,7 +270,7 @@ class Job:
             SerializationError: the serializer cannot write the call.
         """
         if self._wire is None:
-            self._wire = write_job(self._head, self.call)
+            self._wire = write_job(self._head, self.call, self._serializer)
         return self._wire
 
     @classmethod
@@ -348,10 +369,6 @@ def check_queue_name(name: str) -> None:
         )
 
 
-def _serializer_name(serializer: Serializer | str) -> str:
-    return get_serializer(serializer).name if isinstance(serializer, str) else serializer.name
-
-
 def _seconds(duration: float | timedelta | None) -> float | None:
     return duration.total_seconds() if isinstance(duration, timedelta) else duration
 
@@ -370,10 +387,9 @@ def checked_id(job_id: str) -> str:
     return job_id
 
 
-def _ids(jobs: Job | str | Iterable[Job | str]) -> tuple[str, ...]:
+def _ids(jobs: HasJobId | str | Iterable[HasJobId | str]) -> tuple[str, ...]:
     if not jobs:
         return ()
-    if isinstance(jobs, Job | str):
-        jobs = (jobs,)
-    ids = (job.job_id if isinstance(job, Job) else job for job in jobs)
+    several = jobs if isinstance(jobs, Iterable) and not isinstance(jobs, str) else (jobs,)
+    ids = (each if isinstance(each, str) else each.job_id for each in several)
     return tuple(map(checked_id, dict.fromkeys(ids)))

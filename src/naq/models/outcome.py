@@ -8,6 +8,7 @@ with the byte 0x80, so the two cannot be confused. Behind either, a worker store
 
 from __future__ import annotations
 
+import functools
 import json
 import traceback
 from collections.abc import Callable
@@ -17,9 +18,10 @@ from typing import Any, Final
 from naq.exceptions import SerializationError
 from naq.models.retry import exception_name
 from naq.models.trail import split_trail
-from naq.serializers import CLOUDPICKLE, get_serializer
+from naq.serializers import CLOUDPICKLE, JSON, TYPED, Serializer, get_serializer
 
 _PICKLE: Final = b"\x80"
+_JSON: Final = frozenset({JSON.name, TYPED.name})
 
 _LONGEST: Final = 32_000
 """Characters that are kept of a message and of a traceback: a server takes 1 MB a message."""
@@ -112,12 +114,12 @@ class Outcome:
     Args:
         value: what the function returned; None for a failure.
         failure: why it failed; None for a success.
-        serializer: name of the serializer that writes the value.
+        serializer: the serializer that writes the value, or its name.
     """
 
     value: Any = None
     failure: JobFailure | None = None
-    serializer: str = field(default=CLOUDPICKLE.name)
+    serializer: Serializer | str = field(default=CLOUDPICKLE.name)
 
     def serialize(self) -> bytes:
         """Return the bytes to store.
@@ -127,36 +129,47 @@ class Outcome:
         """
         if self.failure is not None:
             return _line({"naq": 1, "failure": self.failure.to_json()}) + b"\n"
-        body = get_serializer(self.serializer).dumps(self.value)
-        if self.serializer == CLOUDPICKLE.name:
-            return body
-        return _line({"naq": 1, "serializer": self.serializer}) + b"\n" + body
+        known = self.serializer
+        if isinstance(known, str):
+            known = get_serializer(known)
+        body = known.dumps(self.value)
+        return body if known.name == CLOUDPICKLE.name else _success(known.name) + body
 
     @classmethod
-    def deserialize(cls, data: bytes, *, unpickle: bool = True) -> Outcome:
+    def deserialize(
+        cls, data: bytes, *, unpickle: bool = True, typed: Serializer | None = None
+    ) -> Outcome:
         """Read what was stored.
 
         Args:
             data: the stored bytes.
             unpickle: read pickles of any kind, which may run code; otherwise those of plain types.
+            typed: reads JSON, in place of the serializers that know no annotations.
 
         Raises:
             SerializationError: the bytes cannot be read here.
         """
-        if data.startswith(_PICKLE):
-            return cls(CLOUDPICKLE.loads(data) if unpickle else CLOUDPICKLE.loads_plain(data))
-        outcome, _ = split_trail(data)
-        head, _, body = outcome.partition(b"\n")
-        try:
-            document = json.loads(head)
-            if "failure" in document:
-                return cls(failure=JobFailure.from_json(document["failure"]))
-            serializer = document["serializer"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise SerializationError(f"no result: {data[:40]!r}") from error
-        if serializer == CLOUDPICKLE.name and not unpickle:
+        if cls.is_failure(data):
+            try:
+                failure = json.loads(data.partition(b"\n")[0])["failure"]
+                return cls(failure=JobFailure.from_json(failure))
+            except (ValueError, KeyError, TypeError) as error:
+                raise SerializationError(f"no result: {data[:40]!r}") from error
+        name, body = _split(data)
+        if name == CLOUDPICKLE.name and not unpickle:
             return cls(CLOUDPICKLE.loads_plain(body))
-        return cls(get_serializer(serializer).loads(body), serializer=serializer)
+        known = typed if typed is not None and name in _JSON else get_serializer(name)
+        return cls(known.loads(body), serializer=name)
+
+    @staticmethod
+    def json_of(data: bytes) -> bytes | None:
+        """Return the JSON of a stored success; None for one that is written otherwise.
+
+        Raises:
+            SerializationError: the bytes are no success.
+        """
+        name, body = _split(data)
+        return body if name in _JSON else None
 
     @staticmethod
     def serializer_of(data: bytes) -> str:
@@ -165,12 +178,7 @@ class Outcome:
         Raises:
             SerializationError: the bytes are no success.
         """
-        if data.startswith(_PICKLE):
-            return CLOUDPICKLE.name
-        try:
-            return str(json.loads(data.partition(b"\n")[0])["serializer"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise SerializationError(f"no result: {data[:40]!r}") from error
+        return _split(data)[0]
 
     @staticmethod
     def is_failure(data: bytes) -> bool:
@@ -185,6 +193,28 @@ def value_of(data: bytes | None) -> Any:
         SerializationError: the bytes cannot be read here.
     """
     return None if data is None else Outcome.deserialize(data).value
+
+
+@functools.lru_cache(maxsize=32)
+def _success(serializer: str) -> bytes:
+    """Return the first line of a success."""
+    return _line({"naq": 1, "serializer": serializer}) + b"\n"
+
+
+def _split(data: bytes) -> tuple[str, bytes]:
+    """Return the serializer of a stored success, by its name, and the bytes of the value."""
+    if data.startswith(_PICKLE):
+        return CLOUDPICKLE.name, data
+    line, _, body = split_trail(data)[0].partition(b"\n")
+    try:
+        return _serializer_in(line), body
+    except (ValueError, KeyError, TypeError) as error:
+        raise SerializationError(f"no result: {data[:40]!r}") from error
+
+
+@functools.lru_cache(maxsize=32)
+def _serializer_in(line: bytes) -> str:
+    return str(json.loads(line)["serializer"])
 
 
 def _line(document: dict[str, Any]) -> bytes:

@@ -24,7 +24,7 @@ from naq.models.retry import (
     strategy_from_json,
     strategy_to_json,
 )
-from naq.serializers import JSON, get_serializer
+from naq.serializers import JSON, TYPED, Serializer, get_serializer
 
 _STRATEGIES: Final = (Fixed, Linear, Exponential)
 
@@ -38,25 +38,26 @@ class Call(NamedTuple):
     retry: RetryStrategy
 
 
-def write_job(head: Head, call: Call) -> bytes:
+def write_job(head: Head, call: Call, serializer: Serializer) -> bytes:
     """Return the wire form of a job.
 
     Args:
         head: its settings; those of the retry strategy are added to it.
         call: its call.
+        serializer: writes the arguments.
 
     Raises:
         SerializationError: the serializer cannot write the call.
     """
     head.retry, by_value = _parts_by_value(call)
-    if by_value and head.serializer == JSON.name:
+    if by_value and head.serializer in (JSON.name, TYPED.name):
         which = " and ".join(name_of(function) for function in by_value.values())
         raise SerializationError(
-            f"{which} cannot be imported by name, which the json serializer needs: "
-            "define it at the top of a module that the worker can import"
+            f"{which} cannot be imported by name, which JSON needs: define it once, at the top of "
+            "a module that the worker can import"
         )
     parts = (call.args, call.kwargs, by_value) if by_value else (call.args, call.kwargs)
-    return write_head(head) + b"\n" + get_serializer(head.serializer).dumps(parts)
+    return write_head(head) + b"\n" + serializer.dumps(parts)
 
 
 def read_job(data: bytes) -> tuple[Head, bytes]:

@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from naq.exceptions import JobError
+from naq.models.definition import Definition
 from naq.models.job import Job
+from naq.models.settings import ELSEWHERE
 from naq.names import DEFAULT_QUEUE
 
 _OPTIONS: Final = frozenset(inspect.signature(Job).parameters) - {
@@ -18,9 +20,6 @@ _OPTIONS: Final = frozenset(inspect.signature(Job).parameters) - {
     "kwargs",
     "queue",
 }
-
-_ELSEWHERE: Final = {"max_retries": "retries"}
-"""Names that other queues have for a setting."""
 
 _NEAR: Final = 0.8
 """The similarity from which a name is taken for a misspelt setting."""
@@ -48,6 +47,8 @@ def make_job(
         if args or kwargs:
             raise JobError("a job has its arguments and settings already: give it alone")
         return function
+    if isinstance(function, Definition):
+        return _job_of_task(function, args, kwargs, queue)
     queue = queue or DEFAULT_QUEUE
     if not kwargs:
         return Job(function, args, queue=queue)
@@ -55,6 +56,17 @@ def make_job(
     call = {name: value for name, value in kwargs.items() if name not in _OPTIONS}
     _check_names(function, settings, call)
     return Job(function, args, call, queue=queue, **settings)
+
+
+def _job_of_task(
+    task: Definition, args: tuple[Any, ...], kwargs: Mapping[str, Any], queue: str | None
+) -> Job:
+    settings = {name: kwargs[name] for name in kwargs.keys() & _OPTIONS}
+    call = {name: value for name, value in kwargs.items() if name not in _OPTIONS}
+    _check_names(task.function, settings, call)
+    if queue not in (None, DEFAULT_QUEUE):
+        settings["queue"] = queue
+    return task.make_job(args, call, settings)
 
 
 def _check_names(
@@ -70,9 +82,9 @@ def _check_names(
     for name in call:
         if name in named:
             continue
-        near = difflib.get_close_matches(name, sorted(_OPTIONS | _ELSEWHERE.keys()), 1, _NEAR)
+        near = difflib.get_close_matches(name, sorted(_OPTIONS | {"max_retries"}), 1, _NEAR)
         if near:
-            meant = _ELSEWHERE.get(near[0], near[0])
+            meant = ELSEWHERE.get(near[0], near[0])
             raise JobError(
                 f"there is no setting {name}: do you mean {meant}? To pass {name} to "
                 f"{_name(function)}, enqueue Job({_name(function)}, args, {{{name!r}: ...}})"

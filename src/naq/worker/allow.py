@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import functools
-import importlib
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from naq.exceptions import JobError, JobRefusedError, SerializationError
-from naq.models.functions import import_function, name_of
+from naq.models.definition import Definition
+from naq.models.functions import import_function, import_module, name_of
 from naq.models.job import Job
+from naq.names import DEFAULT_QUEUE
 
 
 class AllowList:
@@ -33,6 +33,9 @@ class AllowList:
         self._modules = frozenset(named) - self._functions
         for name in named:
             _import(name)
+        self._definitions = {each.name: each for each in self._find_tasks()}
+        for task in self._definitions.values():
+            task.check()
         self._allows = functools.lru_cache(maxsize=4096)(self._look_at)
 
     def check(self, job: Job) -> None:
@@ -48,6 +51,27 @@ class AllowList:
                     f"{', '.join(sorted(self._functions | self._modules)) or 'no functions'}"
                 )
 
+    @property
+    def queues(self) -> tuple[str, ...]:
+        """The queues that the allowed tasks name, in alphabetical order."""
+        named = {each.settings.get("queue", DEFAULT_QUEUE) for each in self._definitions.values()}
+        return tuple(sorted(named))
+
+    def serializer_of(self, job: Job) -> str | None:
+        """Return the serializer that a job's task names; None if it is no task."""
+        task = self._definitions.get(job.function_name)
+        return None if task is None else task.serializer.name
+
+    def _find_tasks(self) -> Iterator[Definition]:
+        for name in self._modules:
+            for found in vars(import_module(name)).values():
+                if isinstance(found, Definition) and found.__module__ == name:
+                    yield found
+        for name in self._functions:
+            function = import_function(name)
+            if isinstance(function, Definition):
+                yield function
+
     def _look_at(self, name: str) -> bool:
         if name in self._functions:
             return True
@@ -55,7 +79,7 @@ class AllowList:
         parts = qualified.split(".")
         if module not in self._modules or any(part.startswith("_") for part in parts):
             return False
-        first = getattr(sys.modules[module], parts[0], None)
+        first = getattr(import_module(module), parts[0], None)
         try:
             found = import_function(name)
         except SerializationError:
@@ -65,7 +89,7 @@ class AllowList:
 
 def _import(name: str) -> None:
     try:
-        import_function(name) if ":" in name else importlib.import_module(name)
+        import_function(name) if ":" in name else import_module(name)
     except Exception as error:
         if isinstance(error, SerializationError):
             raise JobError(str(error)) from error

@@ -40,7 +40,7 @@ from naq.models.finished import COMPLETED, finished
 from naq.models.job import Job, check_queue_name
 from naq.models.status import JOB_STATUS
 from naq.names import DEFAULT_QUEUE, is_key, kv_subject
-from naq.serializers import CLOUDPICKLE, get_serializer, registered_names
+from naq.serializers import CLOUDPICKLE, JSON, TYPED, get_serializer, registered_names
 from naq.streams import ACK_WAIT
 from naq.worker.allow import AllowList
 from naq.worker.context import JobContext
@@ -68,7 +68,8 @@ class Worker:
     """Takes jobs from queues and runs them until it is asked to stop.
 
     Args:
-        queues: the queues' names; one or several.
+        queues: the queues' names, one or several; None is those that the tasks in ``allow`` name,
+            or else ``default``.
         config: a configuration, a URL, or None for the process's configuration.
         concurrency: how many jobs run at once. Async functions run in the event loop, others in
             threads.
@@ -90,7 +91,8 @@ class Worker:
         serializers: names of the serializers whose jobs it reads; None is all, or all but pickle
             where ``allow`` is given.
         allow: the functions that it runs, themselves or as ``"app.tasks:send"``, and modules whose
-            functions it runs, as ``"app.tasks"``. They are imported at once. Without it, a client
+            functions it runs, as ``"app.tasks"``. They are imported at once. Pickle is then read
+            for tasks only that ask for it. Without a list, a client
             that can write to the server can run any code here. A worker that reads no pickle needs
             it, since a name in JSON, such as ``os:system``, is code as well.
         lifespan: a function that takes the worker and returns an async context manager. The worker
@@ -113,7 +115,7 @@ class Worker:
 
     def __init__(
         self,
-        queues: str | Iterable[str] = DEFAULT_QUEUE,
+        queues: str | Iterable[str] | None = None,
         config: Config | str | None = None,
         *,
         concurrency: int = 10,
@@ -135,6 +137,9 @@ class Worker:
         events: bool = True,
         burst: bool = False,
     ) -> None:
+        readable, allowed = _permissions(serializers, allow)
+        if queues is None:
+            queues = (allowed.queues if allowed else ()) or DEFAULT_QUEUE
         names = (queues,) if isinstance(queues, str) else tuple(dict.fromkeys(queues))
         if not names:
             raise JobError("a worker needs the name of a queue")
@@ -150,7 +155,6 @@ class Worker:
             raise JobError(f"ack_wait must be a positive number of seconds, not {ack_wait!r}")
         if max_crashes < 1:
             raise JobError(f"max_crashes must be 1 or more, not {max_crashes!r}")
-        readable, allowed = _permissions(serializers, allow)
         self.settings = WorkerSettings(
             queues=names,
             config=as_config(config),
@@ -393,6 +397,8 @@ def _permissions(
         readable = registered_names() - {CLOUDPICKLE.name}
     elif CLOUDPICKLE.name in readable:
         raise JobError("a pickle may run any code: a worker with `allow` cannot read pickle")
+    if JSON.name in readable:
+        readable |= {TYPED.name}
     return readable, allowed
 
 

@@ -14,9 +14,10 @@ from typing import Any, Final
 
 from naq.exceptions import JobError, JobRefusedError, JobTimeoutError
 from naq.middleware import Middleware, chain
+from naq.models.definition import prepare
 from naq.models.functions import name_of
 from naq.models.job import Job
-from naq.models.outcome import Outcome, value_of
+from naq.models.outcome import Outcome
 from naq.worker.allow import AllowList
 from naq.worker.context import JobContext, running
 from naq.worker.isolate import run_isolated
@@ -111,34 +112,36 @@ class Executor:
         job = context.job
         if job.isolated:
             return await run_isolated(context, self._memory_limit, parents)
-        function = job.function()
-        args = (*map(value_of, parents), *job.args) if parents else job.args
+        function, args, kwargs, serializer = prepare(job, job.function(), parents)
         with running(context):
             if is_async(function):
-                value = await function(*args, **job.kwargs)
+                value = await function(*args, **kwargs)
             else:
-                call = functools.partial(function, *args, **job.kwargs)
+                call = functools.partial(function, *args, **kwargs)
                 value = await self._in_thread(call, context)
                 if inspect.isawaitable(value):
                     value = await value
-        return Outcome(value, serializer=job.serializer)
+        return Outcome(value, serializer=serializer)
 
     def _check(self, job: Job, parents: tuple[bytes | None, ...]) -> None:
         """Refuse what may not be read or run, before anything of it is read or imported."""
-        self._check_serializer(job.serializer)
-        for data in parents:
-            if data is not None:
-                self._check_serializer(Outcome.serializer_of(data))
         if self._allowed is not None:
             self._allowed.check(job)
+        self._check_serializer(job.serializer, job)
+        for data in parents:
+            if data is not None:
+                self._check_serializer(Outcome.serializer_of(data), job)
 
-    def _check_serializer(self, name: str) -> None:
-        if self._serializers is not None and name not in self._serializers:
-            readable = ", ".join(sorted(self._serializers))
-            raise JobRefusedError(
-                f"this worker reads no {name} jobs, only {readable} ones: enqueue with one of "
-                "these serializers"
-            )
+    def _check_serializer(self, name: str, job: Job) -> None:
+        if self._serializers is None or name in self._serializers:
+            return
+        if self._allowed is not None and name == self._allowed.serializer_of(job):
+            return
+        readable = ", ".join(sorted(self._serializers))
+        raise JobRefusedError(
+            f"this worker reads no {name} jobs, only {readable} ones: enqueue with one of "
+            "these serializers"
+        )
 
     async def _in_thread(self, call: Callable[[], Any], context: JobContext) -> Any:
         run = functools.partial(_run_in_thread, contextvars.copy_context(), os.getpid(), call)

@@ -13,8 +13,9 @@ import sys
 import threading
 from typing import Any
 
+from naq.models.definition import prepare
 from naq.models.job import Job
-from naq.models.outcome import JobFailure, Outcome, value_of
+from naq.models.outcome import JobFailure, Outcome
 from naq.models.retry import exception_name
 from naq.worker.context import JobContext, running
 from naq.worker.isolate import LONGEST_LINE, PROGRESS
@@ -74,11 +75,12 @@ class _Answers:
 def _run(data: bytes, order: dict[str, Any], answers: _Answers) -> bytes:
     job = Job.deserialize(data)
     with running(JobContext(job, order["attempt"], order["worker"], answers.progress)):
-        parents = (data and base64.b64decode(data) for data in order["parents"])
-        value = job.function()(*map(value_of, parents), *job.args, **job.kwargs)
+        parents = [data and base64.b64decode(data) for data in order["parents"]]
+        function, args, kwargs, serializer = prepare(job, job.function(), parents)
+        value = function(*args, **kwargs)
         if inspect.isawaitable(value):
             value = asyncio.run(_wait_for(value))
-    return Outcome(value, serializer=job.serializer).serialize()
+    return Outcome(value, serializer=serializer).serialize()
 
 
 async def _wait_for(value: Any) -> Any:

@@ -7,17 +7,13 @@ thread, which would stand still meanwhile.
 
 from __future__ import annotations
 
-import asyncio
 import functools
-import os
-import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
 
 from naq import api, connection, progress
 from naq.config import Config
 from naq.events import EventManager as _EventManager
-from naq.exceptions import NaqError
 from naq.failed import FailedJobs as _FailedJobs
 from naq.names import DEFAULT_QUEUE
 from naq.queue import control as _control
@@ -27,75 +23,17 @@ from naq.results import Results as _Results
 from naq.scheduling import store as _store
 from naq.scheduling.scheduler import Scheduler as _Scheduler
 from naq.serializers import CLOUDPICKLE, Serializer
+from naq.sync.loop import close as close
+from naq.sync.loop import current_loop
+from naq.sync.loop import run as run
+from naq.sync.tasks import JobHandle as JobHandle
+from naq.sync.tasks import Task as Task
+from naq.sync.tasks import task as task
 from naq.worker.status import WorkerStatusManager as _WorkerStatusManager
 
 P = ParamSpec("P")
 T = TypeVar("T")
 K = TypeVar("K")
-
-
-class _Loop:
-    """An event loop in a daemon thread."""
-
-    def __init__(self) -> None:
-        self.pid = os.getpid()
-        self.loop = asyncio.new_event_loop()
-        self.thread = threading.Thread(target=self.loop.run_forever, name="naq-sync", daemon=True)
-        self.thread.start()
-
-    def run(self, awaitable: Awaitable[T]) -> T:
-        async def wait() -> T:
-            return await awaitable
-
-        future = asyncio.run_coroutine_threadsafe(wait(), self.loop)
-        try:
-            return future.result()
-        except BaseException:
-            future.cancel()
-            raise
-
-    def close(self) -> None:
-        self.run(connection.close_all_connections())
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join()
-        self.loop.close()
-
-
-_lock = threading.Lock()
-_current: _Loop | None = None
-
-
-def _loop() -> _Loop:
-    global _current
-    with _lock:
-        # A forked child has the object, but not the thread.
-        if _current is None or _current.pid != os.getpid():
-            _current = _Loop()
-        return _current
-
-
-def run(awaitable: Awaitable[T]) -> T:
-    """Run an awaitable on naq's own loop and return its result.
-
-    Raises:
-        NaqError: it was called in an event loop's thread, which must not stand still.
-    """
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return _loop().run(awaitable)
-    if asyncio.iscoroutine(awaitable):
-        awaitable.close()
-    raise NaqError("naq.sync was called inside a running event loop: use the coroutine with await")
-
-
-def close() -> None:
-    """Close naq's own loop and its connections. The next call opens new ones."""
-    global _current
-    with _lock:
-        loop, _current = _current, None
-    if loop is not None and loop.pid == os.getpid():
-        loop.close()
 
 
 def _plain(function: Callable[P, Awaitable[T]]) -> Callable[P, T]:
@@ -240,7 +178,7 @@ class Scheduler(_Plain[_Scheduler]):
 
     def stop(self) -> None:
         """Ask ``run`` to end after the current run."""
-        _loop().loop.call_soon_threadsafe(self._inner.stop)
+        current_loop().loop.call_soon_threadsafe(self._inner.stop)
 
     get_scheduled_jobs = _Method(_Scheduler.get_scheduled_jobs)
     remove_scheduled_job = _Method(_Scheduler.remove_scheduled_job)

@@ -63,7 +63,7 @@ class TaskOptions(Generic[P, R]):
         self._refuse(OF_A_SCHEDULE, "enqueue")
         job = self._task.make_job(args, kwargs, self._settings_of(OF_A_JOB))
         config = self._options.get("config")
-        await self._put(job, Queue(job.queue, config))
+        job = await self._put(job, Queue(job.queue, config))
         return JobHandle(self._task, job.job_id, config, job.enqueued)
 
     async def schedule(self, /, *args: P.args, **kwargs: P.kwargs) -> Job:
@@ -83,19 +83,20 @@ class TaskOptions(Generic[P, R]):
         queue = Queue(job.queue, self._options.get("config"))
         return await queue.schedule(job, **self._settings_of(OF_A_SCHEDULE))
 
-    async def _put(self, job: Job, queue: Queue) -> None:
+    async def _put(self, job: Job, queue: Queue) -> Job:
         delay: float | timedelta | None = self._options.get("delay")
         at: datetime | None = self._options.get("at")
+        again: bool = self._options.get("again", False)
         if delay is None and at is None:
-            await queue.enqueue(job, again=self._options.get("again", False))
-        elif self._options.get("again"):
+            return await queue.enqueue(job, again=again)
+        if again:
             raise JobError(f"{self._task.name}: again is for a job that is enqueued now")
-        elif at is None and delay is not None:
-            await queue.enqueue_in(delay, job)
-        elif at is not None and delay is None:
-            await queue.enqueue_at(at, job)
-        else:
+        if delay is not None and at is not None:
             raise JobError(f"{self._task.name}: give delay or at, not both")
+        if delay is not None:
+            return await queue.enqueue_in(delay, job)
+        assert at is not None
+        return await queue.enqueue_at(at, job)
 
     def _settings_of(self, names: frozenset[str]) -> dict[str, Any]:
         return {name: value for name, value in self._options.items() if name in names}

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import sysconfig
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
-
-SOURCE = Path(__file__).parents[2] / "src"
 
 RIGHT = """
 from math import sqrt
@@ -42,28 +36,10 @@ WRONG = {
 LINES = {name: number for number, name in enumerate(WRONG, 2)}
 
 
-@pytest.fixture(scope="module", params=["mypy", "pyright"])
-def errors(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+@pytest.fixture(scope="module")
+def errors(check: Callable[..., str]) -> str:
     """What a type checker finds in a right and in a wrong program."""
-    folder = tmp_path_factory.mktemp("programs")
-    (folder / "right.py").write_text(RIGHT)
-    (folder / "wrong.py").write_text("\n".join(["from naq import sync", *WRONG.values(), ""]))
-    if request.param == "mypy":
-        command = [sys.executable, "-m", "mypy", "--strict", "right.py", "wrong.py"]
-    else:
-        scripts = Path(sysconfig.get_path("scripts"))
-        command = [str(scripts / "basedpyright"), "--level", "error", "right.py", "wrong.py"]
-        (folder / "pyrightconfig.json").write_text('{"typeCheckingMode": "standard"}')
-    found = subprocess.run(
-        command,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "MYPYPATH": str(SOURCE), "PYTHONPATH": str(SOURCE)},
-    )
-    assert found.returncode == 1, found.stdout + found.stderr
-    return found.stdout
+    return check(right=RIGHT, wrong="\n".join(["from naq import sync", *WRONG.values(), ""]))
 
 
 def test_a_right_program_passes(errors: str) -> None:

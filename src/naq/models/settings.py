@@ -37,6 +37,7 @@ class _Settings(TypedDict, total=False):
     isolated: bool
     max_crashes: int | None
     keep_result: bool
+    keep_arguments: bool
     result_ttl: float | timedelta | None
 
 

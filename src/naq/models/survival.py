@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import reprlib
+from datetime import UTC, datetime
 from typing import Any
 
 _repr = reprlib.Repr()
@@ -33,6 +34,9 @@ def find_change(before: Any, after: Any) -> str | None:
 def _are_equal(before: Any, after: Any) -> bool:
     if type(before) is type(after) and _has_no_equality(type(before)):
         return True
+    if isinstance(before, datetime) and isinstance(after, datetime) and before.tzinfo:
+        # Python finds datetimes of two zones unequal in the hour that a clock goes back.
+        return after.tzinfo is not None and before.astimezone(UTC) == after.astimezone(UTC)
     return bool(before == after) or bool(before != before and after != after)
 
 
@@ -48,7 +52,16 @@ def _parts(before: Any, after: Any) -> list[tuple[Any, Any]] | None:
         if before.keys() != after.keys():
             return None
         return [(before[key], after[key]) for key in before]
-    if dataclasses.is_dataclass(before) and type(before) is type(after):
-        fields = [field.name for field in dataclasses.fields(before)]
-        return [(getattr(before, name), getattr(after, name)) for name in fields]
+    if type(before) is type(after) and (names := _fields(before)):
+        return [(getattr(before, name), getattr(after, name)) for name in names]
     return None
+
+
+def _fields(value: Any) -> list[str]:
+    """Return the names of the fields of a dataclass, a struct, or a class of pydantic or attrs."""
+    if dataclasses.is_dataclass(value):
+        return [field.name for field in dataclasses.fields(value)]
+    for names in ("__struct_fields__", "__pydantic_fields__"):
+        if hasattr(type(value), names):
+            return list(getattr(type(value), names))
+    return [field.name for field in getattr(type(value), "__attrs_attrs__", ())]

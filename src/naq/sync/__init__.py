@@ -158,6 +158,7 @@ class Results(_Plain[_Results]):
     cleanup_old_results = _Method(_Results.cleanup_old_results)
     delete_result = _Method(_Results.delete_result)
     fetch_job_result = _Method(_Results.fetch_job_result)
+    fetch_stored = _Method(_Results.fetch_stored)
     get_result = _Method(_Results.get_result)
     list_results = _Method(_Results.list_results)
     purge_results = _Method(_Results.purge_results)

@@ -32,6 +32,7 @@ from naq.cli.output import (
     shown,
     table,
 )
+from naq.cli.telemetry import tracing
 from naq.events import EventManager
 from naq.models.event import Event
 from naq.scheduling.scheduler import Scheduler
@@ -49,6 +50,10 @@ def scheduler(
         list[str] | None,
         typer.Argument(show_default=False, help="Import these modules, for what they register."),
     ] = None,
+    otel: Annotated[
+        bool,
+        typer.Option("--otel", help="Trace and count by OpenTelemetry; needs the extra otel."),
+    ] = False,
     url: Url = None,
     verbose: Verbose = False,
     json_: JsonLog = False,
@@ -64,6 +69,7 @@ def scheduler(
     async def run() -> None:
         for module in modules or ():
             import_module(module)
+        tracing(otel)
         made = Scheduler(config_of(url))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -13,6 +13,7 @@ import typer
 
 from naq.cli.modules import find_modules_here
 from naq.cli.output import REFUSED, JsonLog, Url, Verbose, command, config_of, fail, log
+from naq.cli.telemetry import metrics_of, tracing
 from naq.exceptions import LifespanError, WorkerMemoryError
 from naq.models.functions import import_function
 from naq.streams import ACK_WAIT
@@ -101,12 +102,18 @@ def worker(
     health_port: Annotated[
         int | None,
         typer.Option(
-            min=0, max=65535, help="Answer probes on this port: /healthz and /readyz over HTTP."
+            min=0,
+            max=65535,
+            help="Answer /healthz and /readyz on this port, and /metrics with the extra prometheus.",
         ),
     ] = None,
     health_host: Annotated[
         str | None, typer.Option(help="Address of the health port. By default all.")
     ] = None,
+    otel: Annotated[
+        bool,
+        typer.Option("--otel", help="Trace and measure by OpenTelemetry; needs the extra otel."),
+    ] = False,
     events: Annotated[bool, typer.Option(help="Publish events.")] = True,
     url: Url = None,
     verbose: Verbose = False,
@@ -141,7 +148,8 @@ def worker(
             serializers=serializers,
             allow=modules or None,
             lifespan=None if lifespan is None else import_function(lifespan),
-            middleware=[import_function(each) for each in middleware or ()],
+            middleware=[*tracing(otel), *map(import_function, middleware or ())],
+            metrics=metrics_of(otel, health_port),
             health_port=health_port,
             health_host=health_host,
             events=events,

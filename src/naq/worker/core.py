@@ -47,7 +47,8 @@ from naq.worker.context import JobContext
 from naq.worker.delivery import position
 from naq.worker.execute import Executor, JobMiddleware, checked_middleware
 from naq.worker.lifespan import Lifespan
-from naq.worker.probe import Answer, ProbeServer, as_answer
+from naq.worker.metrics import Metrics
+from naq.worker.probe import Answer, Exposed, ProbeServer, as_answer
 from naq.worker.session import Session
 from naq.worker.settings import Counters, WorkerSettings
 from naq.worker.stopping import StopRequest
@@ -102,8 +103,10 @@ class Worker:
         middleware: async functions around each attempt, the first outermost. Each is called with
             the :class:`JobContext` and with ``call_next``, to be awaited with the same; what it
             returns is the job's result, and what it raises is the attempt's failure.
+        metrics: collect what happens to the jobs, as ``naq.prometheus`` and ``naq.otel`` do.
         health_port: answer probes over HTTP on this port while the worker runs: ``/healthz`` as long
-            as the event loop turns, ``/readyz`` while it takes jobs. 0 is a free port.
+            as the event loop turns, ``/readyz`` while it takes jobs, ``/metrics`` where the
+            metrics are Prometheus's. 0 is a free port.
         health_host: the address to listen at; None is all of them.
         events: publish events of jobs and of the worker.
         burst: stop when the queues are empty.
@@ -132,6 +135,7 @@ class Worker:
         allow: Iterable[Callable[..., Any] | str] | None = None,
         lifespan: Callable[[Worker], AbstractAsyncContextManager[Any]] | None = None,
         middleware: Iterable[JobMiddleware] = (),
+        metrics: Iterable[Metrics] = (),
         health_port: int | None = None,
         health_host: str | None = None,
         events: bool = True,
@@ -171,6 +175,7 @@ class Worker:
             serializers=readable,
             allowed=allowed,
             middleware=checked_middleware(middleware),
+            metrics=tuple(metrics),
             events=events,
             burst=burst,
         )
@@ -346,6 +351,9 @@ class Worker:
         """Heed signals and answer probes."""
         port, host = self._health
         paths = {"/healthz": self._live, "/readyz": self._ready}
+        for each in self.settings.metrics:
+            if isinstance(each, Exposed):
+                paths["/metrics"] = each.exposition
         with self._signals():
             if port is None:
                 yield

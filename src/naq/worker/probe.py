@@ -14,7 +14,7 @@ from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, Protocol, runtime_checkable
 
 from naq.exceptions import NaqError
 
@@ -37,6 +37,14 @@ class Answer:
     status: int
     body: bytes
     content_type: str = "application/json"
+
+
+@runtime_checkable
+class Exposed(Protocol):
+    """Metrics that a server scrapes."""
+
+    def exposition(self) -> Answer:
+        """Return the metrics of now."""
 
 
 def as_answer(reason: str | None, **details: Any) -> Answer:

@@ -17,6 +17,7 @@ from naq.worker.context import JobContext
 from naq.worker.delivery import Delivery
 from naq.worker.execute import Executor, overdue
 from naq.worker.in_hand import InHand
+from naq.worker.metrics import Meter
 from naq.worker.settings import Counters, WorkerSettings
 from naq.worker.settle import Settler
 
@@ -40,6 +41,7 @@ class Runners:
         settler: settles what comes of them.
         ask: awaited after each job; there is room for another one.
         parents: fetches the stored results of a job's parents.
+        meter: notes which attempts run.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Runners:
         settler: Settler,
         ask: Callable[[], Awaitable[None]],
         parents: Callable[[Job], Awaitable[tuple[bytes | None, ...]]],
+        meter: Meter,
     ) -> None:
         self._settings = settings
         self._counters = counters
@@ -59,6 +62,7 @@ class Runners:
         self._settler = settler
         self._ask = ask
         self._parents = parents
+        self._meter = meter
         self._tasks: list[asyncio.Task[None]] = []
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.progress: dict[str, bytes] = {}
@@ -185,6 +189,7 @@ class Runners:
             if delivery.suspect:
                 await self._record_suspect(delivery)
             delivery.started_at = began = time.monotonic()
+            self._meter.started(delivery)
             if delivery.job.timeout is not None:
                 delivery.leave_at = began + delivery.job.timeout + BREAK_OFF_TIMEOUT
             job = delivery.job
@@ -203,6 +208,8 @@ class Runners:
         finally:
             if delivery.cancelled:
                 task.uncancel()  # the job was meant, not the worker
+            if not delivery.left:
+                self._meter.forget(delivery)
             self._in_hand.end(delivery, time.monotonic() - began)
 
     async def _settle_error(

@@ -17,6 +17,7 @@ from naq.worker.heartbeat import Heartbeat
 from naq.worker.in_hand import InHand
 from naq.worker.intake import Intake
 from naq.worker.memory import MemoryGuard
+from naq.worker.metrics import Meter
 from naq.worker.parents import fetch_parent_results
 from naq.worker.places import Places
 from naq.worker.runners import Runners
@@ -76,6 +77,7 @@ class Session:
             pipeline = await stack.enter_async_context(PublishPipeline(conn))
             dependents = Dependents(settings.config, conn, js)
             in_hand = InHand()
+            meter = Meter(settings.metrics)
             settler = Settler(
                 names,
                 conn,
@@ -83,6 +85,7 @@ class Session:
                 settings.worker_id,
                 in_hand.release,
                 dependents.ended,
+                meter=meter,
                 events=settings.events,
                 results_may_expire=await places.results_may_expire(),
             )
@@ -96,6 +99,7 @@ class Session:
                 settler,
                 intake.ask,
                 functools.partial(fetch_parent_results, conn, js, names),
+                meter,
             )
             heartbeat = Heartbeat(
                 settings,

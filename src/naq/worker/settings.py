@@ -12,6 +12,7 @@ from naq.config import Config
 from naq.version import __version__
 from naq.worker.allow import AllowList
 from naq.worker.execute import JobMiddleware
+from naq.worker.metrics import Metrics
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,7 @@ class WorkerSettings:
     serializers: frozenset[str] | None
     allowed: AllowList | None
     middleware: tuple[JobMiddleware, ...]
+    metrics: tuple[Metrics, ...]
     events: bool
     burst: bool
 

@@ -36,6 +36,7 @@ from naq.plural import counted
 from naq.worker.delivery import Delivery
 from naq.worker.isolate import IsolatedJobError
 from naq.worker.logs import about
+from naq.worker.metrics import AttemptEnd, Meter
 
 logger = logging.getLogger("naq.worker")
 
@@ -76,6 +77,7 @@ class Settler:
         done: called with each job that is no longer in hand.
         ended: called with the id of each job whose end is stored, and whether it succeeded; what
             it returns is awaited.
+        meter: notes how attempts end.
         events: whether to publish events.
         results_may_expire: whether the bucket of results takes a time to live with each of them.
     """
@@ -89,6 +91,7 @@ class Settler:
         done: Callable[[Delivery], None],
         ended: Ended,
         *,
+        meter: Meter,
         events: bool = True,
         results_may_expire: bool = False,
     ) -> None:
@@ -100,6 +103,7 @@ class Settler:
         self._worker_name = worker.encode()
         self._done = done
         self._ended = ended
+        self._meter = meter
         self._events = events
         self._stored: deque[tuple[Delivery, bool]] = deque()
         self._unsent: deque[Event] = deque(maxlen=MAX_UNSENT_EVENTS)
@@ -126,6 +130,7 @@ class Settler:
             self._stored.append((delivery, True))
             self.event("job.completed", delivery)
             self._wake.set()
+        self._meter.ended(delivery, AttemptEnd.COMPLETED)
         if delivery.recorded:
             await self.record(delivery, JobRecord(status=JOB_STATUS.COMPLETED))
 
@@ -210,6 +215,7 @@ class Settler:
             return
         event = self._event_of("job.failed", delivery, error=str(failure), attempts=attempt)
         self._store_failure(delivery, failure, event, FAILED)
+        self._meter.ended(delivery, AttemptEnd.FAILED)
         if delivery.recorded or delivery.delivered > 1:
             await self.record(delivery, JobRecord(status=JOB_STATUS.FAILED, failures=attempt))
 
@@ -220,11 +226,13 @@ class Settler:
         )
         event = self._event_of("job.cancelled", delivery)
         self._store_failure(delivery, failure, event, CANCELLED)
+        self._meter.ended(delivery, AttemptEnd.CANCELLED)
         before = delivery.attempt - 1
         await self.record(delivery, JobRecord(status=JOB_STATUS.CANCELLED, failures=before))
 
     async def _retry(self, delivery: Delivery, error: BaseException) -> None:
         job, attempt = delivery.job, delivery.attempt
+        self._meter.ended(delivery, AttemptEnd.RETRIED)
         try:
             delay = max(float(job.retry(attempt)), 0.0)
         except Exception:
@@ -277,6 +285,7 @@ class Settler:
 
     async def return_unfinished(self, delivery: Delivery) -> None:
         """Give back a job whose attempt the stopping worker has broken off."""
+        self._meter.ended(delivery, AttemptEnd.RETURNED)
         await self.give_back_unharmed(delivery)
         self.returned += 1
         self.event("job.returned", delivery)

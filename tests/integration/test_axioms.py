@@ -115,6 +115,12 @@ async def test_making_a_client_opens_nothing(server: NatsServer) -> None:
     assert not client.is_connected
 
 
+@pytest.mark.parametrize("way", ["close", "drain", "__aexit__"])
+async def test_a_client_that_never_connected_cannot_close(way: str) -> None:
+    with pytest.raises(AssertionError, match="connect must be called first"):
+        await getattr(Client(), way)()
+
+
 async def test_a_client_enters_as_itself_and_swallows_nothing(server: NatsServer) -> None:
     client = await nats.connect(server.url)
     assert await client.__aenter__() is client

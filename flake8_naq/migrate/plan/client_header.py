@@ -38,7 +38,8 @@ class ClientHeader:
         """
         region = self.region
         self._refuse_other_closers()
-        if region.anchor is not region.acquire or region.unpacked:
+        opened_below = region.anchor is not region.acquire and region.shape != "around-try"
+        if opened_below or region.unpacked:
             return BlockHeader([f"async with {region.handle}:"])
         if region.made is None:
             return BlockHeader([], binds=self._named_again())
@@ -76,8 +77,12 @@ class ClientHeader:
         captured = any(
             mention.captured and mention.line < region.acquire.lineno for mention in region.mentions
         )
+        alone = isinstance(region.acquire, ast.Expr) and (
+            isinstance(region.acquire.value, ast.Await)
+            and region.acquire.value.value is region.site.call
+        )
         following = place.block[place.index + 1 : place.index + 2]
-        return following == [region.acquire] and len(between) == 1 and not captured
+        return alone and following == [region.acquire] and len(between) == 1 and not captured
 
     def _is_as_the_function(self) -> bool:
         """Whether `nats.connect` accepts the arguments of the client's own `connect`."""

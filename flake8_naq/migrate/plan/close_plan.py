@@ -85,7 +85,7 @@ class ClosePlan:
         """Whether a rewrite would move a close past other work of its ``finally``."""
         index = finalbody.index(close.statement)
         before, after = finalbody[:index], finalbody[index + 1 :]
-        passed = after if self.region.shape == "before-try" else before
+        passed = before if self.region.shape == "inside-try" else after
         return any(statement in self.region.others for statement in passed)
 
     def _has_work_after(self, close: ClosingStatement) -> bool:

@@ -89,7 +89,7 @@ class Effects:
     def _swallowed(self) -> bool:
         return any(
             isinstance(owner, ast.Try) and field == "body" and owner.handlers
-            for owner, field in self.module.blocks.ancestors(self.region.acquire)
+            for owner, field in self.module.blocks.ancestors(self.region.anchor)
         )
 
     def _listens(self) -> bool:
@@ -246,6 +246,16 @@ class Effects:
                 Message(
                     f"a failed connect raised an UnboundLocalError for `{region.handle}`; "
                     "it now raises its own error"
+                )
+            )
+        guard = region.guard
+        if region.shape == "around-try" and guard is not None and region.acquire != guard.body[0]:
+            notes.append(
+                Message(
+                    "an error before ",
+                    Line(region.acquire.lineno),
+                    " ends in nats-py's AssertionError, no longer in an UnboundLocalError for "
+                    f"`{region.handle}`",
                 )
             )
         return notes

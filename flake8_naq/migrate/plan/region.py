@@ -12,7 +12,7 @@ from flake8_naq.migrate.plan.parsed_module import ParsedModule
 from flake8_naq.migrate.tree import Mention, last_line
 from flake8_naq.names import Scope
 
-Shape = Literal["before-try", "inside-try", "straight", "never"]
+Shape = Literal["before-try", "inside-try", "around-try", "straight", "never"]
 # Why a connection is left whose closes no block could take the place of.
 CLOSED_ELSEWHERE = "it is closed in some branches only, or in another block than it is opened"
 
@@ -28,7 +28,8 @@ class Region:
         shape: The arrangement of acquisition and close.
         acquire: The acquiring statement.
         anchor: The first statement of the region: the acquiring one, or the ``try`` around it when
-            every other path out of that ``try`` leaves the function.
+            every other path out of that ``try`` leaves the function, or when the block that the
+            acquiring statement opens moves around that ``try``.
         made: ``nc = NATS()``, when the client is made before it connects.
         guard: The ``try`` whose ``finally`` closes.
         end: The last statement of the region, in the acquisition's block.

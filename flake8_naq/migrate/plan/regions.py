@@ -216,14 +216,18 @@ class _Finder:
 
 
 def _from_the_client(module: ParsedModule, region: Region) -> Region:
-    """The region of a client that is made before the ``try`` that closes it.
+    """The region of a client that is made before the ``try`` that closes it, or in that ``try``.
 
     The block then closes a client that fails to connect, as the ``finally`` did.
     """
     made, guard = region.made, region.guard
-    if made is None or guard is None or guard not in module.blocks.place(made).block:
+    if made is None or guard is None:
         return region
-    return replace(region, shape="before-try", acquire=made, anchor=made, made=None)
+    if guard in module.blocks.place(made).block:
+        return replace(region, shape="before-try", acquire=made, anchor=made, made=None)
+    if made in guard.body:
+        return replace(region, shape="around-try", acquire=made, anchor=guard, made=None)
+    return region
 
 
 def _anchor(module: ParsedModule, site: Site, mine: list[ClosingStatement]) -> ast.stmt:
@@ -321,12 +325,10 @@ def _bound_name(site: Site) -> str:
             return name
         case ast.AnnAssign(target=ast.Name(id=name), value=ast.Await()):
             return name
-        case ast.Expr(
-            value=ast.Await(
-                value=ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="connect"))
-            )
-        ):
-            return name
+        case ast.Expr():
+            match site.call.func:
+                case ast.Attribute(value=ast.Name(id=name), attr="connect"):
+                    return name
         case ast.Assign(targets=[ast.Tuple(elts=elements)], value=ast.Await()):
             names = [element.id for element in elements if isinstance(element, ast.Name)]
             if site.handle in names and names.count(site.handle) == 1:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from flake8_naq.migrate.prove.nodes import CANCEL, ERROR
 from flake8_naq.migrate.prove.pairs import RAISING, Debt, UnequalError
-from flake8_naq.migrate.prove.path_state import CLOSED, DRAINED, ENDED, OPEN, Spot
+from flake8_naq.migrate.prove.path_state import CLOSED, DRAINED, ENDED, OPEN, Spot, opened
 
 _LEFT_OPEN = "it was left open there"
 _STAYS_OPEN = "the connection stays open"
@@ -41,6 +42,17 @@ def hold_connections(a: Spot, b: Spot) -> None:
             raise UnequalError("a connection is closed already there, or not yet")
 
 
+def hold_unconnected(a: Spot, b: Spot) -> None:
+    """Check that a client that connects was closed before on both sides, or on none.
+
+    Raises:
+        UnequalError: Only one side has closed it.
+    """
+    closed = {spot.state.status(opened(spot.node)) in (CLOSED, ENDED) for spot in (a, b)}
+    if len(closed) > 1 and opened(a.node) == opened(b.node):
+        raise UnequalError("the client is closed already there, or not yet")
+
+
 def hold_ends(a: Spot, b: Spot, debts: frozenset[Debt]) -> None:
     """Check that both functions end with the same outcome, result and open connections.
 
@@ -53,7 +65,7 @@ def hold_ends(a: Spot, b: Spot, debts: frozenset[Debt]) -> None:
         raise UnequalError(_STAYS_OPEN)
     if debts and not raising:
         raise UnequalError(_LEFT_OPEN)
-    if before != after and not _both_none(a, b):
+    if before != after and not (_both_none(a, b) or hides_cancellation(a, b)):
         raise UnequalError
     if before == after == "return" and a.state.result[0] != b.state.result[0]:
         raise UnequalError("it returns another value")
@@ -71,6 +83,11 @@ def _hold_status(before: str, after: str, *, raising: bool) -> None:
 def _seen(status: str) -> str:
     """The status of a connection as code sees it: one that only the rewrite closed is closed."""
     return CLOSED if status == ENDED else status
+
+
+def hides_cancellation(a: Spot, b: Spot) -> bool:
+    """Whether an UnboundLocalError takes the place of a cancellation in the function before."""
+    return a.state.unbound and a.node.key == ERROR and b.node.key == CANCEL
 
 
 def _both_none(a: Spot, b: Spot) -> bool:

@@ -28,6 +28,13 @@ MADE_FIRST = Axiom(
     "`NATS()` followed by `connect(...)` on it equals `nats.connect(...)`.",
     "`nats.connect` does exactly that; making a client does no input or output.",
 )
+NEVER_CONNECTED = Axiom(
+    "never-connected",
+    "`NATS()` in a `try` equals `NATS()` before it: the close and the drain of a client that never "
+    "called `connect` raise, as those of an unbound name do.",
+    "Making a client does no input or output and raises nothing. An error before `NATS()` then ends "
+    "in nats-py's AssertionError, no longer in an UnboundLocalError; a note names the line.",
+)
 CLOSED_TWICE = Axiom(
     "closed-twice",
     "A close after a close or a drain of the same connection does nothing, and a guard that only "
@@ -51,8 +58,9 @@ RUNS_AFTER_CLOSE = Axiom(
     "runs-after-close",
     "Code that awaits nothing and cannot reach the connection runs after the close in place of "
     "before, or the other way round; if the close itself is cancelled, it may not run.",
-    "Neither can observe the other: the connection has no callback, no task or subscription is at "
-    "work, and the code gets neither the connection nor anything derived from it.",
+    "Neither can observe the other: the connection has no callback, and the code gets neither the "
+    "connection nor anything derived from it. While a task or a subscription is at work, the code may "
+    "only print, log or raise what the function alone holds.",
 )
 CLOSE_FAILS = Axiom(
     "close-fails",
@@ -63,8 +71,8 @@ CLOSE_FAILS = Axiom(
 )
 NEVER_BOUND = Axiom(
     "never-bound",
-    "Where the `finally` closes a name that a failed connect left unbound, the function goes on as "
-    "if there was nothing to close: no UnboundLocalError hides the error of the connect.",
+    "Where the `finally` closes or uses a name that a failed connect left unbound, the function goes "
+    "on as if there was nothing to close: no UnboundLocalError hides the error of the connect.",
     "Nobody relies on that UnboundLocalError. A note names the place.",
 )
 CLIENT_AS_MANAGER = Axiom(
@@ -92,6 +100,7 @@ POOLED_CLOSE = Axiom(
 
 AXIOMS = (
     MADE_FIRST,
+    NEVER_CONNECTED,
     CLIENT_AS_MANAGER,
     CLOSED_TWICE,
     CLOSED_ON_ERROR,

@@ -17,7 +17,17 @@ from flake8_naq.migrate.prove.pairs import (
     moved,
     one_side,
 )
-from flake8_naq.migrate.prove.path_state import CLOSED, DRAINED, ENDED, OPEN, Spot, opened
+from flake8_naq.migrate.prove.path_state import (
+    CLOSED,
+    DIALED,
+    DRAINED,
+    ENDED,
+    OPEN,
+    UNCONNECTED,
+    UNSET,
+    Spot,
+    opened,
+)
 from flake8_naq.migrate.prove.reach import Reach
 
 _EXPLICIT = frozenset({"close", "helper", "pooled", "drain"})
@@ -87,6 +97,27 @@ class Closes:
                 owing = pair._replace(debts=pair.debts | {debt})
                 yield edge, one_side(1 - side, closed, a, b, owing)
 
+    # -- closes that raise
+
+    def raising(self, a: Spot, b: Spot, pair: Pair) -> Next:
+        """The successors of a close of an unbound name, or of a client that never connected.
+
+        Raises:
+            UnequalError: Only one function raises there.
+        """
+        ways = {a.way, b.way}
+        if ways <= {UNSET, UNCONNECTED}:
+            if len(ways) > 1:
+                self._verdict.axioms.add(axioms.NEVER_CONNECTED)
+            before, after = (
+                (spot.node.edges[ERROR], spot.state.set(spot.connection, CLOSED)) for spot in (a, b)
+            )
+            return ERROR, pair._replace(before=before, after=after)
+        if a.way != UNSET:
+            raise UnequalError("the client is not connected there")
+        self._verdict.axioms.add(axioms.NEVER_BOUND)
+        return "ok", one_side(0, (a.node.edges["ok"], a.state), a, b, pair)
+
     # -- both, or the function after alone
 
     def both(self, a: Spot, b: Spot, pair: Pair) -> Iterator[Next]:
@@ -95,7 +126,7 @@ class Closes:
         self._hold_closers(a.way, b.way, connection)
         if pair.debts and not (connection.quiet and self._calm):
             raise UnequalError(_CALLBACKS)
-        if a.way == b.way == "drain":
+        if a.way == b.way and a.way.startswith("drain"):
             return self._drain_both(a, b, pair)
         if not connection.quiet:
             return _paired(a, b, pair, ("ok", CANCEL, ERROR))
@@ -110,6 +141,10 @@ class Closes:
         yield from _paired(a, b, pair, ("ok",))
         # A drain that fails leaves the connection open; a close then has something to do.
         left = DRAINED if self._of(a).quiet else OPEN
+        status = a.state.status(a.connection)
+        if status in (CLOSED, ENDED, DIALED):
+            # Before nats-py 2.15, the close of a client that failed to connect raises.
+            left = status
         yield from _paired(a, b, pair, (CANCEL, ERROR), left)
 
     def early(self, a: Spot, b: Spot, pair: Pair) -> Iterator[Next]:

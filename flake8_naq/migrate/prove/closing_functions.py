@@ -106,7 +106,7 @@ def _status(inside: Meaning, function: Function, parameter: str) -> str | None:
 
 def _ends(entry: Node, start: PathState) -> Iterator[str]:
     """The states of the connection at the normal ends."""
-    steps = UnobservedSteps(set(), set(), set())
+    steps = UnobservedSteps(frozenset(), set(), set(), set())
     waiting, seen = [(entry, start)], set[tuple[int, PathState]]()
     while waiting:
         spot = steps.next_spot(*waiting.pop())

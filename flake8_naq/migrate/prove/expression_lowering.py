@@ -9,7 +9,7 @@ from typing import Protocol
 
 from flake8_naq.migrate.prove.followed import Followed
 from flake8_naq.migrate.prove.keys import flat, given_token, key_of, token
-from flake8_naq.migrate.prove.meaning import CLIENTS, CONNECT, Meaning, Opening, is_quiet_dial
+from flake8_naq.migrate.prove.meaning import CLIENTS, CONNECT, Meaning, Opening
 from flake8_naq.migrate.prove.nodes import Node, Ways, later
 
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
@@ -141,7 +141,7 @@ class ExpressionLowering:
             return self._derivation(expression, "", ways, then)
         if self._meaning.binds(expression) is not None:
             return self.bucket(expression, "", ways, then)
-        match expression.value:
+        match self._meaning.awaited(expression):
             case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="connect")) as call if (
                 name in self._followed.handles
             ):
@@ -161,8 +161,7 @@ class ExpressionLowering:
 
     def connect(self, expression: ast.Await, opening: Opening, ways: Ways, then: Node) -> Node:
         """Open a connection."""
-        call, outer = opening.call, expression.value
-        assert isinstance(outer, ast.Call)
+        call = opening.call
         reads: set[str] = set()
         given = self._meaning.leased_with(call) if opening.kind == "helper" else None
         if given is not None:
@@ -171,10 +170,7 @@ class ExpressionLowering:
             key = ("nats", token(call.args, reads), token(call.keywords, reads))
         else:
             key = ("open", key_of(call, reads))
-        arguments = arguments_of(call)
-        if outer is not call:
-            key = (key, token(outer.func, reads), token(arguments_of(outer)[1:], reads))
-            arguments += arguments_of(outer)[1:]
+        key, arguments = self._wrapped(expression, call, key, reads)
         node = Node(
             "connect",
             key,
@@ -186,6 +182,17 @@ class ExpressionLowering:
         )
         return self.sequence(arguments, ways, node)
 
+    def _wrapped(
+        self, expression: ast.Await, call: ast.Call, key: object, reads: set[str]
+    ) -> tuple[object, list[ast.expr]]:
+        """The key and the arguments of a call that is awaited, perhaps through `wait_for`."""
+        outer, arguments = expression.value, arguments_of(call)
+        if outer is call:
+            return key, arguments
+        assert isinstance(outer, ast.Call)
+        more = arguments_of(outer)[1:]
+        return (key, token(outer.func, reads), token(more, reads)), arguments + more
+
     def _is_nats(self, call: ast.Call) -> bool:
         return self._meaning.origin(call.func) in CONNECT
 
@@ -194,13 +201,14 @@ class ExpressionLowering:
     ) -> Node:
         """`await client.connect(...)`, on a client that the function made."""
         reads: set[str] = set()
-        key = ("nats", token(call.args, reads), token(call.keywords, reads))
-        quiet = "quiet" if is_quiet_dial(call) else ""
+        key: object = ("nats", token(call.args, reads), token(call.keywords, reads))
+        key, arguments = self._wrapped(expression, call, key, reads)
+        quiet = "quiet" if self._meaning.options.are_quiet(call) else ""
         edges = {"ok": then} | ways.raising(waits=True)
         node = Node(
             "connect", key, edges, expression, frozenset(reads), ("client", quiet, name), waits=True
         )
-        dial = later(partial(self.sequence, arguments_of(call), ways, node))
+        dial = later(partial(self.sequence, arguments, ways, node))
         return Node("dial", edges={"ok": dial, "other": other}, detail=(name,))
 
     def close(

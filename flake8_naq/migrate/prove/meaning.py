@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 
 from flake8_naq.migrate.match.declared_helpers import DeclaredHelpers, Role
 from flake8_naq.migrate.prove.declared import Given, Lease, given_to, lease, opener
+from flake8_naq.migrate.prove.options import Called, Options
 from flake8_naq.names import Names, Scope, own_nodes
 from flake8_naq.settings import Settings
 
@@ -27,8 +28,6 @@ NAQ_CONNECT = "get_nats_connection"
 NAQ_CLOSE = "close_nats_connection"
 # They await their argument and return its result.
 _WRAPPERS = frozenset({"asyncio.wait_for", "asyncio.shield"})
-# Callbacks that run when a connection closes.
-_AT_CLOSE = frozenset({"closed_cb", "disconnected_cb"})
 _PURE = (ast.Name, ast.Attribute, ast.Constant, ast.JoinedStr, ast.FormattedValue)
 _DEEPEST = 4
 
@@ -103,10 +102,30 @@ class Meaning:
             found.append(found[-1].parent)
         return found
 
+    @cached_property
+    def options(self) -> Options:
+        """The options that the function passes to a connect."""
+        return Options(self.nodes, self._is_own, self._options_of)
+
+    def _is_own(self, name: str) -> bool:
+        return name not in self._parameters and name not in self.scope.declared
+
+    def _options_of(self, function: ast.expr) -> Called | None:
+        found = self.called(function)
+        if found is None or isinstance(found[1], ast.AsyncFunctionDef):
+            return None
+        inside, node = found
+        return (inside.options, _returns(node)) if not inside.scope.yields else None
+
     # -- opening
 
     def opened_by(self, expression: ast.expr | None) -> Opening | None:
         """The call that opens the connection which an awaited expression gives."""
+        call = self.awaited(expression)
+        return self.opening(call) if call else None
+
+    def awaited(self, expression: ast.expr | None) -> ast.Call | None:
+        """The call that an expression awaits, through `wait_for` and its like."""
         if not isinstance(expression, ast.Await) or not isinstance(expression.value, ast.Call):
             return None
         call = expression.value
@@ -116,7 +135,7 @@ class Meaning:
             if not call.args or not isinstance(call.args[0], ast.Call):
                 return None
             call = call.args[0]
-        return self.opening(call)
+        return call
 
     def opening(self, call: ast.Call, depth: int = 0) -> Opening | None:
         """The connection that a call opens, None for none."""
@@ -124,7 +143,7 @@ class Meaning:
             return None
         name = self.origin(call.func)
         if name in CONNECT:
-            return Opening(call, "client", _is_quiet(call) and len(call.args) < 2)
+            return Opening(call, "client", self.options.are_quiet(call))
         if self._names.own_function(call.func, self.scope) is not None:
             own = self.called(call.func)
             return self._factory(call, *own, depth) if own else None
@@ -194,7 +213,7 @@ class Meaning:
 
     def _bound_client(self, name: ast.Name, depth: int) -> Opening | None:
         """A variable of the function's own that every assignment gives a client."""
-        if name.id in self._parameters or name.id in self.scope.declared:
+        if not self._is_own(name.id):
             return None
         found: Opening | None = None
         for node in self.nodes:
@@ -236,7 +255,7 @@ class Meaning:
             and isinstance(node.func.value, ast.Name)
             and node.func.value.id == name
         ]
-        return Opening(value, "client", bool(dials) and all(map(is_quiet_dial, dials)))
+        return Opening(value, "client", bool(dials) and all(map(self.options.are_quiet, dials)))
 
     def makes(self, value: ast.expr | None) -> bool:
         """Whether an expression makes a client of nats-py that is not connected."""
@@ -329,18 +348,6 @@ class Meaning:
         """The arguments of a declared opener; None where the call does not show them."""
         helper = opener(self._helpers, self.origin(call.func))
         return given_to(helper, call) if helper else None
-
-
-def is_quiet_dial(call: ast.Call) -> bool:
-    """Whether a client's own `connect` gets no callback that runs at the close."""
-    return _is_quiet(call) and len(call.args) < 2
-
-
-def _is_quiet(call: ast.Call) -> bool:
-    starred = any(isinstance(argument, ast.Starred) for argument in call.args)
-    return not starred and all(
-        word.arg is not None and word.arg not in _AT_CLOSE for word in call.keywords
-    )
 
 
 def _is_pure(value: ast.expr) -> bool:

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeAlias
 from flake8_naq.migrate.prove.axioms import Axiom
 from flake8_naq.migrate.prove.difference import Difference
 from flake8_naq.migrate.prove.nodes import CANCEL, ERROR, Node
-from flake8_naq.migrate.prove.path_state import CLOSED, PathState, Spot
+from flake8_naq.migrate.prove.path_state import CLOSED, DIALED, MADE, PathState, Spot
 
 RAISING = frozenset({ERROR, CANCEL})
 
@@ -103,6 +103,11 @@ def stepped(spot: Spot, edge: str) -> tuple[Node, PathState]:
     node, state = spot.node, spot.state
     if node.op == "bucket" and edge == "ok" and node.detail[1]:
         state = state.bind(node.detail[1], ("bucket", spot.connection))
+    for name in node.reads if node.op in ("atom", "test") else ():
+        connection = state.connection(name)
+        if connection and state.status(connection) == MADE:
+            # Code that gets the client may connect it.
+            state = state.set(connection, DIALED)
     if node.op == "asks" and edge == "true":
         state = state.set(spot.connection, CLOSED)
     result, reads = state.result

@@ -10,7 +10,11 @@ from flake8_naq.migrate.prove import axioms
 from flake8_naq.migrate.prove.axioms import Axiom
 from flake8_naq.migrate.prove.nodes import CANCEL, ERROR, Node, forced
 
-OPEN, CLOSED, MADE = "open", "closed", "made"
+OPEN, CLOSED = "open", "closed"
+# A client that never called `connect`, and one that did, which may have failed.
+MADE, DIALED = "made", "dialed"
+# The kind of a close of a client that never called `connect`: it raises.
+UNCONNECTED = "unconnected"
 # A drain failed: a close may have something to do.
 DRAINED = "drained"
 # Closed by the rewrite alone, on a path that leaves its block by an exception.
@@ -31,12 +35,14 @@ class PathState(NamedTuple):
         connections: The state of each connection.
         last: The connection that was opened last.
         result: The return value, and the names that it was read from.
+        unbound: Whether the path read an unbound name.
     """
 
     names: tuple[tuple[str, Value], ...]
     connections: tuple[tuple[str, str], ...] = ()
     last: str = ""
     result: tuple[Hashable, frozenset[str]] = ((), frozenset())
+    unbound: bool = False
 
     def value(self, name: str) -> Value | None:
         """The value of a name, None for a value that is not followed."""
@@ -99,14 +105,18 @@ class Spot:
 class UnobservedSteps:
     """Skips silent steps: jumps, `x = None`, tests that the state decides."""
 
-    def __init__(self, leased: set[str], loud: set[str], used: set[Axiom]) -> None:
+    def __init__(
+        self, captured: frozenset[str], leased: set[str], loud: set[str], used: set[Axiom]
+    ) -> None:
         """Walk over the unobserved steps of both functions.
 
         Args:
+            captured: The handles that a closure reads.
             leased: The connections on a shared lease in the function after.
             loud: The connections whose close may run a callback of the program.
             used: The axioms in use.
         """
+        self._captured = captured
         self._leased = leased
         self._loud = loud
         self._used = used
@@ -132,7 +142,9 @@ class UnobservedSteps:
             case "make":
                 connection = made(node.detail[0])
                 bound = state.bind(node.detail[0], ("connection", connection))
-                return node.edges["ok"], bound.set(connection, MADE)
+                # A closure may connect it at any call.
+                status = DIALED if node.detail[0] in self._captured else MADE
+                return node.edges["ok"], bound.set(connection, status)
             case "pend":
                 return node.edges["ok"], _pending(node, state)
             case "isnone":
@@ -144,7 +156,7 @@ class UnobservedSteps:
             case "hold" | "derive" | "bucket" | "dial" | "asks":
                 return _handle(node, state)
             case "atom" | "test" if ERROR in node.edges and _reads_unset(node, state):
-                return node.edges[ERROR], state
+                return node.edges[ERROR], state._replace(unbound=True)
         return Spot(node, state)
 
     def _close(self, node: Node, state: PathState) -> Spot | tuple[Node, PathState]:
@@ -153,11 +165,12 @@ class UnobservedSteps:
             return self._close_pool(node, state)
         value = state.value(name)
         if value == UNSET:
-            self._used.add(axioms.NEVER_BOUND)
-            return node.edges["ok"], state
+            return Spot(node, state, way=UNSET)
         if not isinstance(value, tuple) or value[0] != "connection":
             return node.edges["other"], state
         connection, status = value[1], state.status(value[1])
+        if status == MADE:
+            return Spot(node, state, connection, UNCONNECTED)
         if way == "drain":
             return Spot(node, state, connection, f"drain {status}".removesuffix(f" {OPEN}"))
         if status in (CLOSED, ENDED, DRAINED, ""):
@@ -197,6 +210,13 @@ def made(name: str) -> str:
 def opened(node: Node) -> str:
     """The connection that a connecting node opens."""
     return made(node.detail[2]) if len(node.detail) > 2 else f"line {node.line}"
+
+
+def dialed(spot: Spot) -> PathState:
+    """The state after a connect that fails: a client that was made first may hold a socket."""
+    if len(spot.node.detail) < 3:
+        return spot.state
+    return spot.state.set(opened(spot.node), DIALED)
 
 
 def _pending(node: Node, state: PathState) -> PathState:

@@ -62,6 +62,7 @@ class Reach:
         self._tainted = set(followed.handles)
         self._spread()
         self._closures = set(self._named_in_closures())
+        self._own = set(self._bound()) | followed.parameters
         self.at_work = any(map(self._starts_work, self._nodes))
         self.escaped = any(map(self._escapes, self._nodes)) or bool(
             self._closures & followed.handles
@@ -156,9 +157,33 @@ class Reach:
         syntax = node.syntax
         if isinstance(syntax, (ast.Import, ast.ImportFrom)):
             return False
-        if self.at_work and (node.reads & self._closures or _of_self(syntax)):
+        if self.at_work and not self._holds_alone(node):
             return False
         return not isinstance(syntax, ast.Call) or self._harmless_call(syntax)
+
+    def _holds_alone(self, node: Node) -> bool:
+        """Whether a callback or a task cannot change what an atom reads."""
+        if node.reads & self._closures:
+            return False
+        if isinstance(node.syntax, ast.Attribute) and _logs(_dotted(node.syntax)):
+            return True
+        if _of_self(node.syntax):
+            return False
+        match node.syntax:
+            case ast.Call(args=args, keywords=words):
+                parts: list[ast.AST] = [*args, *words]
+            case ast.ExceptHandler() | ast.Raise():
+                return True
+            case syntax:
+                parts = [syntax] if syntax is not None else []
+        read = {part.id for item in parts for part in ast.walk(item) if isinstance(part, ast.Name)}
+        return read <= self._own | _BUILTINS
+
+    def _bound(self) -> Iterator[str]:
+        for node in self._nodes:
+            match node:
+                case ast.Name(id=name, ctx=ast.Store()) | ast.ExceptHandler(name=str(name)):
+                    yield name
 
     def _harmless_call(self, call: ast.Call) -> bool:
         parts = _dotted(call.func)

@@ -6,7 +6,13 @@ from collections import deque
 from collections.abc import Iterator
 
 from flake8_naq.migrate.prove import axioms
-from flake8_naq.migrate.prove.agreement import hold_connections, hold_ends, hold_names
+from flake8_naq.migrate.prove.agreement import (
+    hides_cancellation,
+    hold_connections,
+    hold_ends,
+    hold_names,
+    hold_unconnected,
+)
 from flake8_naq.migrate.prove.closes import Closes, ConnectionFacts
 from flake8_naq.migrate.prove.difference import Difference, Step, describe
 from flake8_naq.migrate.prove.nodes import CANCEL, ERROR, Node
@@ -23,9 +29,12 @@ from flake8_naq.migrate.prove.pairs import (
 from flake8_naq.migrate.prove.path_state import (
     CLOSED,
     OPEN,
+    UNCONNECTED,
+    UNSET,
     PathState,
     Spot,
     UnobservedSteps,
+    dialed,
     opened,
 )
 from flake8_naq.migrate.prove.reach import Reach
@@ -45,7 +54,7 @@ class Walk:
         self._leased: set[str] = set()
         self._loud: set[str] = set()
         self.verdict = Verdict()
-        self._unobserved = UnobservedSteps(self._leased, self._loud, self.verdict.axioms)
+        self._unobserved = UnobservedSteps(captured, self._leased, self._loud, self.verdict.axioms)
         self._closes = Closes(reach, self.verdict)
 
     def run(self, before: tuple[Node, PathState], after: tuple[Node, PathState]) -> Verdict:
@@ -75,6 +84,9 @@ class Walk:
     # -- one step
 
     def _next(self, a: Spot, b: Spot, pair: Pair) -> Iterator[Next]:
+        if not {UNSET, UNCONNECTED}.isdisjoint((a.way, b.way)):
+            yield self._closes.raising(a, b, pair)
+            return
         paid = self._closes.pay(a, b, pair)
         if paid is not None:
             yield paid
@@ -82,6 +94,8 @@ class Walk:
             yield from self._closes.both(a, b, pair)
         elif a.op == b.op == "end":
             hold_ends(a, b, pair.debts)
+            if hides_cancellation(a, b):
+                self.verdict.axioms.add(axioms.NEVER_BOUND)
             if pair.debts:
                 self.verdict.axioms.add(axioms.CLOSED_ON_ERROR)
         elif _same(a, b):
@@ -116,6 +130,7 @@ class Walk:
                 raise UnequalError
             self.verdict.axioms.add(axioms.MANAGERS)
         connection = opened(a.node)
+        hold_unconnected(a, b)
         self._closes.known[connection] = ConnectionFacts(bool(a.node.detail[1]), kinds[0])
         if not a.node.detail[1]:
             self._loud.add(connection)
@@ -129,7 +144,7 @@ class Walk:
         ]
         yield "ok", pair._replace(before=ok[0], after=ok[1])
         for edge in (ERROR, CANCEL):
-            before, after = (a.node.edges[edge], a.state), (b.node.edges[edge], b.state)
+            before, after = ((spot.node.edges[edge], dialed(spot)) for spot in (a, b))
             yield edge, pair._replace(before=before, after=after)
 
     def _ask(self, a: Spot, b: Spot, pair: Pair) -> Iterator[Next]:

@@ -42,6 +42,7 @@ class BlockWriter:
         {
             "before-try": self._before_try,
             "inside-try": self._inside_try,
+            "around-try": self._around_try,
             "straight": self._straight,
             "never": self._straight,
         }[self.region.shape]()
@@ -51,10 +52,37 @@ class BlockWriter:
     def _before_try(self) -> None:
         guard = self.region.guard
         assert guard is not None
-        right = Shift(self.base, self.unit, right=True)
         after = self._below()
-        self.edits.shift(after, guard.lineno - 1, right)
+        self.edits.shift(after, guard.lineno - 1, Shift(self.base, self.unit, right=True))
         self._write_header(self.base)
+        self._guarded(guard)
+        self._take_derivations()
+        self._fill(guard.body, guard.body)
+        self._close_gap(after)
+
+    def _around_try(self) -> None:
+        """The client is made in front of the ``try``, no longer in it."""
+        region, guard = self.region, self.region.guard
+        assert guard is not None
+        made = getattr(region.acquire, "value", None)
+        assert isinstance(made, ast.expr)
+        if isinstance(region.acquire, ast.AnnAssign):
+            annotation = self.source.segment(region.acquire.annotation)
+            self.edits.insert(guard.lineno, [f"{self.base}{region.handle}: {annotation}"])
+        first, last = region.acquire.lineno, last_line(region.acquire)
+        if first != last:
+            raise RefusedError(Line(first), " has a layout that the codemod cannot edit")
+        header = f"{self.base}async with {self.source.segment(made)} as {region.handle}:"
+        self.edits.insert(guard.lineno, [header + self._gap(last, self.source.comments.get(last))])
+        below = first + 1
+        while region.acquire is guard.body[0] and not self.source.lines[below - 1].strip():
+            below += 1
+        self.edits.replace(first, below - 1, [])
+        self._guarded(guard)
+
+    def _guarded(self, guard: ast.Try) -> None:
+        """Move the ``try`` into the block, without what the block replaces."""
+        right = Shift(self.base, self.unit, right=True)
         if self._finally_goes() and not guard.handlers:
             self._comment_lines(guard.lineno, guard.lineno, self.base + self.unit)
             self._drop_finally(self.base + self.unit)
@@ -64,9 +92,6 @@ class BlockWriter:
                 self._drop_finally(self.base + self.unit)
             else:
                 self._drop_closes()
-        self._take_derivations()
-        self._fill(guard.body, guard.body)
-        self._close_gap(after)
 
     def _between(self) -> list[ast.stmt]:
         block = self.module.blocks.place(self.region.anchor).block

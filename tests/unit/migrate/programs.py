@@ -140,7 +140,8 @@ def _managed(draw: st.DrawFn, name: str) -> str:
     body = draw(_body(name, closing, steps))
     connect = f"{name} = await {opener}(url{options})"
     if not naq and draw(st.integers(0, 4)) == 0:
-        connect = f"{name} = NATS()\nawait {name}.connect(url{options})"
+        between = draw(st.sampled_from(["", "", "", "await step('made')\n", "note('made')\n"]))
+        connect = f"{name} = NATS()\n{between}await {name}.connect(url{options})"
     return draw(_shaped(name, connect, body, closing))
 
 
@@ -178,7 +179,7 @@ def _shaped(draw: st.DrawFn, name: str, connect: str, body: str, closing: str) -
         return f"{connect}\n{between}try:\n{inner}\n{clauses}finally:\n{final}"
     first = draw(st.sampled_from(["", "", "await step('before')\n"]))
     if "NATS()" in connect and draw(st.booleans()):
-        made, connect = connect.split("\n")
+        made, _, connect = connect.partition("\n")
         inner = textwrap.indent(f"{first}{connect}\n{body}", "    ")
         return f"{made}\ntry:\n{inner}\n{clauses}finally:\n{final}"
     init = f"{name} = None\n" if shape == "inside" else ""

@@ -132,6 +132,17 @@ except ValueError:
 finally:
     await nc.close()
 """,
+    "a client made in the try": """\
+try:
+    await step('first')
+    nc = NATS()
+    await nc.connect(url, connect_timeout=2)
+    await nc.publish('a', b'1')
+except ValueError:
+    await step('told')
+finally:
+    await nc.drain()
+""",
     "two connections": """\
 source = await nats.connect(url, connect_timeout=2)
 target = await nats.connect(url, connect_timeout=3)

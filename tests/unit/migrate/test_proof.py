@@ -9,6 +9,7 @@ import pytest
 import flake8_naq.migrate.prove as prove_package
 from flake8_naq.migrate.match.rule_files import built_in, helpers_of
 from flake8_naq.migrate.prove import Function, Verdict, prove_function
+from flake8_naq.migrate.prove.axioms import NEVER_BOUND, NEVER_CONNECTED
 from flake8_naq.names import Names
 from flake8_naq.settings import Settings
 
@@ -170,6 +171,184 @@ def test_code_that_may_reach_the_connection_keeps_its_place_at_the_close(call: s
     assert verdict(before, after).difference is not None
     fine = before.replace(call, "logger.info('x')"), after.replace(call, "logger.info('x')")
     assert verdict(*fine).difference is None
+
+
+MADE = """\
+async def f(url, g):
+    try:
+        {before}
+        nc = NATS()
+        {between}
+        await nc.connect(url)
+        await nc.flush()
+    except ValueError:
+        g('failed')
+    finally:
+        {final}
+"""
+AROUND = """\
+async def f(url, g):
+    async with NATS() as nc:
+        try:
+            {before}
+            {between}
+            await nc.connect(url)
+            await nc.flush()
+        except ValueError:
+            g('failed')
+        finally:
+            {final}
+"""
+AROUND_ALONE = AROUND.partition("        finally")[0]
+
+
+@pytest.mark.parametrize(
+    ("before", "between", "final"),
+    [
+        ("g()", "g()", "await nc.close()"),
+        ("await g()", "pass", "await nc.drain()"),
+        ("pass", "await g(nc)", "await nc.drain(); await g()"),
+        ("await g()", "pass", "await nc.close(); g()"),
+    ],
+)
+def test_a_client_may_be_made_before_the_try(before: str, between: str, final: str) -> None:
+    given = {"before": before, "between": between, "final": final}
+    assert verdict(MADE.format(**given), AROUND.format(**given)).difference is None
+
+
+@pytest.mark.parametrize("between", ["pass", "g()", "await g(nc)"])
+def test_the_block_closes_a_client_that_was_made_before_the_try(between: str) -> None:
+    given = {"before": "await g()", "between": between, "final": "await nc.close()"}
+    found = verdict(MADE.format(**given), AROUND_ALONE.format(**given))
+    assert found.difference is None
+    assert NEVER_CONNECTED in found.axioms
+
+
+def test_a_block_adds_no_close_of_a_client_that_failed_to_connect() -> None:
+    final = "with contextlib.suppress(Exception): await nc.drain()"
+    given = {"before": "pass", "between": "pass", "final": final}
+    assert verdict(MADE.format(**given), AROUND.format(**given)).difference is not None
+
+
+@pytest.mark.parametrize("use", ["await g(nc)", "setup(nc)", "kept = nc", "g.client = nc"])
+def test_the_close_of_a_client_that_other_code_may_connect_stays(use: str) -> None:
+    before = f"async def f(url, g):\n    nc = NATS()\n    {use}\n    await nc.close()\n"
+    assert verdict(before, before.replace("await nc.close()", "pass")).difference is not None
+    closure = before.replace(
+        use, "async def dial():\n        await nc.connect(url)\n    await g(dial)"
+    )
+    assert verdict(closure, closure.replace("await nc.close()", "pass")).difference is not None
+
+
+def test_a_rewrite_does_not_close_a_name_that_is_not_bound() -> None:
+    before = "async def f(url, g):\n    try:\n        g()\n    finally:\n        g(1)\n"
+    after = (
+        "async def f(url, g):\n    try:\n        g()\n    finally:\n"
+        "        await nc.close()\n        g(1)\n    nc = await nats.connect(url)\n"
+    )
+    assert verdict(before, after).difference is not None
+
+
+OPTIONS = """\
+def known():
+    options = {{"name": "n"}}
+    if EXTRA:
+        options["token"] = "t"
+    options.update(user="u")
+    return options
+
+
+def loud(callback):
+    options: dict = {{"name": "n"}}
+    options["closed_cb"] = callback
+    return options
+
+
+async def f(url, g):
+    try:
+        options = {options}
+        {then}
+        nc = await nats.connect(url, **options)
+        await nc.flush()
+        await nc.close()
+    finally:
+        await g()
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "then", "quiet"),
+    [
+        ("{'name': 'n'}", "options['token'] = 't'", True),
+        ("dict(name='n')", "pass", True),
+        ("known()", "pass", True),
+        ("{**known(), 'name': 'n'}", "pass", True),
+        ("{'closed_cb': g}", "pass", False),
+        ("loud(g)", "pass", False),
+        ("{'name': 'n'}", "options['disconnected_cb'] = g", False),
+        ("{'name': 'n'}", "options[url] = g", False),
+        ("{'name': 'n'}", "g(options)", False),
+        ("{'name': 'n'}", "options |= g", False),
+        ("{'name': 'n'}", "options.update(g)", False),
+        ("{'name': 'n'}", "url = lambda: options.update(closed_cb=g)", False),
+        ("g()", "pass", False),
+        ("OPTIONS", "pass", False),
+    ],
+)
+def test_unpacked_options_have_no_callback_where_every_key_is_shown(
+    options: str, then: str, quiet: bool
+) -> None:
+    before = OPTIONS.format(options=options, then=then)
+    after = before.replace(
+        "nc = await nats.connect(url, **options)\n        await nc.flush()\n"
+        "        await nc.close()\n",
+        "async with await nats.connect(url, **options) as nc:\n            await nc.flush()\n",
+    )
+    assert (verdict(before, after).difference is None) == quiet
+
+
+@pytest.mark.parametrize(
+    ("handler", "proven"),
+    [
+        ("print('no', error)", True),
+        ("logger.error('no %s', error)", True),
+        ("print(TOTAL)", False),
+        ("print(len(received))", False),
+        ("logger.error('no %s', received)", False),
+    ],
+)
+def test_a_clause_reads_only_its_own_values_while_a_subscription_is_at_work(
+    handler: str, proven: bool
+) -> None:
+    head = "received = []\nasync def heard(message):\n    received.append(message)\n"
+    before = (
+        "async def f(url, g):\n    nc = None\n    try:\n        nc = await nats.connect(url)\n"
+        "        await nc.subscribe('a', cb=heard)\n        await nc.flush()\n"
+        f"    except ValueError as error:\n        {handler}\n    finally:\n"
+        "        if nc:\n            await nc.close()\n"
+    )
+    after = (
+        "async def f(url, g):\n    try:\n        async with await nats.connect(url) as nc:\n"
+        "            await nc.subscribe('a', cb=heard)\n            await nc.flush()\n"
+        f"    except ValueError as error:\n        {handler}\n"
+    )
+    assert (verdict(head + before, head + after).difference is None) == proven
+
+
+def test_a_cancelled_connect_is_not_hidden_by_an_unbound_name() -> None:
+    before = (
+        "async def f(url, g):\n    try:\n        nc = await nats.connect(url)\n"
+        "        js = nc.jetstream()\n        await js.publish('a', b'')\n    finally:\n"
+        "        await js.delete_stream('a')\n        await nc.close()\n"
+    )
+    after = (
+        "async def f(url, g):\n    async with await nats.connect(url) as nc:\n        try:\n"
+        "            js = nc.jetstream()\n            await js.publish('a', b'')\n        finally:\n"
+        "            await js.delete_stream('a')\n            await nc.close()\n"
+    )
+    found = verdict(before, after)
+    assert found.difference is None
+    assert NEVER_BOUND in found.axioms
 
 
 FACTORIES = {

@@ -276,10 +276,13 @@ class Client:
         """Close: the callbacks run, and everything that waits."""
         if self.state == "closed":
             return
+        if not self.name:
+            self.state = "closed"
+            raise AssertionError("Client.connect must be called first")
         # Whatever becomes of it, the client is closed.
         was, self.state = self.state, "closing"
         try:
-            self.world.happens(f"close of {self.name or 'a client'}", "close", self.name)
+            self.world.happens(f"close of {self.name}", "close", self.name)
             if was == "open":
                 self.state = "open"
                 await self.world.let_others_run()
@@ -300,6 +303,8 @@ class Client:
         """Drain, then close."""
         if self.state == "closed":
             raise nats.errors.ConnectionClosedError
+        if not self.name:
+            raise AssertionError("Client.connect must be called first")
         self.world.happens(f"drain of {self.name}", "close", self.name)
         await self.world.let_others_run()
         self.state = "closed"

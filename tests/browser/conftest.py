@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from playwright.sync_api import BrowserContext, Page
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -79,10 +80,8 @@ class Site:
         )
 
 
-@pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Build the site as its users' tox environment does, and serve it on a loopback port."""
-    folder = tmp_path_factory.mktemp("site")
+def _build(folder: Path) -> Path:
+    """Build the site as its users' tox environment does, and return the folder."""
     if NPM is not None:
         command = [sys.executable, "-m", "recorder", "playground"]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -90,6 +89,17 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Serve the site on a loopback port. The first of the test processes builds it for all."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "site"
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            _build(folder.with_suffix(".part")).rename(folder)
     handler = partial(_Handler, directory=str(folder))
     with _Server(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)

@@ -1,0 +1,6 @@
+from naq.sync import task
+
+
+@task(queue="mail", retries=3)
+def send_mail(to: str, subject: str) -> str:
+    return f"{subject} to {to}"

@@ -12,6 +12,9 @@ from rich.console import Console
 from rich.progress import track
 
 from recorder import benchmarks, demo, history_chart, record, sessions, terminal
+from recorder.field import report, survey
+from recorder.field.projects import PROJECTS
+from recorder.field.projects import load as load_projects
 from recorder.phases import ROOT, all_phases, load
 from recorder.playground import build as playground
 
@@ -68,6 +71,18 @@ def _benchmarks(arguments: argparse.Namespace, console: Console) -> int:
     return failed
 
 
+def _field(arguments: argparse.Namespace, console: Console) -> int:
+    listed = load_projects(arguments.projects)
+    chosen = [project for project in listed if not arguments.only or project.name in arguments.only]
+    made = {
+        project: survey.survey(project, survey.clone_of(project, arguments.clones))
+        for project in track(chosen, "surveying", console=console, transient=True)
+    }
+    report.write(listed, made, report.read_suites(arguments.suites))
+    console.print(f"made: {report.FIELD.relative_to(ROOT)}", highlight=False)
+    return 0
+
+
 def _demo(arguments: argparse.Namespace, console: Console) -> int:
     return 0 if demo.run(load(arguments.phase), console) else 1
 
@@ -112,6 +127,37 @@ def _parser() -> argparse.ArgumentParser:
         "playground", help="build the parts of the playground's page; needs npm"
     )
     built.set_defaults(run=_playground)
+    field = commands.add_parser(
+        "field", help="run linter and codemod over public projects, and keep the figures"
+    )
+    field.add_argument(
+        "clones",
+        nargs="+",
+        type=Path,
+        metavar="CLONES_FOLDER",
+        help="a folder that holds clones as OWNER/REPOSITORY",
+    )
+    field.add_argument(
+        "--projects",
+        type=Path,
+        default=PROJECTS,
+        metavar="FILE",
+        help="the list of projects and commits; by default that of the site",
+    )
+    field.add_argument(
+        "--only",
+        nargs="+",
+        default=[],
+        metavar="OWNER/REPOSITORY",
+        help="survey these; the figures of the others stay as they are",
+    )
+    field.add_argument(
+        "--suites",
+        type=Path,
+        metavar="FILE",
+        help="JSON with the outcome of the projects' own tests; by default those kept already",
+    )
+    field.set_defaults(run=_field)
     show = commands.add_parser("demo", help="one phase from finding to measured effect")
     show.add_argument("phase", nargs="?", default="scheduler", choices=names)
     show.set_defaults(run=_demo)

@@ -18,6 +18,7 @@ from mkdocs.utils import get_relative_url
 from flake8_naq.report import rule_page
 from flake8_naq.rules import all_rules
 from recorder import architecture, benchmarks, overview
+from recorder.field import page as field
 from recorder.pages import PARTS
 from recorder.phases import ROOT, all_phases, load
 from recorder.playground import build as playground_build
@@ -57,6 +58,7 @@ MADE: dict[str, Callable[[], str]] = {
     "plugin-codes": rules.plugin_codes,
     "rules": rules.overview,
     "settings": configuration.settings,
+    **field.PARTS,
 }
 """Parts that any page may request with ``<!-- made: NAME -->``."""
 

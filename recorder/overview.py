@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from recorder import record
+from recorder import charts, record
 from recorder.markdown import table
 from recorder.phases import Phase, all_phases
 
@@ -107,7 +107,7 @@ def glance(phase: Phase) -> str:
         figures["1,000 calls, s"] = f"{seconds['before']:.2f} → {seconds['now']:.2f}"
     became = ", ".join(f"`{path}`" for path in phase.successor_paths)
     return (
-        f"{_figures(figures)}\n"
+        f"{charts.glance(figures)}\n"
         "[Baseline](#baseline) · [Systematic migration](#systematic-migration) ·"
         f" [Validation](#validation) · became {became}\n{{ .jump }}\n"
     )
@@ -121,7 +121,7 @@ def glance_of_all() -> str:
     opened = [sum(one[state]["counts"]["connections"] for one in played) for state in TIMED]
     left_open = [sum(one[state]["left_open"] for one in played) for state in TIMED]
     total = sum(found.total for found in counted)
-    return _figures(
+    return charts.glance(
         {
             f"connections in {len(phases)} phases": str(total),
             "rewritten by safe fixes": f"{sum(found.safe for found in counted)} of {total}",
@@ -133,13 +133,6 @@ def glance_of_all() -> str:
     )
 
 
-def _figures(figures: dict[str, str]) -> str:
-    entries = "".join(
-        f"<div><dt>{name}</dt><dd>{figure}</dd></div>" for name, figure in figures.items()
-    )
-    return f'<dl class="glance">{entries}</dl>\n'
-
-
 def chart() -> str:
     """A bar a phase: its sites, by who rewrote them."""
     counted = {phase: sites(phase) for phase in all_phases()}
@@ -147,14 +140,9 @@ def chart() -> str:
     rows = []
     for phase, found in counted.items():
         parts = {"safe": found.safe, "unsafe": found.unsafe, "by-hand": found.by_hand}
-        parts = {name: count for name, count in parts.items() if count}
-        label = ", ".join(f"{count} {HANDS[name]}" for name, count in parts.items())
-        spans = "".join(
-            f'<span class="{name}" style="flex-grow: {count}">{count}</span>'
-            for name, count in parts.items()
-        )
-        rows.append(_row(phase, _bar(f"{phase.title}: {label}", found.total / longest, spans)))
-    return _figure(
+        share = found.total / longest
+        rows.append(_row(phase, charts.stacked(phase.title, parts, HANDS, share)))
+    return charts.figure(
         HANDS,
         rows,
         "Hand-managed connections of each phase, by who rewrote them."
@@ -170,7 +158,7 @@ def times() -> str:
     rows = []
     for phase, seconds in timed.items():
         bars = "".join(
-            _bar(
+            charts.bar(
                 f"{phase.title} {state}: {seconds[state]:.2f} seconds",
                 seconds[state] / longest,
                 f'<span class="{state}"></span><b>{seconds[state]:.2f} s</b>',
@@ -178,17 +166,7 @@ def times() -> str:
             for state in TIMED
         )
         rows.append(_row(phase, f"<div>{bars}</div>"))
-    return _figure(TIMED, rows, "Seconds that 1,000 calls take, one after the other.")
-
-
-def _figure(legend: dict[str, str], rows: list[str], caption: str) -> str:
-    entries = "".join(
-        f'<li><span class="swatch {name}"></span>{text}</li>' for name, text in legend.items()
-    )
-    return (
-        f'<figure class="chart"><ul class="legend">{entries}</ul>\n{"".join(rows)}\n'
-        f"<figcaption>{caption}</figcaption></figure>\n"
-    )
+    return charts.figure(TIMED, rows, "Seconds that 1,000 calls take, one after the other.")
 
 
 def _row(phase: Phase, content: str) -> str:
@@ -196,11 +174,6 @@ def _row(phase: Phase, content: str) -> str:
         f'<div class="row"><a href="{phase.name}/">{phase.title}</a>'
         f'<span class="tier">{phase.tier}</span>{content}</div>\n'
     )
-
-
-def _bar(label: str, share: float, content: str) -> str:
-    style = f"--share: {share:.3f}"
-    return f'<div class="bar" role="img" aria-label="{label}" style="{style}">{content}</div>'
 
 
 def shapes() -> str:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+import resource
 import subprocess
 import sys
 import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 TIERS = {0: "plugin", 1: "high", 2: "medium", 3: "low"}
+
+_READ = (0, 1, 2)
+"""Exit codes of a command that has read a project: 1 "would change", 2 a file is no Python."""
 
 _FINDING = re.compile(r"(?P<path>.+?):(?P<line>\d+):(?P<column>\d+): (?P<code>NAQ\d+) (?P<text>.+)")
 
@@ -131,7 +136,55 @@ def left(path: Path, cwd: Path) -> list[Left]:
 
 
 def _migrate(path: Path, cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    executable = Path(sysconfig.get_path("scripts")) / "naq-migrate"
     # 1 means "would change", and only these two options return it.
     expected = (0, 1) if {"--diff", "--check"} & set(arguments) else (0,)
-    return _run([str(executable), "fix", *arguments, str(path)], cwd, expected)
+    return _run([str(_executable()), "fix", *arguments, str(path)], cwd, expected)
+
+
+def _executable() -> Path:
+    return Path(sysconfig.get_path("scripts")) / "naq-migrate"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A command's answer on a whole project.
+
+    Args:
+        document: its JSON.
+        seconds: CPU time, of its processes together.
+    """
+
+    document: Any
+    seconds: float
+
+
+def inventory(cwd: Path, *arguments: str) -> Answer:
+    """Run ``naq-migrate inventory`` on a folder, without its configuration.
+
+    Args:
+        cwd: the folder.
+        arguments: further options, for example ``--extend-exclude``.
+    """
+    return _answer(cwd, "inventory", "--format", "json", *arguments)
+
+
+def fix_report(cwd: Path, *arguments: str) -> Answer:
+    """Run ``naq-migrate fix --check`` on a folder, without its configuration.
+
+    Args:
+        cwd: the folder.
+        arguments: further options, for example ``--unsafe-fixes``.
+    """
+    return _answer(cwd, "fix", "--check", "--format", "json", *arguments)
+
+
+def _answer(cwd: Path, *arguments: str) -> Answer:
+    spent = _children_seconds()
+    done = _run([str(_executable()), *arguments, "--isolated", "."], cwd, _READ)
+    seconds = _children_seconds() - spent
+    return Answer(json.loads(done.stdout), round(seconds, 2))
+
+
+def _children_seconds() -> float:
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime

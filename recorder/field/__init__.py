@@ -1,0 +1,1 @@
+"""The field report: linter and codemod on public projects that were not written for them."""

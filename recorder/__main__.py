@@ -74,11 +74,11 @@ def _benchmarks(arguments: argparse.Namespace, console: Console) -> int:
 def _field(arguments: argparse.Namespace, console: Console) -> int:
     listed = load_projects(arguments.projects)
     chosen = [project for project in listed if not arguments.only or project.name in arguments.only]
-    made = {
-        project: survey.survey(project, survey.clone_of(project, arguments.clones))
-        for project in track(chosen, "surveying", console=console, transient=True)
-    }
-    report.write(listed, made, report.read_suites(arguments.suites))
+    suites = report.read_suites(arguments.suites)
+    report.write(listed, {}, suites)
+    for project in track(chosen, "surveying", console=console, transient=True):
+        made = survey.survey(project, survey.clone_of(project, arguments.clones))
+        report.write(listed, {project: made}, suites)
     console.print(f"made: {report.FIELD.relative_to(ROOT)}", highlight=False)
     return 0
 

@@ -24,6 +24,7 @@ from recorder.phases import ROOT, all_phases, load
 from recorder.playground import build as playground_build
 from recorder.playground import page as playground
 from recorder.reference import commands, configuration, pairs, rules
+from recorder.source import source_markdown, source_page, successors
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
@@ -83,6 +84,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for asset in playground_build.files():
         uri = f"{playground.ASSETS}{asset.parent.name}/{asset.name}"
         files.append(File.generated(config, uri, abs_src_path=str(asset)))
+    for module in successors():
+        files.append(File.generated(config, source_page(module), content=source_markdown(module)))
     listed = {
         "phases/": [
             *({phase.title: f"phases/{phase.name}/index.md"} for phase in all_phases()),

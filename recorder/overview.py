@@ -24,7 +24,7 @@ FAULTS = {"11": "leaks", "12": "wrong close", "21": "URL for a config"}
 HANDS = {
     "safe": "by the codemod, safe",
     "unsafe": "by the codemod, with --unsafe-fixes",
-    "by-hand": "by hand",
+    "by-hand": "left by the codemod",
 }
 
 COUNTS = ("connections", "requests", "bytes")
@@ -91,12 +91,13 @@ def glance(phase: Phase) -> str:
     """A phase in a few figures, and where on its page they come from."""
     found, document = sites(phase), record.read(phase)
     before, now = (document["variants"][state] for state in ("before", "now"))
-    seconds, lines = document["seconds"], document["lines"]
+    seconds, lines = document["seconds"], record.lines(phase)
     figures = {
         "connections found": str(found.total),
         "rewritten, safe": f"{found.safe} of {found.total}",
         "rewritten, unsafe": str(found.unsafe),
-        "left to do by hand": str(found.by_hand),
+        "left by the codemod": str(found.by_hand),
+        "changed by hand since": str(len(phase.by_hand)),
         "connections opened": _change(
             before["counts"]["connections"], now["counts"]["connections"]
         ),
@@ -126,7 +127,7 @@ def glance_of_all() -> str:
             f"connections in {len(phases)} phases": str(total),
             "rewritten by safe fixes": f"{sum(found.safe for found in counted)} of {total}",
             "rewritten by unsafe fixes": str(sum(found.unsafe for found in counted)),
-            "left to do by hand": str(sum(found.by_hand for found in counted)),
+            "left by the codemod": str(sum(found.by_hand for found in counted)),
             "opened, for the same calls": _change(*opened),
             "of them never closed": _change(*left_open),
         }
@@ -200,7 +201,7 @@ def effects() -> str:
         document = record.read(phase)
         before, now = (document["variants"][state] for state in ("before", "now"))
         counts = {name: _change(before["counts"][name], now["counts"][name]) for name in COUNTS}
-        seconds, lines = document["seconds"], document["lines"]
+        seconds, lines = document["seconds"], record.lines(phase)
         rows.append(
             [
                 _link(phase),

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import ast
-import textwrap
+import re
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from recorder import overview, record, side_by_side
-from recorder.markdown import fence, table, tabs
+from recorder.markdown import fence, indent, table
 from recorder.phases import ROOT, Phase
 from recorder.playground import page as playground
+from recorder.source import functions, source_of, source_page
 
 LONGEST_RESULT = 160
 """Characters of a result that a page shows; the record holds all of them."""
@@ -45,62 +46,68 @@ def remaining(phase: Phase) -> str:
     return table(["Code", "Where", "Reason"], rows)
 
 
-def by_hand(phase: Phase) -> str:
-    """The places of the successors that were changed by hand."""
-    parts = []
-    for place in phase.by_hand:
-        module, _, name = place.partition(":")
-        file = Path("src", *module.split(".")).with_suffix(".py")
-        parts.append(fence("python", source_of(ROOT / file, name), title=str(file)))
-    return "\n".join(parts)
-
-
-def source_of(file: Path, name: str) -> str:
-    """Return the source of a function or class.
-
-    Args:
-        file: the module.
-        name: dotted, as ``Class.method``.
-
-    Raises:
-        LookupError: the module has no such place.
-    """
-    source = file.read_text(encoding="utf-8")
-    body = ast.parse(source).body
-    for part in name.split("."):
-        found = [statement for statement in body if getattr(statement, "name", None) == part]
-        if not found:
-            raise LookupError(f"{file} has no {name}")
-        body = getattr(found[0], "body", [])
-    decorators = getattr(found[0], "decorator_list", [])
-    first = min(node.lineno for node in (found[0], *decorators))
-    return textwrap.dedent("\n".join(source.splitlines()[first - 1 : found[0].end_lineno]))
-
-
 def code(phase: Phase) -> str:
-    """Each module before and after, side by side, with the changed lines marked."""
-    parts = []
+    """Each module before and as the codemod rewrote it: one diff, with the unsafe fixes marked."""
+    place = phase.before.relative_to(ROOT)
+    unsafe = added_lines(phase.diff("unsafe").read_text(encoding="utf-8"))
+    parts = [fence("sh", f"naq-migrate fix {place}")]
+    if unsafe:
+        parts = [fence("sh", f"naq-migrate fix {place}\nnaq-migrate fix --unsafe-fixes {place}")]
+        parts.append("Lines with a bar in front are made by unsafe fixes.\n{ .unsafe-key }\n")
     for file in phase.files(phase.before):
         name = file.relative_to(phase.before)
         before = file.read_text(encoding="utf-8")
         fixed = (phase.fixed / name).read_text(encoding="utf-8")
         headings = (f"before/{name}", f"fixed/{name}")
-        parts.append(side_by_side.table(before, fixed, headings))
+        lines = unsafe.get(str(place / name), set())
+        parts.append(side_by_side.table(before, fixed, headings, unsafe=lines))
         parts.append(playground.link(before, name.as_posix()))
     return "\n".join(parts)
 
 
-def diffs(phase: Phase) -> str:
-    """The codemod's diffs, safe fixes and unsafe ones apart."""
-    place = phase.before.relative_to(ROOT)
-    commands = {"safe": f"naq-migrate fix --diff {place}"}
-    commands["unsafe"] = f"naq-migrate fix --diff --unsafe-fixes {place}"
-    texts = {safety: phase.diff(safety).read_text(encoding="utf-8") for safety in commands}
-    return tabs(
-        (f"{safety.title()} fixes", fence("diff", text, title=commands[safety]))
-        for safety, text in texts.items()
-        if text
-    )
+def added_lines(diff: str) -> dict[str, set[int]]:
+    """The numbers of the lines that a unified diff adds, by path."""
+    added: defaultdict[str, set[int]] = defaultdict(set)
+    path, number = "", 0
+    for line in diff.splitlines():
+        if line.startswith("+++ "):
+            path = line.removeprefix("+++ ")
+        elif hunk := re.match(r"@@ -\S+ \+(\d+)", line):
+            number = int(hunk[1])
+        elif line.startswith("+"):
+            added[path].add(number)
+            number += 1
+        elif line.startswith(" "):
+            number += 1
+    return added
+
+
+def now(phase: Phase) -> str:
+    """The functions of the phase as they are in ``src/naq``, those changed by hand marked."""
+    parts = []
+    for module, successor in zip(phase.modules, phase.successor_paths, strict=True):
+        fixed = next(phase.files(phase.fixed, (module,)))
+        by_hand = [name for place, name in phase.places_by_hand if place == phase.successor(module)]
+        names = [*by_hand, *(name for name in functions(fixed) if name not in by_hand)]
+        parts.append(f"[`{successor}`](../../{source_page(successor)}) today:\n")
+        parts += [_now(fixed, ROOT / successor, name, name in by_hand) for name in names]
+    return "\n".join(part for part in parts if part)
+
+
+def _now(fixed: Path, successor: Path, name: str, by_hand: bool) -> str:
+    """One function as it is today, beside what the codemod made of it where both have it."""
+    try:
+        today = source_of(successor, name)
+    except LookupError:
+        return ""
+    title = f"`{name}`, changed by hand" if by_hand else f"`{name}`"
+    try:
+        made = source_of(fixed, name)
+    except LookupError:
+        shown = fence("python", today)
+    else:
+        shown = side_by_side.table(made, today, ("fixed", "now"))
+    return f'??? {"warning" if by_hand else "example"} "{title}"\n\n{indent(shown)}\n'
 
 
 def effect(phase: Phase) -> str:
@@ -118,8 +125,8 @@ def effect(phase: Phase) -> str:
     rows.append(["left open", *(str(v["left_open"]) for v in variants.values())])
     if seconds := document["seconds"]:
         rows.append(["1,000 calls, seconds", *(f"{seconds[state]:.2f}" for state in variants)])
-    lines = document["lines"]
-    rows.append(["lines of code", *(str(lines.get(state, "")) for state in variants)])
+    lines = record.lines(phase)
+    rows.append(["lines of code", *(str(lines[state]) for state in variants)])
     return table(["", *(_HEADINGS[state] for state in variants)], rows, numbers=len(variants))
 
 
@@ -143,9 +150,8 @@ PARTS: dict[str, Callable[[Phase], str]] = {
     "provenance": overview.provenance,
     "findings": findings,
     "remaining": remaining,
-    "by-hand": by_hand,
     "code": code,
-    "diffs": diffs,
+    "now": now,
     "effect": effect,
     "calls": calls,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,9 +75,14 @@ class Phase:
         """The codemod's diff, by the safety of the fixes (``safe`` or ``unsafe``)."""
         return self.folder / f"{safety}.diff"
 
-    def files(self, folder: Path) -> Iterator[Path]:
-        """The phase's modules as files below ``folder``."""
-        for module in self.modules:
+    @property
+    def places_by_hand(self) -> list[tuple[str, str]]:
+        """Module and dotted name of each place that was changed by hand."""
+        return [(module, name) for module, _, name in (one.partition(":") for one in self.by_hand)]
+
+    def files(self, folder: Path, modules: Sequence[str] = ()) -> Iterator[Path]:
+        """The phase's modules, or some of them, as files below ``folder``."""
+        for module in modules or self.modules:
             yield (folder / module.replace(".", "/")).with_suffix(".py")
 
 

@@ -81,6 +81,15 @@ def _code_lines(files: list[Path]) -> int:
     )
 
 
+def lines(phase: Phase) -> dict[str, int]:
+    """The lines of code of each state, blank lines not counted."""
+    return {
+        "before": _code_lines(list(phase.files(phase.before))),
+        "fixed": _code_lines(list(phase.files(phase.fixed))),
+        "now": _code_lines([ROOT / path for path in phase.successor_paths]),
+    }
+
+
 def _outputs(phase: Phase, migration: Migration) -> dict[Path, bytes]:
     outputs = {phase.fixed / path: content for path, content in migration.fixed.items()}
     outputs[phase.diff("safe")] = migration.safe.encode()
@@ -193,10 +202,6 @@ def make(phase: Phase, *, timed: bool) -> Made:
     played = {state: play_as_recorded(phase, state) for state in VARIANTS}
     document = {
         **_findings(migration),
-        "lines": {
-            "before": _code_lines(list(phase.files(phase.before))),
-            "fixed": _code_lines(list(phase.files(phase.fixed))),
-        },
         "variants": {state: one.outcome.document() for state, one in played.items()},
         "seconds": time_calls(phase, VARIANTS) if timed else old.get("seconds", {}),
     }

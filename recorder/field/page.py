@@ -41,7 +41,11 @@ Site = dict[str, Any]
 def surveys() -> list[tuple[Project, Survey]]:
     """Each listed state of a project with its figures."""
     made = {(one["name"], one["commit"]): one for one in report.read()["projects"]}
-    return [(project, made[project.name, project.commit]) for project in load()]
+    return [
+        (project, made[project.name, project.commit])
+        for project in load()
+        if (project.name, project.commit) in made
+    ]
 
 
 def counted() -> list[tuple[Project, Survey]]:

@@ -1,4 +1,4 @@
-"""A phase's page: its diffs in tabs, and its modules side by side."""
+"""A phase's page: one diff of its modules, side by side, and what they are today."""
 
 from __future__ import annotations
 
@@ -10,30 +10,50 @@ from playwright.sync_api import Page, expect
 SCHEDULER = "/phases/scheduler/"
 
 
-@pytest.fixture(params=[1280, 390], ids=["desktop", "phone"])
+@pytest.fixture(params=[1440, 390], ids=["desktop", "phone"])
 def width(request: pytest.FixtureRequest) -> int:
     return request.param
 
 
-def test_the_tabs_switch_from_the_safe_fixes_to_the_unsafe_ones(
+def background(page: Page, selector: str) -> str:
+    return page.locator(selector).first.evaluate("e => getComputedStyle(e).backgroundColor")
+
+
+def test_a_re_indented_line_is_marked_where_the_switch_for_whitespace_is_on(
+    open_page: Callable[..., Page], width: int
+) -> None:
+    page = open_page("/phases/events/", width=width)
+    line = ".side-by-side .space td.after:not(.number)"
+    off = background(page, line)
+    page.get_by_label("Show changes of whitespace").first.check()
+    assert background(page, line) != off
+
+
+def test_a_changed_word_stands_out_of_its_line(open_page: Callable[..., Page], width: int) -> None:
+    page = open_page(SCHEDULER, width=width)
+    assert background(page, "td.after mark") != background(page, ".changed td.after:not(.number)")
+
+
+def test_a_line_by_an_unsafe_fix_has_a_bar(open_page: Callable[..., Page], width: int) -> None:
+    page = open_page(SCHEDULER, width=width)
+    shadow = page.locator("td.after.unsafe").first.evaluate("e => getComputedStyle(e).boxShadow")
+    assert shadow != "none"
+
+
+def test_a_change_by_hand_opens_beside_what_the_codemod_made(
     open_page: Callable[..., Page], width: int
 ) -> None:
     page = open_page(SCHEDULER, width=width)
-    unsafe = page.locator(".highlight", has_text="fix --diff --unsafe-fixes")
-    expect(unsafe).not_to_be_visible()
-    page.locator("label", has_text="Unsafe fixes").click()
-    expect(unsafe).to_be_visible()
+    place = page.locator("details", has_text="Scheduler.get_scheduled_jobs, changed by hand")
+    place.locator("summary").click()
+    expect(place.locator(".side-by-side")).to_be_visible()
 
 
-def test_added_and_removed_lines_of_a_diff_have_colours_of_their_own(
-    open_page: Callable[..., Page], width: int
-) -> None:
-    page = open_page(SCHEDULER, width=width)
-    colours = {
-        kind: page.locator(f".highlight .{kind}").first.evaluate("e => getComputedStyle(e).color")
-        for kind in ("gi", "gd", "w")
-    }
-    assert len(set(colours.values())) == 3
+def test_the_module_of_today_is_one_click_away(open_page: Callable[..., Page]) -> None:
+    page = open_page(SCHEDULER)
+    page.get_by_role("link", name="src/naq/scheduling/scheduler.py").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("src/naq/scheduling/scheduler.py")
+    expect(page.get_by_text("class Scheduler").first).to_be_visible()
 
 
 def test_a_desktop_shows_before_and_after_beside_each_other(open_page: Callable[..., Page]) -> None:

@@ -10,7 +10,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from recorder.own_commands import fix_report, inventory
@@ -23,6 +23,9 @@ OPTIONS = ("--disable-noqa", "--extend-exclude", ",".join(EXCLUDED))
 
 SITE_RULES = ("01", "02", "03", "04", "05")
 """Each hand-managed connection falls under exactly one of these."""
+
+
+ROOT_MARKS = ("pyproject.toml", "setup.cfg", "tox.ini")
 
 
 class CloneError(RuntimeError):
@@ -49,18 +52,24 @@ def checkout(project: Project, clone: Path) -> Iterator[Path]:
         CloneError: the clone does not have the commit.
     """
     done = subprocess.run(
-        ["git", "-C", str(clone), "archive", project.commit, ":(glob)**/*.py"],
-        capture_output=True,
-        check=False,
+        ["git", "-C", str(clone), "archive", project.commit], capture_output=True, check=False
     )
     if done.returncode:
         raise CloneError(f"{project.name}: {done.stderr.decode(errors='replace').strip()}")
     with tempfile.TemporaryDirectory(prefix="naq-field-") as name:
         # One name for all: a folder's name is one of the words that decide a tier.
         place = Path(name) / "project"
+        # Imports are resolved up to the folder of the repository.
+        (place / ".git").mkdir(parents=True)
         with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
-            archive.extractall(place, filter="data")
+            archive.extractall(place, filter=_python_alone)
         yield place
+
+
+def _python_alone(member: tarfile.TarInfo, place: str) -> tarfile.TarInfo | None:
+    """Python files, and the files that mark the root of a package."""
+    wanted = member.name.endswith(".py") or PurePath(member.name).name in ROOT_MARKS
+    return tarfile.data_filter(member, place) if member.isfile() and wanted else None
 
 
 def survey(project: Project, clone: Path) -> dict[str, Any]:
@@ -122,7 +131,7 @@ def sites(connections: list[dict[str, Any]], results: list[dict[str, Any]]) -> l
             "leak": _has(one, "11"),
             "wrong_close": _has(one, "12"),
             "outcome": _outcome(_place(one), rewritten, reasons),
-            "why": sorted(reasons[_place(one)]),
+            "why": sorted(reasons[_place(one)]) or _silent(_place(one) in rewritten),
         }
         for one in connections
         if one["shape"] is not None
@@ -145,6 +154,10 @@ def _outcome(place: Place, rewritten: set[Place], reasons: Mapping[Place, set[st
     if place not in rewritten:
         return "refused"
     return "unsafe" if reasons[place] else "safe"
+
+
+def _silent(rewritten: bool) -> list[str]:
+    return [] if rewritten else ["no report names this line"]
 
 
 def without_code(message: str) -> str:

@@ -23,7 +23,7 @@ from recorder.pages import PARTS
 from recorder.phases import ROOT, all_phases, load
 from recorder.playground import build as playground_build
 from recorder.playground import page as playground
-from recorder.reference import commands, configuration, pairs, rules
+from recorder.reference import commands, configuration, errors, pairs, rules
 from recorder.source import source_markdown, source_page, successors
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ MADE: dict[str, Callable[[], str]] = {
     "benchmarks": benchmarks.page,
     "naq": commands.naq,
     "naq-migrate": commands.naq_migrate,
+    "nats-errors": errors.page,
     "options": configuration.options,
     "pairs": pairs.page,
     "playground": playground.page,

@@ -18,7 +18,7 @@ MISSING_KEY_OR_BUCKET = frozenset(
         "nats.js.errors.KeyValueNotFoundError",
     ]
 )
-_NAMES = {
+COUNTERPARTS = {
     **dict.fromkeys(MISSING_KEY_OR_BUCKET, KEY_NOT_FOUND),
     "nats.errors.KeyNotFound": KEY_NOT_FOUND,
     "nats.errors.BucketNotFound": BUCKET_NOT_FOUND,
@@ -69,7 +69,7 @@ _KEYWORDS = {
 def right_name(module: str, name: str) -> str | None:
     """The nats-py counterpart of a name that its module does not have."""
     modules: dict[str, list[str]] = table()["modules"]
-    right = _NAMES.get(f"{module}.{name}")
+    right = COUNTERPARTS.get(f"{module}.{name}")
     if right is not None:
         return right
     elsewhere = [found for found, known in modules.items() if name in known]

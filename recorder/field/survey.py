@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path, PurePath
 from typing import Any
 
-from recorder.own_commands import fix_report, inventory
 from recorder.field.projects import Project
+from recorder.own_commands import fix_report, inventory
 
 EXCLUDED = ("site-packages", ".venv", "venv", "node_modules")
 """Folders with the code of others."""

@@ -22,17 +22,22 @@ def tracing(wanted: bool) -> list[JobMiddleware]:
     return [trace_job]
 
 
-def metrics_of(otel: bool, health_port: int | None) -> list[Metrics]:
-    """Return those who collect metrics: Prometheus where it can be scraped and is installed."""
+def metrics_of(*, otel: bool, prometheus: bool) -> list[Metrics]:
+    """Return those who collect metrics: for Prometheus where it is installed."""
     collectors: list[Metrics] = []
     if otel:
         from naq.otel import OtelMetrics
 
         collectors.append(OtelMetrics())
-    if health_port is not None and importlib.util.find_spec("prometheus_client"):
+    if prometheus and has_prometheus():
         from naq.prometheus import prometheus_metrics
 
         collected = prometheus_metrics()
         register_enqueue_middleware(collected.count_enqueued)
         collectors.append(collected)
     return collectors
+
+
+def has_prometheus() -> bool:
+    """Whether the client of Prometheus is installed."""
+    return importlib.util.find_spec("prometheus_client") is not None

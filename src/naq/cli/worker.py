@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
-import logging
-import os
 import re
-import sys
 from typing import Annotated
 
 import typer
 
-from naq.cli.modules import find_modules_here
-from naq.cli.output import REFUSED, JsonLog, Url, Verbose, command, config_of, fail, log
-from naq.cli.telemetry import metrics_of, tracing
-from naq.exceptions import LifespanError, WorkerMemoryError
-from naq.models.functions import import_function
+from naq.cli.output import JsonLog, Url, Verbose
+from naq.cli.processes import supervise
+from naq.cli.work import WorkOrder, work
 from naq.streams import ACK_WAIT
-from naq.worker.core import MAX_CRASHES, Worker
+from naq.worker.core import MAX_CRASHES
 
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
-
-
-logger = logging.getLogger("naq")
 
 
 def _bytes(text: str | None) -> int | None:
@@ -85,6 +76,9 @@ def worker(
         list[str] | None,
         typer.Option("--serializer", help="Read only jobs written by it, such as json."),
     ] = None,
+    processes: Annotated[
+        int, typer.Option(min=1, help="Worker processes; one that ends is replaced.")
+    ] = 1,
     lifespan: Annotated[
         str | None,
         typer.Option(
@@ -125,68 +119,34 @@ def worker(
     and fails all other jobs. Without them it runs whatever it is sent: everybody who can write to
     the server can run any code here.
     """
-    log(verbose=verbose, json_=json_)
-    find_modules_here()
-
-    @command
-    async def run() -> None:
-        for module in modules or ():
-            _refuse_unknown(module)
-        made = Worker(
-            queues,
-            config_of(url),
-            concurrency=concurrency,
-            worker_id=worker_id,
-            prefetch=prefetch,
-            ack_wait=ack_wait,
-            shutdown_timeout=shutdown_timeout,
-            block_limit=block_limit,
-            exit_when_blocked=True,
-            memory_limit=_bytes(memory_limit),
-            max_memory=_bytes(max_memory),
-            max_crashes=max_crashes,
-            serializers=serializers,
-            allow=modules or None,
-            lifespan=None if lifespan is None else import_function(lifespan),
-            middleware=[*tracing(otel), *map(import_function, middleware or ())],
-            metrics=metrics_of(otel, health_port),
-            health_port=health_port,
-            health_host=health_host,
-            events=events,
-            burst=burst,
-        )
-        try:
-            await made.run()
-        except LifespanError as error:
-            logger.error("%s", error, exc_info=error.__cause__)
-            _leave_what_is_stuck(made, REFUSED)
-            raise typer.Exit(REFUSED) from None
-        except WorkerMemoryError as error:
-            logger.error("%s", error)
-            _leave_what_is_stuck(made, REFUSED)
-            raise typer.Exit(REFUSED) from None
-        logger.info("%d completed, %d failed", made.completed, made.failed)
-        _leave_what_is_stuck(made, 0)
-
-    run()
-
-
-def _refuse_unknown(module: str) -> None:
-    """Refuse what is no module: the name of a queue, perhaps."""
-    try:
-        found = importlib.util.find_spec(module.partition(":")[0])
-    except (ModuleNotFoundError, ValueError):
-        found = None
-    except Exception:  # noqa: BLE001 - a package that it stands in raises: the import names it
-        return
-    if found is None:
-        fail(f"cannot import {module}: there is no such module (--queue names a queue)")
-
-
-def _leave_what_is_stuck(made: Worker, code: int) -> None:
-    """End the process although a job, or the lifespan, that was broken off still runs."""
-    if made.abandoned_jobs or made.has_left_lifespan:
-        logging.shutdown()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+    order = WorkOrder(
+        {
+            "queues": queues,
+            "concurrency": concurrency,
+            "worker_id": worker_id,
+            "prefetch": prefetch,
+            "ack_wait": ack_wait,
+            "shutdown_timeout": shutdown_timeout,
+            "block_limit": block_limit,
+            "memory_limit": _bytes(memory_limit),
+            "max_memory": _bytes(max_memory),
+            "max_crashes": max_crashes,
+            "serializers": serializers,
+            "health_port": health_port,
+            "health_host": health_host,
+            "events": events,
+            "burst": burst,
+        },
+        tuple(modules or ()),
+        lifespan,
+        tuple(middleware or ()),
+        otel,
+        health_port is not None,
+        url,
+        verbose,
+        json_,
+    )
+    if processes > 1:
+        supervise(order, processes)
+    else:
+        work(order)

@@ -229,6 +229,16 @@ class Worker:
         """Take no more jobs, finish those that run, and end. A second call does not wait."""
         self._stop.again()
 
+    def request_stop(self, *, hurried: bool) -> None:
+        """Stop as :meth:`stop` does, or as its second call does; to ask again changes nothing.
+
+        Args:
+            hurried: do not wait for the jobs that run.
+        """
+        self._stop.asked.set()
+        if hurried:
+            self._stop.hurried.set()
+
     async def run(self) -> None:
         """Work until stopped.
 
@@ -284,8 +294,7 @@ class Worker:
                     raise errors[0] from errors[0].__cause__
                 reasons = "; ".join(dict.fromkeys(map(describe_error, errors)))
                 logger.warning("the connection is lost, connecting again: %s", reasons)
-            finally:
-                self._session = None
+            self._session = None
             with suppress(TimeoutError):
                 async with asyncio.timeout(RETRY_CONNECT_AFTER):
                     await stop.wait()

@@ -286,14 +286,7 @@ class Worker:
                     return
             except (NaqConnectionError, nats.errors.Error, ExceptionGroup) as raised:
                 has_begun = has_begun or (session is not None and session.has_begun)
-                errors = _leaves(raised)
-                passing = _is_about_the_server if has_begun else _may_pass
-                if session is None or not all(map(passing, errors)):
-                    if isinstance(errors[0], PermissionDeniedError):
-                        raise NaqAuthorizationError(f"cannot work: {errors[0]}") from errors[0]
-                    raise errors[0] from errors[0].__cause__
-                reasons = "; ".join(dict.fromkeys(map(describe_error, errors)))
-                logger.warning("the connection is lost, connecting again: %s", reasons)
+                _raise_unless_passing(raised, is_connected=session is not None, has_begun=has_begun)
             self._session = None
             with suppress(TimeoutError):
                 async with asyncio.timeout(RETRY_CONNECT_AFTER):
@@ -437,6 +430,18 @@ def _forget(_progress: bytes) -> None:
 def _host() -> str:
     """Return the machine's name as a part of a key."""
     return re.sub(r"[^-_A-Za-z0-9.]+|\.+$|^\.+|\.(?=\.)", "-", socket.gethostname())[:100]
+
+
+def _raise_unless_passing(raised: Exception, *, is_connected: bool, has_begun: bool) -> None:
+    """Log the errors of a lost connection; raise one that does not pass by itself."""
+    errors = _leaves(raised)
+    passing = _is_about_the_server if has_begun else _may_pass
+    if not is_connected or not all(map(passing, errors)):
+        if isinstance(errors[0], PermissionDeniedError):
+            raise NaqAuthorizationError(f"cannot work: {errors[0]}") from errors[0]
+        raise errors[0] from errors[0].__cause__
+    reasons = "; ".join(dict.fromkeys(map(describe_error, errors)))
+    logger.warning("the connection is lost, connecting again: %s", reasons)
 
 
 def _leaves(error: Exception) -> list[Exception]:

@@ -14,7 +14,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import PackageNotFoundError, PackagePath, distribution
 from pathlib import Path
 
 import flake8_naq
@@ -172,11 +172,16 @@ def _files() -> Iterator[tuple[str, Path]]:
             files = distribution(name).files or []
         except PackageNotFoundError as error:
             raise BuildError(f"{name} is missing: pip install '.[migrate]'") from error
-        for entry in files:
-            metadata = entry.parent.suffix == ".dist-info"
-            wanted = entry.name in _METADATA if metadata else entry.suffix == ".py"
-            if wanted and not {"..", "test"}.intersection(entry.parts):
-                yield entry.as_posix(), Path(str(entry.locate()))
+        for entry in filter(_is_wanted, files):
+            yield entry.as_posix(), Path(str(entry.locate()))
+
+
+def _is_wanted(entry: PackagePath) -> bool:
+    """Whether the playground needs a file of an installed distribution."""
+    if {"..", "test"}.intersection(entry.parts):
+        return False
+    is_metadata = entry.parent.suffix == ".dist-info"
+    return entry.name in _METADATA if is_metadata else entry.suffix == ".py"
 
 
 def _digest(folder: Path) -> str:

@@ -21,7 +21,7 @@ from naq.models.schedule import MissedRuns
 from naq.models.status import Enqueued
 from naq.names import DEFAULT_QUEUE, consumer_name
 from naq.queue.call import make_job
-from naq.queue.sizes import queue_sizes
+from naq.queue.sizes import queue_size
 from naq.queue.waiting import list_waiting, park
 from naq.scheduling.store import schedule_for, span, store_schedule, time_of_server
 from naq.streams import ACK_WAIT, ensure_consumer, ensure_stream, job_stream
@@ -243,7 +243,7 @@ class Queue:
 
     async def size(self) -> int:
         """Return how many jobs are in the queue, those that are running included."""
-        return (await queue_sizes(self.config)).get(self.name, 0)
+        return await queue_size(self.name, self.config)
 
     async def purge(self) -> int:
         """Remove every job from the queue and return how many there were.

@@ -146,6 +146,31 @@ async def test_sizes_are_counted_with_and_without_workers(url: str) -> None:
         assert await naq.queue_sizes(url) == {"new": 2, "served": 3}
 
 
+async def test_the_size_of_one_queue_is_counted_with_and_without_a_worker(url: str) -> None:
+    queue = naq.Queue("e-mail.eu", url)
+    assert await queue.size() == 0
+    await naq.enqueue(math.sqrt, 4, queue="other", config=url)
+    assert await queue.size() == 0
+    await naq.enqueue_many(
+        [naq.Job(math.sqrt, (n,), queue=queue.name) for n in range(3)], config=url
+    )
+    assert await queue.size() == 3
+    async with naq.nats_jetstream(url) as (_, js):
+        await ensure_consumer(js, Names(), queue.name, 30)
+    assert await queue.size() == 3
+
+
+async def test_sizes_take_two_requests_where_each_queue_has_a_worker(url: str) -> None:
+    for queue in ("one", "two"):
+        await naq.enqueue(math.sqrt, 4, queue=queue, config=url)
+    async with naq.nats_jetstream(url) as (conn, js):
+        for queue in ("one", "two"):
+            await ensure_consumer(js, Names(), queue, 30)
+        before = conn.stats["out_msgs"]
+        assert await naq.queue_sizes(url) == {"one": 1, "two": 1}
+        assert conn.stats["out_msgs"] - before == 2
+
+
 async def test_the_size_of_a_large_served_queue_takes_no_longer(url: str) -> None:
     async with naq.nats_jetstream(url) as (_, js):
         await naq.enqueue(math.sqrt, 4, config=url)

@@ -13,6 +13,8 @@ from nats.js.errors import APIError, NoStreamResponseError
 
 _USUAL: Final = {"stream", "seq", "duplicate", "domain"}
 
+_BEHIND_ALL: Final = 1 << 40
+
 
 class NaqJetStream(JetStreamContext):
     """A JetStream context that takes no longer to read an acknowledgement than to wait for it."""
@@ -120,19 +122,36 @@ async def update_stream(js: JetStreamContext, settings: dict[str, Any]) -> None:
     )
 
 
-async def subjects_page(js: JetStreamContext, stream: str, offset: int) -> list[str]:
-    """Return the subjects that have messages in a stream: the page from an offset on.
-
-    nats-py reads the first page only, which holds 100,000.
+async def subjects_page(js: JetStreamContext, stream: str) -> tuple[list[str], int]:
+    """Return the first 100,000 subjects that have messages in a stream, and how many there are.
 
     Args:
         js: the JetStream context.
         stream: the stream.
-        offset: how many subjects come before the page.
 
     Raises:
         nats.js.errors.NotFoundError: there is no such stream.
     """
-    request = orjson.dumps({"subjects_filter": ">", "offset": offset})
-    answer = await js._api_request(f"$JS.API.STREAM.INFO.{stream}", request, timeout=js._timeout)
-    return list(answer["state"].get("subjects") or ())
+    answer = await _subjects(js, stream, ">", 0)
+    subjects = list(answer["state"].get("subjects") or ())
+    return subjects, int(answer.get("total", len(subjects)))
+
+
+async def count_subjects(js: JetStreamContext, stream: str, pattern: str) -> int:
+    """Return how many subjects of a pattern have messages in a stream.
+
+    Args:
+        js: the JetStream context.
+        stream: the stream.
+        pattern: a subject, which may have wildcards.
+
+    Raises:
+        nats.js.errors.NotFoundError: there is no such stream.
+    """
+    # A page behind the last one holds no subject, and their number all the same.
+    return int((await _subjects(js, stream, pattern, _BEHIND_ALL)).get("total", 0))
+
+
+async def _subjects(js: JetStreamContext, stream: str, pattern: str, offset: int) -> dict[str, Any]:
+    request = orjson.dumps({"subjects_filter": pattern, "offset": offset})
+    return await js._api_request(f"$JS.API.STREAM.INFO.{stream}", request, timeout=js._timeout)

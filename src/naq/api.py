@@ -100,6 +100,7 @@ async def schedule(
     run_at: datetime | None = None,
     timezone: str = "UTC",
     missed_runs: MissedRuns = MissedRuns.ONCE,
+    overlap: bool = True,
     owner: str = "",
     **kwargs: Any,
 ) -> Job:
@@ -116,6 +117,7 @@ async def schedule(
         run_at: the first run.
         timezone: the IANA name of the zone in which ``cron`` is meant.
         missed_runs: what happens to runs missed while no scheduler was up.
+        overlap: enqueue a run while the one before is still queued or runs.
         owner: the part of the code that defines it, for ``prune_schedules``.
         kwargs: the call's keyword arguments, and settings of the job.
     """
@@ -128,6 +130,7 @@ async def schedule(
         run_at=run_at,
         timezone=timezone,
         missed_runs=missed_runs,
+        overlap=overlap,
         owner=owner,
         **kwargs,
     )

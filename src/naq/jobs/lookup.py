@@ -42,10 +42,21 @@ class StoredOutcome:
         """Return the outcome that a message of the bucket holds."""
         return cls(not Outcome.is_failure(data), data, Trail.of(data))
 
+    @property
+    def created(self) -> float:
+        """When its job was made, in seconds since the epoch; 0 where that is not known."""
+        return self.trail.job.created_at if self.trail.job else 0.0
+
     def is_of(self, job: Job) -> bool:
         """Whether it came of this very job, and of none that had the same id before."""
         ended = self.trail.job
         return ended is None or ended.created_at == job.created_at
+
+    def covers(self, job: Job) -> bool:
+        """Whether a job that is unique for a time is not to run, since this one has."""
+        if not (job.unique and self.succeeded and self.created):
+            return False
+        return 0 <= job.created_at - self.created < job.unique
 
 
 async def stored_outcomes(

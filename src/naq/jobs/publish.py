@@ -29,6 +29,7 @@ from naq.exceptions import (
     NaqTimeoutError,
     SerializationError,
 )
+from naq.jobs.lookup import stored_outcome
 from naq.jobs.patience import ELECTIONS, with_retries
 from naq.middleware import around_enqueue
 from naq.models.job import Job
@@ -95,16 +96,23 @@ async def enqueue_job(job: Job, config: Config, *, again: bool = False) -> Enque
         NaqConnectionError: there is no connection, or the server did not answer in time.
     """
     # One message id for all attempts, so the server recognises a repeated one.
-    message_id = f"{job.job_id} again {job.created_at!r}" if again else None
+    message_id = f"{job.job_id} again {job.created_at!r}" if again else _message_id(job)
     attempts = 0
 
     async def publish(conn: Client, js: JetStreamContext, wait: float) -> Enqueued:
-        nonlocal attempts
+        nonlocal attempts, message_id
         attempts += 1
         check_size(conn, job.job_id, len(job.serialize()))
         if config.replicas > 1 and config not in _compared:
             _compared.add(config)
             await warn_if_less(js, config, (config.names.job_stream,))
+        if job.unique and attempts == 1:
+            _check_window(job, config)
+            before = await stored_outcome(js, config.names, job.job_id)
+            if before is not None and before.covers(job):
+                return Enqueued.DONE
+            # Of all who find the same run before theirs, the server takes one job.
+            message_id = f"{job.job_id} after {before.created if before else 0!r}"
         if await publish_job(js, config, job, message_id, timeout=wait):
             return Enqueued.NEW
         found = await _stored_created_at(js, config, job)
@@ -113,12 +121,26 @@ async def enqueue_job(job: Job, config: Config, *, again: bool = False) -> Enque
         return Enqueued.DONE if found is None else Enqueued.QUEUED
 
     job.enqueued = await with_retries(config, f"enqueue job {job.job_id}", publish)
-    if job.enqueued is Enqueued.DONE:
+    if job.enqueued is Enqueued.DONE and job.unique is None:
         logger.warning(
             "job %s is not enqueued: one of this id ended within the last %g s; "
             "enqueue it with again=True for a new run", job.job_id, DUPLICATE_WINDOW,
         )  # fmt: skip
     return job.enqueued
+
+
+def _message_id(job: Job) -> str:
+    """Return what the server recognises a repeated job by, besides the job in the queue."""
+    return job.job_id if job.unique is None else f"{job.job_id} at {job.created_at!r}"
+
+
+def _check_window(job: Job, config: Config) -> None:
+    kept = config.result_ttl if job.result_ttl is None else min(job.result_ttl, config.result_ttl)
+    if job.unique and kept and job.unique > kept:
+        raise JobError(
+            f"job {job.job_id} is unique for {job.unique:g} s, and its result is kept for "
+            f"{kept:g} s only: raise result_ttl"
+        )
 
 
 async def _stored_created_at(js: JetStreamContext, config: Config, job: Job) -> float | None:
@@ -211,7 +233,7 @@ async def publish_jobs(jobs: Iterable[Job], config: Config) -> int:
             data = job.serialize()
             check_size(conn, job.job_id, len(data))
             subject = config.names.job_subject(job.queue, job.job_id)
-            batch.add(job, await pipeline.publish(subject, data, {_MSG_ID: job.job_id}))
+            batch.add(job, await pipeline.publish(subject, data, {_MSG_ID: _message_id(job)}))
             return job
 
         for job in jobs:

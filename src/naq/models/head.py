@@ -48,6 +48,7 @@ class Head(msgspec.Struct, omit_defaults=True):
     pass_results: bool = False
     max_crashes: Annotated[int, msgspec.Meta(ge=1)] | None = None
     keep_arguments: bool = True
+    unique: Annotated[float, msgspec.Meta(ge=0)] | None = None
     waits_for: tuple[Id, ...] | None = None
     unkept: tuple[Id, ...] = ()
     headers: dict[str, str] = {}

@@ -16,6 +16,7 @@ from naq.models.functions import import_function, name_of
 from naq.models.head import FORMAT, Head, ParentPolicy
 from naq.models.retry import NO_RETRY, Fixed, RetryStrategy, exception_names
 from naq.models.status import Enqueued
+from naq.models.unique import id_of_call, window_of
 from naq.models.wire import Call, read_call, read_job, with_settings, write_job
 from naq.names import DEFAULT_QUEUE, LONGEST_KEY, is_key, is_queue_name, is_subject_of
 from naq.serializers import CLOUDPICKLE, JSON, TYPED, Serializer, get_serializer
@@ -98,6 +99,9 @@ class Job:
         result_ttl: whole seconds (or a timedelta) for which the result is kept; None is the time
             of the configuration, which is also the upper limit. Needs nats-server 2.11; an older
             server keeps the result as for None.
+        unique: True: while the job is queued or runs, no other one of the same function and
+            arguments, or of the same ``job_id``, is enqueued. Seconds (or a timedelta): nor, if it
+            succeeds, for so long after it was made; its result has to be kept for that time.
         serializer: a serializer or the name of a registered one.
         created_at: seconds since the epoch.
 
@@ -129,6 +133,7 @@ class Job:
     result_ttl: int | None = _of_head("result_ttl")
     unkept: tuple[str, ...] = _of_head("unkept")
     keep_arguments: bool = _of_head("keep_arguments")
+    unique: float | None = _of_head("unique")
 
     def __init__(
         self,
@@ -151,6 +156,7 @@ class Job:
         keep_result: bool = True,
         keep_arguments: bool = True,
         result_ttl: float | timedelta | None = None,
+        unique: bool | float | timedelta = False,
         serializer: Serializer | str = CLOUDPICKLE,
         created_at: float | None = None,
     ) -> None:
@@ -162,11 +168,17 @@ class Job:
             )
         check_queue_name(queue)
         self._serializer = get_serializer(serializer) if isinstance(serializer, str) else serializer
+        window = window_of(unique)
+        if window and not keep_result:
+            raise JobError("a job that is unique for a time is known by its result: keep it")
+        name = _checked_name(function)
+        if job_id is None and window is not None:
+            job_id = id_of_call(queue, name, args, kwargs or {})
         self._head = Head(
             naq=FORMAT,
             id=os.urandom(16).hex() if job_id is None else checked_id(job_id),
             queue=queue,
-            function=_checked_name(function),
+            function=name,
             serializer=self._serializer.name,
             created=time.time() if created_at is None else float(created_at),
             timeout=timeout,
@@ -181,6 +193,7 @@ class Job:
             on_parent_failure=on_parent_failure,
             pass_results=pass_results,
             max_crashes=max_crashes,
+            unique=window,
         )
         if self.job_id in self.depends_on:
             raise JobError(f"job {job_id!r} depends on itself")
@@ -318,6 +331,14 @@ class Job:
             created_at: seconds since the epoch.
         """
         return self._with(id=job_id, created=created_at)
+
+    def anew(self, created_at: float) -> Job:
+        """Return the same job for a run that takes place whatever runs there were before.
+
+        Args:
+            created_at: seconds since the epoch.
+        """
+        return self._with(created=created_at, unique=None)
 
     def waiting_for(self, parents: Iterable[str], unkept: Iterable[str] = ()) -> Job:
         """Return the stored form of the job while it waits.

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import orjson
 
 from naq.exceptions import SerializationError
+from naq.models.job import Job
 from naq.models.status import JOB_STATUS
 
 
@@ -26,6 +27,8 @@ class JobRecord:
         crashes: attempts that the job began alone in its worker, and of whose end nothing is
             known: the worker died.
         cause: of the last of these, where the worker could write it down.
+        created: when the job was made; several may have the same id, one after the other. 0 is
+            any of them.
         worker: id of the worker concerned.
         updated_at: seconds since the epoch.
     """
@@ -35,8 +38,13 @@ class JobRecord:
     returns: int = 0
     crashes: int = 0
     cause: str = ""
+    created: float = 0.0
     worker: str = ""
     updated_at: float = 0.0
+
+    def is_of(self, job: Job) -> bool:
+        """Whether it is of this very job, and of none that had the same id before."""
+        return self.created in (0.0, job.created_at)
 
     def explains(self, delivered: int) -> bool:
         """Whether it is known how each delivery before this one ended.
@@ -53,6 +61,7 @@ class JobRecord:
             "returns": self.returns,
             "crashes": self.crashes,
             "cause": self.cause,
+            "created": self.created,
             "worker": self.worker,
             "updated_at": self.updated_at or time.time(),
         }

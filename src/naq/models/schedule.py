@@ -49,6 +49,7 @@ class Schedule:
         payload: the serialized job.
         status: paused schedules stay stored and do not run.
         missed_runs: what happens to runs missed while no scheduler was up.
+        overlap: whether a run is enqueued while the one before is still queued or runs.
         definition: when it runs as the code defines it, before any run; "" for one that takes
             the place of whatever is stored.
         owner: the part of the code that defines it; see ``prune_schedules``.
@@ -67,6 +68,7 @@ class Schedule:
     payload: bytes = b""
     status: ScheduleStatus = ScheduleStatus.ACTIVE
     missed_runs: MissedRuns = MissedRuns.ONCE
+    overlap: bool = True
     definition: str = ""
     owner: str = ""
 

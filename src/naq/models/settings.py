@@ -39,6 +39,7 @@ class _Settings(TypedDict, total=False):
     keep_result: bool
     keep_arguments: bool
     result_ttl: float | timedelta | None
+    unique: bool | float | timedelta
 
 
 class TaskSettings(_Settings, total=False):
@@ -68,13 +69,14 @@ class JobSettings(_Settings, total=False):
     run_at: datetime | None
     timezone: str
     missed_runs: MissedRuns
+    overlap: bool
     owner: str
 
 
 OF_A_TASK: Final = TaskSettings.__optional_keys__
 OF_A_JOB: Final = OF_A_TASK - {"serializer"} | {"job_id", "depends_on"}
 OF_A_SCHEDULE: Final = frozenset(
-    ["cron", "interval", "repeat", "run_at", "timezone", "missed_runs", "owner"]
+    ["cron", "interval", "repeat", "run_at", "timezone", "missed_runs", "overlap", "owner"]
 )
 
 

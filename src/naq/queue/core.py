@@ -81,7 +81,7 @@ class Queue:
         job = make_job(function, args, kwargs, self.name)
         if again:
             # A worker takes a job for done whose outcome is of the same moment.
-            job = job.under_id(job.job_id, time.time())
+            job = job.anew(time.time())
 
         async def put(job: Job) -> Job:
             if job.depends_on:
@@ -170,6 +170,7 @@ class Queue:
         run_at: datetime | None = None,
         timezone: str = "UTC",
         missed_runs: MissedRuns = MissedRuns.ONCE,
+        overlap: bool = True,
         owner: str = "",
         **kwargs: Any,
     ) -> Job:
@@ -188,6 +189,8 @@ class Queue:
             run_at: the first run; by default the first time of ``cron``, or one interval from now.
             timezone: the IANA name of the zone in which ``cron`` is meant.
             missed_runs: what happens to runs missed while no scheduler was up.
+            overlap: enqueue a run while the one before is still queued or runs. Without that it
+                is left out, and all runs have one id, the schedule's with ``.run`` behind it.
             owner: the part of the code that defines it, for ``prune_schedules``.
             kwargs: the call's keyword arguments, and settings of the job.
 
@@ -200,6 +203,8 @@ class Queue:
         if cron is None and interval is None:
             raise ScheduleError("a schedule needs a cron expression or an interval")
         job = make_job(function, args, kwargs, self.name)
+        if job.unique is not None:
+            raise ScheduleError("each run of a schedule is a job of its own: use overlap=False")
         schedule = schedule_for(
             job,
             await time_of_server(self.config),
@@ -209,6 +214,7 @@ class Queue:
             repeat=repeat,
             timezone=timezone,
             missed_runs=missed_runs,
+            overlap=overlap,
             owner=owner,
         )
         await store_schedule(schedule, self.config)

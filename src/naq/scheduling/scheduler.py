@@ -238,10 +238,12 @@ class Scheduler:
                     return schedule
                 run = _run_of(job, schedule, due)
                 if now - due < _REMEMBERED or not await _has_ended(js, self.config.names, run):
-                    await self._enqueue(run, js, recurring=schedule.is_recurring)
+                    await self._enqueue(run, js, schedule, run_id(schedule, due))
         return left
 
-    async def _enqueue(self, run: Job, js: JetStreamContext, *, recurring: bool) -> None:
+    async def _enqueue(
+        self, run: Job, js: JetStreamContext, schedule: Schedule, message_id: str
+    ) -> None:
         """Enqueue one run; a recurring one is a job of its own for the middleware.
 
         Raises:
@@ -252,14 +254,16 @@ class Scheduler:
         async def put(job: Job) -> Job:
             nonlocal refusal
             try:
-                await publish_job(js, self.config, job)
+                is_new = await publish_job(js, self.config, job, message_id)
             except Exception as error:
                 refusal = error
                 raise
+            if not is_new and not schedule.overlap:
+                logger.info("schedule %s: a run is left out, one is not over", schedule.job_id)
             return job
 
         try:
-            await (around_enqueue(put) if recurring else put)(run)
+            await (around_enqueue(put) if schedule.is_recurring else put)(run)
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
@@ -274,7 +278,8 @@ class Scheduler:
 def _run_of(job: Job, schedule: Schedule, due: datetime) -> Job:
     """Return the job that one run of a schedule is: the same one, however often it is asked for."""
     repeated = schedule.cron is not None or schedule.interval is not None
-    return job.under_id(run_id(schedule, due), due.timestamp() if repeated else job.created_at)
+    job_id = run_id(schedule, due) if schedule.overlap else f"{schedule.job_id}.run"
+    return job.under_id(job_id, due.timestamp() if repeated else job.created_at)
 
 
 async def _has_ended(js: JetStreamContext, names: Names, job: Job) -> bool:

@@ -74,6 +74,7 @@ def schedule_for(
     repeat: int | None = None,
     timezone: str = "UTC",
     missed_runs: MissedRuns = MissedRuns.ONCE,
+    overlap: bool = True,
     owner: str = "",
 ) -> Schedule:
     """Return the schedule of a job.
@@ -87,6 +88,7 @@ def schedule_for(
         repeat: how many runs; None is for ever.
         timezone: the IANA name of the zone of ``cron``.
         missed_runs: what happens to runs missed while no scheduler was up.
+        overlap: whether a run is enqueued while the one before is still queued or runs.
         owner: the part of the code that defines it.
 
     Raises:
@@ -105,6 +107,7 @@ def schedule_for(
         queue=job.queue,
         payload=job.serialize(),
         missed_runs=missed_runs,
+        overlap=overlap,
         owner=owner,
     )
     first = asked.run_at.isoformat() if asked.run_at else None

@@ -159,7 +159,7 @@ class Intake:
             return
         delivery = Delivery(msg, job, sequence, delivered, enqueued_at)
         self._in_hand.deliveries[sequence] = delivery
-        if delivered > 1 or sequence <= self._doubt_until:
+        if delivered > 1 or sequence <= self._doubt_until or job.unique:
             self._in_hand.doubt(delivery)
         else:
             self._in_hand.ready.put_nowait(delivery)
@@ -168,7 +168,11 @@ class Intake:
         """Settle the jobs that are done; let the others run, suspects alone."""
         ids = [delivery.job.job_id for delivery in batch if delivery.job.keep_result]
         stored = await stored_outcomes(self._conn, self._js, self._names, ids) if ids else {}
-        done = {d: s for d in batch if (s := stored.get(d.job.job_id)) and s.is_of(d.job)}
+        done = {
+            d: s
+            for d in batch
+            if (s := stored.get(d.job.job_id)) and (s.is_of(d.job) or s.covers(d.job))
+        }
         again = [d for d in batch if d.delivered > 1 and d not in done]
         await asyncio.gather(*(self._read_record(delivery) for delivery in again))
         for delivery in batch:
@@ -183,7 +187,9 @@ class Intake:
         kv = await self._js.key_value(self._names.job_status)
         with suppress(KeyNotFoundError, SerializationError):
             entry = await kv.get(delivery.job.job_id)
-            delivery.record = JobRecord.deserialize(entry.value)
+            record = JobRecord.deserialize(entry.value)
+            if record.is_of(delivery.job):
+                delivery.record = record
         # A process of its own takes no worker with it.
         isolated = delivery.job.isolated
         delivery.suspect = not isolated and not delivery.record.explains(delivery.delivered)

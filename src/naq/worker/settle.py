@@ -305,7 +305,12 @@ class Settler:
 
     async def record(self, delivery: Delivery, record: JobRecord) -> asyncio.Future[bool]:
         """Write down a job's status; return the future of its acknowledgement."""
-        record = replace(record, worker=self._worker, updated_at=time.time())
+        record = replace(
+            record,
+            created=delivery.job.created_at,
+            worker=self._worker,
+            updated_at=time.time(),
+        )
         future = await self._pipeline.publish(
             kv_subject(self._names.job_status, delivery.job.job_id), record.serialize()
         )

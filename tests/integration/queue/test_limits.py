@@ -1,0 +1,206 @@
+"""Limits: unique jobs, schedules that do not overlap, so many jobs of a key at once or a second."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nats.aio.client import Client
+from nats.js import JetStreamContext
+from nats.js.api import AckPolicy, ConsumerConfig
+
+import naq
+from naq.connection import close_all_connections, nats_jetstream
+from naq.exceptions import JobError, ScheduleError
+from naq.jobs.patience import with_retries
+from naq.models import Job
+from naq.models.status import JOB_STATUS, Enqueued
+from naq.server import NatsServer
+
+ran: list[Any] = []
+
+
+async def note(what: Any = None, seconds: float = 0.0) -> Any:
+    ran.append(what)
+    await asyncio.sleep(seconds)
+    return what
+
+
+async def fail() -> None:
+    raise ValueError("no")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_ran() -> None:
+    ran.clear()
+
+
+async def work(url: str, **settings: Any) -> None:
+    async with asyncio.timeout(30):
+        await naq.Worker(config=url, burst=True, **settings).run()
+
+
+# Unique
+
+
+async def test_equal_calls_are_one_job_while_it_is_queued(url: str) -> None:
+    first = await naq.enqueue(note, {"b": 1, "a": 2}, unique=True, config=url)
+    again = await naq.enqueue(note, {"a": 2, "b": 1}, unique=True, config=url)
+    other = await naq.enqueue(note, {"a": 3}, unique=True, config=url)
+    assert (first.enqueued, again.enqueued) == (Enqueued.NEW, Enqueued.QUEUED)
+    assert again.job_id == first.job_id != other.job_id
+    assert await naq.queue_sizes(url) == {"default": 2}
+
+
+async def test_an_equal_call_is_a_new_job_as_soon_as_the_first_has_ended(url: str) -> None:
+    for _ in range(3):
+        job = await naq.enqueue(note, "x", unique=True, config=url)
+        assert job.enqueued is Enqueued.NEW
+        await work(url)
+    assert ran == ["x"] * 3
+
+
+async def test_a_window_holds_after_the_job_has_succeeded(url: str) -> None:
+    for expected in (Enqueued.NEW, Enqueued.DONE, Enqueued.DONE):
+        job = await naq.enqueue(note, "x", unique=timedelta(hours=1), config=url)
+        assert job.enqueued is expected
+        await work(url)
+    assert ran == ["x"]
+
+
+async def test_a_window_ends(url: str) -> None:
+    await naq.enqueue(note, "x", unique=0.5, config=url)
+    await work(url)
+    await asyncio.sleep(0.6)
+    job = await naq.enqueue(note, "x", unique=0.5, config=url)
+    assert job.enqueued is Enqueued.NEW
+    await work(url)
+    assert ran == ["x", "x"]
+
+
+async def test_a_job_that_has_failed_keeps_no_other_out(url: str) -> None:
+    for _ in range(2):
+        job = await naq.enqueue(fail, unique=3600, config=url)
+        assert job.enqueued is Enqueued.NEW
+        await work(url)
+
+
+async def test_again_runs_a_unique_job_within_its_window(url: str) -> None:
+    await naq.enqueue(note, "x", unique=3600, config=url)
+    await work(url)
+    await naq.Queue(config=url).enqueue(note, "x", unique=3600, again=True)
+    await work(url)
+    assert ran == ["x", "x"]
+
+
+async def test_a_job_id_is_the_key_where_there_is_one(url: str) -> None:
+    await naq.enqueue(note, 1, job_id="invoice-7", unique=3600, config=url)
+    await work(url)
+    second = await naq.enqueue(note, 2, job_id="invoice-7", unique=3600, config=url)
+    assert second.enqueued is Enqueued.DONE
+
+
+async def test_many_who_enqueue_at_once_enqueue_one_job(url: str) -> None:
+    worker = naq.Worker(config=url)
+    running = asyncio.create_task(worker.run())
+    for _ in range(4):  # while jobs end
+        await asyncio.gather(*(naq.enqueue(note, "x", unique=3600, config=url) for _ in range(25)))
+        await asyncio.sleep(0.02)
+    worker.stop()
+    await running
+    assert ran == ["x"]
+
+
+async def test_a_window_outlasts_what_a_killed_server_remembers(tmp_path: Path) -> None:
+    server = NatsServer(tmp_path)
+    server.start()
+    try:
+        await naq.enqueue(note, "x", unique=3600, config=server.url)
+        late = Job(note, ("x",), unique=3600)
+
+        async def publish(_conn: Client, js: JetStreamContext, _wait: float) -> None:
+            await js.publish(f"naq.jobs.default.{late.job_id}", late.serialize())
+
+        await work(server.url)
+        server.kill()
+        server.start()
+        # As a client whose look at the results came before the first run.
+        await with_retries(naq.Config(servers=(server.url,)), "publish", publish)
+        await work(server.url)
+        assert ran == ["x"]
+    finally:
+        await close_all_connections()
+        server.stop()
+
+
+async def test_a_worker_that_is_killed_costs_a_unique_job_nothing(url: str) -> None:
+    job = await naq.enqueue(note, "x", unique=3600, config=url)
+    async with nats_jetstream(url) as (_, js):  # a worker that takes it and dies
+        queue = naq.Queue(config=url)
+        assert await queue.size() == 1
+        config = ConsumerConfig(ack_policy=AckPolicy.EXPLICIT, ack_wait=0.5)
+        consumer = await js.pull_subscribe(
+            "naq.jobs.default.*", "naq_default", stream="naq_jobs", config=config
+        )
+        await consumer.fetch(1)
+    again = await naq.enqueue(note, "x", unique=3600, config=url)
+    assert again.enqueued is Enqueued.QUEUED
+    await work(url, ack_wait=0.5)
+    assert await naq.fetch_job_result(job, timeout=5, config=url) == "x"
+    assert ran == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"unique": 0}, "True or a positive number of seconds, not 0"),
+        ({"unique": -1.0}, "True or a positive number of seconds"),
+        ({"unique": 60, "keep_result": False}, "known by its result: keep it"),
+    ],
+)
+def test_a_window_that_makes_no_sense_is_refused(settings: Any, message: str) -> None:
+    with pytest.raises(JobError, match=message):
+        Job(note, **settings)
+
+
+def test_arguments_without_a_form_in_json_are_refused() -> None:
+    with pytest.raises(JobError, match="no form in JSON: give the job a job_id instead"):
+        Job(note, (object(),), unique=True)
+    assert Job(note, (Decimal("1.5"), {3, 1, 2}), unique=True).job_id.startswith("unique-")
+
+
+async def test_a_window_longer_than_results_are_kept_is_refused(url: str) -> None:
+    with pytest.raises(JobError, match="unique for 7200 s, and its result is kept for 3600 s"):
+        await naq.enqueue(note, unique=7200, result_ttl=3600, config=url)
+
+
+# Schedules
+
+
+async def test_a_schedule_does_not_overlap_itself(url: str) -> None:
+    scheduler = naq.Scheduler(naq.Config(servers=(url,), leader_ttl=1))
+    running = asyncio.create_task(scheduler.run())
+    await naq.schedule(note, "x", 1.2, interval=0.25, job_id="s", overlap=False, config=url)
+    worker = naq.Worker(config=url, concurrency=5)
+    working = asyncio.create_task(worker.run())
+    began = time.monotonic()
+    while time.monotonic() - began < 4:
+        assert sum((await naq.queue_sizes(url)).values()) <= 1
+        await asyncio.sleep(0.1)
+    scheduler.stop()
+    worker.stop()
+    await asyncio.gather(running, working)
+    assert 2 <= len(ran) <= 4
+    info = await naq.get_job("s.run", url)
+    assert info is not None
+    assert info.status in (JOB_STATUS.COMPLETED, JOB_STATUS.QUEUED)
+
+
+async def test_a_recurring_job_cannot_be_unique(url: str) -> None:
+    with pytest.raises(ScheduleError, match="use overlap=False"):
+        await naq.schedule(note, interval=1, unique=True, config=url)

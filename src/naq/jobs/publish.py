@@ -96,23 +96,18 @@ async def enqueue_job(job: Job, config: Config, *, again: bool = False) -> Enque
         NaqConnectionError: there is no connection, or the server did not answer in time.
     """
     # One message id for all attempts, so the server recognises a repeated one.
-    message_id = f"{job.job_id} again {job.created_at!r}" if again else _message_id(job)
+    message_id: str | None = f"{job.job_id} again {job.created_at!r}"
     attempts = 0
 
     async def publish(conn: Client, js: JetStreamContext, wait: float) -> Enqueued:
         nonlocal attempts, message_id
         attempts += 1
         check_size(conn, job.job_id, len(job.serialize()))
-        if config.replicas > 1 and config not in _compared:
-            _compared.add(config)
-            await warn_if_less(js, config, (config.names.job_stream,))
-        if job.unique and attempts == 1:
-            _check_window(job, config)
-            before = await stored_outcome(js, config.names, job.job_id)
-            if before is not None and before.covers(job):
-                return Enqueued.DONE
-            # Of all who find the same run before theirs, the server takes one job.
-            message_id = f"{job.job_id} after {before.created if before else 0!r}"
+        await _compare_once(js, config)
+        if attempts == 1 and not again:
+            message_id = await _message_id_of(js, config, job)
+        if message_id is None:
+            return Enqueued.DONE
         if await publish_job(js, config, job, message_id, timeout=wait):
             return Enqueued.NEW
         found = await _stored_created_at(js, config, job)
@@ -132,6 +127,24 @@ async def enqueue_job(job: Job, config: Config, *, again: bool = False) -> Enque
 def _message_id(job: Job) -> str:
     """Return what the server recognises a repeated job by, besides the job in the queue."""
     return job.job_id if job.unique is None else f"{job.job_id} at {job.created_at!r}"
+
+
+async def _compare_once(js: JetStreamContext, config: Config) -> None:
+    if config.replicas > 1 and config not in _compared:
+        _compared.add(config)
+        await warn_if_less(js, config, (config.names.job_stream,))
+
+
+async def _message_id_of(js: JetStreamContext, config: Config, job: Job) -> str | None:
+    """Return the message id of a job; None if it is not to run, for another one's time is not over."""
+    if not job.unique:
+        return _message_id(job)
+    _check_window(job, config)
+    before = await stored_outcome(js, config.names, job.job_id)
+    if before is not None and before.covers(job):
+        return None
+    # Of all who find the same run before theirs, the server takes one job.
+    return f"{job.job_id} after {before.created if before else 0!r}"
 
 
 def _check_window(job: Job, config: Config) -> None:

@@ -122,8 +122,8 @@ async def update_stream(js: JetStreamContext, settings: dict[str, Any]) -> None:
     )
 
 
-async def subjects_page(js: JetStreamContext, stream: str) -> tuple[list[str], int]:
-    """Return the first 100,000 subjects that have messages in a stream, and how many there are.
+async def list_subjects(js: JetStreamContext, stream: str) -> list[str]:
+    """Return the subjects that have messages in a stream, or the first 100,000 of them.
 
     Args:
         js: the JetStream context.
@@ -132,9 +132,7 @@ async def subjects_page(js: JetStreamContext, stream: str) -> tuple[list[str], i
     Raises:
         nats.js.errors.NotFoundError: there is no such stream.
     """
-    answer = await _subjects(js, stream, ">", 0)
-    subjects = list(answer["state"].get("subjects") or ())
-    return subjects, int(answer.get("total", len(subjects)))
+    return list((await _subjects(js, stream, ">", 0))["state"].get("subjects") or ())
 
 
 async def count_subjects(js: JetStreamContext, stream: str, pattern: str) -> int:

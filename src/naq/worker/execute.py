@@ -144,7 +144,7 @@ class Executor:
         )
 
     async def _in_thread(self, call: Callable[[], Any], context: JobContext) -> Any:
-        run = functools.partial(_run_in_thread, contextvars.copy_context(), os.getpid(), call)
+        run = functools.partial(run_in_context, contextvars.copy_context(), os.getpid(), call)
         future = self._threads.submit(run)
         try:
             return await asyncio.wrap_future(future)
@@ -167,7 +167,17 @@ class Executor:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-def _run_in_thread(context: contextvars.Context, pid: int, call: Callable[[], Any]) -> Any:
+def run_in_context(context: contextvars.Context, pid: int, call: Callable[[], Any]) -> Any:
+    """Call a plain function.
+
+    Args:
+        context: its context variables.
+        pid: id of the process that it belongs to.
+        call: the function.
+
+    Raises:
+        RuntimeError: it raised what no future and no task can hold.
+    """
     try:
         return context.run(call)
     except (StopIteration, GeneratorExit) as error:

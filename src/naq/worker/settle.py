@@ -180,7 +180,7 @@ class Settler:
             final: whether not to retry it, regardless of its settings.
         """
         job, attempt = delivery.job, delivery.attempt
-        if not final and attempt <= job.retries and is_worth_a_retry(delivery, error):
+        if not final and attempt <= job.retries and is_worth_a_retry(job, error):
             await self._retry(delivery, error)
             return
         failure = replace(
@@ -433,9 +433,8 @@ class Settler:
                 logger.debug("the event %s is not published: %s", event.type, describe_error(error))
 
 
-def is_worth_a_retry(delivery: Delivery, error: BaseException) -> bool:
+def is_worth_a_retry(job: Job, error: BaseException) -> bool:
     """Whether the job's settings ask for a retry after this exception."""
-    job = delivery.job
     if isinstance(error, IsolatedJobError):
         named = set(error.lineage)
         return not named.intersection(job.ignore_on) and (

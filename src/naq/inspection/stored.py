@@ -9,7 +9,7 @@ there are. A filter by subject would cost the server a look at each subject, whi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -102,6 +102,17 @@ class StreamReader:
             if found:
                 yield found[::-1]
             end = start
+
+    def of(self, stream: str) -> StreamReader:
+        """Return the reader of another stream."""
+        return StreamReader(self._conn, self._js, stream)
+
+    async def last(self, subjects: Sequence[str]) -> dict[str, StoredMessage]:
+        """Return the last message of each subject that has one."""
+        if not subjects:
+            return {}
+        found = map(_stored, await self._get({"multi_last": list(subjects)}))
+        return {each.subject: each for each in found if _DELETED not in each.headers}
 
     async def _start_of(
         self, first: int, end: int, wanted: int, *, is_bounded: bool

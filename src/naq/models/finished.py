@@ -14,7 +14,7 @@ from naq.exceptions import SerializationError
 from naq.models.head import FORMAT, Head, write_head
 from naq.models.job import Job
 from naq.models.status import JOB_STATUS
-from naq.models.trail import OVERHEAD, split_trail, with_trail
+from naq.models.trail import split_trail, with_trail
 
 COMPLETED: Final = b"completed"
 FAILED: Final = b"failed"
@@ -56,12 +56,12 @@ def finished(
     job: Job,
     status: bytes,
     *,
+    room: int,
     ended: int,
     attempts: int = 0,
     enqueued: int = 0,
     started: int = 0,
     worker: bytes = b"",
-    room: int | None = None,
 ) -> bytes:
     """Return the value to store for a job that has ended.
 
@@ -69,13 +69,13 @@ def finished(
         outcome: its outcome, serialized.
         job: the job.
         status: one of the constants of this module.
+        room: bytes of the largest value; where there is less, only what names the job is kept.
+            The caller checks the length of what it gets.
         ended: when it ended, in nanoseconds since the epoch, as all times here.
         attempts: how many attempts were made.
         enqueued: when the server put it into its queue.
         started: when its last attempt began.
         worker: id of the worker.
-        room: bytes of the largest value; where there is less, only what names the job is kept.
-            The caller checks the length of what it gets.
     """
     wire = job.serialize()
     omitted = 0
@@ -83,9 +83,11 @@ def finished(
         wire, _, body = wire.partition(b"\n")
         omitted = len(body)
     run = _RUN % (status, attempts, enqueued, started, ended, omitted, worker)
-    if room is not None and len(outcome) + len(wire) + len(run) + OVERHEAD > room:
-        wire, omitted = _name_only(job)
-        run = _RUN % (status, attempts, enqueued, started, ended, omitted, worker)
+    stored = with_trail(outcome, wire + run)
+    if len(stored) <= room:
+        return stored
+    wire, omitted = _name_only(job)
+    run = _RUN % (status, attempts, enqueued, started, ended, omitted, worker)
     return with_trail(outcome, wire + run)
 
 

@@ -30,6 +30,7 @@ class JobRecord:
         created: when the job was made; several may have the same id, one after the other. 0 is
             any of them.
         worker: id of the worker concerned.
+        queue: the job's queue.
         updated_at: seconds since the epoch.
     """
 
@@ -40,6 +41,7 @@ class JobRecord:
     cause: str = ""
     created: float = 0.0
     worker: str = ""
+    queue: str = ""
     updated_at: float = 0.0
 
     def is_of(self, job: Job) -> bool:
@@ -63,6 +65,7 @@ class JobRecord:
             "cause": self.cause,
             "created": self.created,
             "worker": self.worker,
+            "queue": self.queue,
             "updated_at": self.updated_at or time.time(),
         }
         return self.status.value.encode() + b"\n" + orjson.dumps(counts)

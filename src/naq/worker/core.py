@@ -307,7 +307,7 @@ class Worker:
         """
         executor = _executor(self.settings, 1)
         try:
-            async with nats_jetstream(self.config) as (_, js):
+            async with nats_jetstream(self.config) as (conn, js):
                 try:
                     job = Job.received(msg.subject, msg.data)
                     _, attempt, enqueued = position(msg)
@@ -320,6 +320,7 @@ class Worker:
                             outcome.serialize(),
                             job,
                             COMPLETED,
+                            room=conn.max_payload,
                             ended=time.time_ns(),
                             attempts=attempt,
                             enqueued=enqueued,

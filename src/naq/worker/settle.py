@@ -310,6 +310,7 @@ class Settler:
             created=delivery.job.created_at,
             worker=self._worker,
             updated_at=time.time(),
+            queue=delivery.job.queue,
         )
         future = await self._pipeline.publish(
             kv_subject(self._names.job_status, delivery.job.job_id), record.serialize()

@@ -29,11 +29,14 @@ if TYPE_CHECKING:
     from naq.exceptions import NaqError
     from naq.failed import FailedJobs
     from naq.handles import JobHandle
+    from naq.inspection import JobDetails, JobPage, job_details, list_jobs
     from naq.middleware import register_enqueue_middleware, unregister_enqueue_middleware
     from naq.models import JOB_STATUS, WORKER_STATUS, Exponential, Fixed, Job, Linear, Schedule
     from naq.progress import get_progress, report_progress, watch_progress
     from naq.queue.control import cancel_job, get_job
     from naq.queue.core import Queue
+    from naq.queue.overview import QueueInfo, list_queues
+    from naq.queue.pausing import pause_queue, resume_queue
     from naq.queue.sizes import queue_sizes
     from naq.results import Results
     from naq.scheduling.scheduler import Scheduler
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
         pause_scheduled_job,
         prune_schedules,
         resume_scheduled_job,
+        run_scheduled_job,
     )
     from naq.serializers import register_serializer
     from naq.set_aside import SetAside
@@ -63,15 +67,18 @@ _HOMES = {
     ),
     "naq.events": "EventManager EventPublisher EventSubscriber",
     "naq.exceptions": "NaqError",
+    "naq.inspection": "JobDetails JobPage job_details list_jobs",
     "naq.middleware": "register_enqueue_middleware unregister_enqueue_middleware",
     "naq.models": "JOB_STATUS WORKER_STATUS Exponential Fixed Job Linear Schedule",
     "naq.progress": "get_progress report_progress watch_progress",
     "naq.queue.control": "cancel_job get_job",
     "naq.queue.core": "Queue",
+    "naq.queue.pausing": "pause_queue resume_queue",
+    "naq.queue.overview": "QueueInfo list_queues",
     "naq.queue.sizes": "queue_sizes",
     "naq.scheduling.store": (
         "cancel_scheduled_job list_schedules modify_scheduled_job pause_scheduled_job "
-        "prune_schedules resume_scheduled_job"
+        "prune_schedules resume_scheduled_job run_scheduled_job"
     ),
     "naq.results": "Results",
     "naq.scheduling.scheduler": "Scheduler",
@@ -99,11 +106,14 @@ __all__ = [
     "Fixed",
     "Job",
     "JobContext",
+    "JobDetails",
     "JobHandle",
     "JobLogFilter",
+    "JobPage",
     "Linear",
     "NaqError",
     "Queue",
+    "QueueInfo",
     "Results",
     "Schedule",
     "Scheduler",
@@ -125,12 +135,16 @@ __all__ = [
     "get_job",
     "get_progress",
     "jetstream_context",
+    "job_details",
     "lifespan_state",
+    "list_jobs",
+    "list_queues",
     "list_schedules",
     "modify_scheduled_job",
     "nats_connection",
     "nats_jetstream",
     "nats_kv_store",
+    "pause_queue",
     "pause_scheduled_job",
     "prune_schedules",
     "purge_queue",
@@ -138,7 +152,9 @@ __all__ = [
     "register_enqueue_middleware",
     "register_serializer",
     "report_progress",
+    "resume_queue",
     "resume_scheduled_job",
+    "run_scheduled_job",
     "schedule",
     "task",
     "unregister_enqueue_middleware",

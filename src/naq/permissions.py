@@ -102,6 +102,9 @@ def _dashboard(names: Names) -> _Subjects:
     publish, subscribe = _enqueuer(names)
     publish |= {
         f"{_API}.STREAM.PURGE.{names.job_stream}",
+        f"{_API}.CONSUMER.PAUSE.{names.job_stream}.>",
+        f"{_API}.CONSUMER.DURABLE.CREATE.{names.job_stream}.>",
+        f"{_API}.CONSUMER.CREATE.{names.job_stream}.>",
         *_read(names.event_stream),
         *_consume(names.event_stream),
     }

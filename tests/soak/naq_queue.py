@@ -27,7 +27,8 @@ from naq.models.outcome import Outcome as Stored
 from naq.models.schedule import MissedRuns
 from naq.names import Names, untoken
 from naq.queue.waiting import list_waiting
-from naq.scheduling.scheduler import Scheduler, run_id
+from naq.scheduling.recurrence import run_id
+from naq.scheduling.scheduler import Scheduler
 from naq.set_aside import SetAside
 from naq.setup import setup
 

@@ -1,4 +1,4 @@
-"""``naq enqueue``, ``naq job``, ``naq queue``, ``naq schedule`` and ``naq failed``."""
+"""``naq enqueue``, ``naq job``, ``naq schedule`` and ``naq failed``."""
 
 from __future__ import annotations
 
@@ -39,7 +39,6 @@ from naq.names import DEFAULT_QUEUE
 from naq.plural import counted
 from naq.queue import control
 from naq.queue.core import Queue
-from naq.queue.sizes import queue_sizes
 from naq.results import Results
 from naq.scheduling import store
 from naq.serializers import JSON
@@ -48,10 +47,9 @@ from naq.streams import DUPLICATE_WINDOW
 _ENDS_WITHIN: Final = 1.0
 """Seconds that a cancelled job has to end, before the command reports that it still runs."""
 
-job = typer.Typer(no_args_is_help=True, help="One job: status, result, cancel.")
-queue = typer.Typer(no_args_is_help=True, help="Queues: list, purge.")
+job = typer.Typer(no_args_is_help=True, help="Jobs: list, show, status, result, cancel.")
 schedule = typer.Typer(
-    no_args_is_help=True, help="Scheduled jobs: list, add, pause, resume, cancel."
+    no_args_is_help=True, help="Scheduled jobs: list, add, run, pause, resume, cancel."
 )
 failed = typer.Typer(no_args_is_help=True, help="Failed jobs: list, show, requeue, purge.")
 
@@ -239,29 +237,6 @@ async def _is_over(job_id: str, config: Config | str) -> bool:
     return True
 
 
-@queue.command("list")
-@command
-async def queue_list(url: Url = None, json_: AsJson = False) -> None:
-    """List the queues that hold jobs, and how many."""
-    sizes = await queue_sizes(config_of(url))
-    if json_:
-        as_json(sizes)
-    else:
-        table(("queue", "jobs"), sizes.items(), empty="every queue is empty")
-
-
-@queue.command("purge")
-@command
-async def queue_purge(
-    name: Annotated[str, typer.Argument(help="Name of the queue.")],
-    url: Url = None,
-    json_: AsJson = False,
-) -> None:
-    """Remove every job from a queue."""
-    count = await Queue(name, config_of(url)).purge()
-    as_json({"queue": name, "purged": count}) if json_ else say(f"{counted(count, 'job')} removed")
-
-
 @schedule.command("list")
 @command
 async def schedule_list(url: Url = None, json_: AsJson = False) -> None:
@@ -341,6 +316,14 @@ async def schedule_add(
             # The user does not know a generated id.
             raise ScheduleError(str(error).removeprefix(f"schedule {made.job_id!r}: ")) from error
     as_json(made.describe()) if json_ else say(made.job_id)
+
+
+@schedule.command("run")
+@command
+async def schedule_run(job_id: JobId, url: Url = None, json_: AsJson = False) -> None:
+    """Enqueue a scheduled job now, whatever its times."""
+    run = await store.run_scheduled_job(job_id, config_of(url))
+    as_json({"job_id": run, "schedule": job_id}) if json_ else say(run)
 
 
 @schedule.command("pause")

@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from naq.cli import jobs, run
+from naq.cli import jobs, lists, run
 from naq.cli.dashboard import dashboard
 from naq.cli.health import health
+from naq.cli.queues import queue
 from naq.cli.set_aside import set_aside
 from naq.cli.setup import permissions, setup
 from naq.cli.waiting import waiting
@@ -46,8 +47,10 @@ app.command("server")(run.server)
 app.command("setup")(setup)
 app.command("permissions")(permissions)
 app.command("enqueue")(jobs.enqueue)
+jobs.job.command("list")(lists.job_list)
+jobs.job.command("show")(lists.job_show)
 app.add_typer(jobs.job, name="job")
-app.add_typer(jobs.queue, name="queue")
+app.add_typer(queue, name="queue")
 app.add_typer(jobs.schedule, name="schedule")
 app.add_typer(jobs.failed, name="failed")
 app.add_typer(set_aside, name="set-aside")

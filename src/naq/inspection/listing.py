@@ -25,9 +25,9 @@ from naq.config import Config, as_config
 from naq.connection import nats_jetstream
 from naq.exceptions import JobError
 from naq.inspection.places import Place, places_of
-from naq.inspection.stored import StreamReader
 from naq.models.info import JobInfo
 from naq.models.status import JOB_STATUS
+from naq.stored import StreamReader
 
 MOST_LOOKED_AT: Final = 10_000
 """Messages of one place that a page looks at."""

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from naq.exceptions import SerializationError, describe_error
-from naq.inspection.stored import StoredMessage, StreamReader
 from naq.jobs.lookup import StoredOutcome
 from naq.models.failed import FailedJob
 from naq.models.finished import FinishedRun
@@ -19,6 +18,7 @@ from naq.models.schedule import Schedule, ScheduleStatus
 from naq.models.status import JOB_STATUS
 from naq.names import Names, kv_subject
 from naq.queue.control import ended_info
+from naq.stored import StoredMessage, StreamReader
 
 logger = logging.getLogger("naq.inspection")
 

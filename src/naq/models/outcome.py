@@ -181,6 +181,17 @@ class Outcome:
         return _split(data)[0]
 
     @staticmethod
+    def value_bytes(data: bytes) -> tuple[str, bytes]:
+        """Return the serializer of a stored success, and the value's bytes.
+
+        Raises:
+            SerializationError: the bytes are no success.
+        """
+        serializer = Outcome.serializer_of(data)
+        outcome, _ = split_trail(data)
+        return serializer, outcome if data.startswith(_PICKLE) else outcome.partition(b"\n")[2]
+
+    @staticmethod
     def is_failure(data: bytes) -> bool:
         """Whether stored bytes are a failure; reads no pickle."""
         return data.startswith(b'{"naq":1,"failure":')

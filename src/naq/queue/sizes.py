@@ -19,8 +19,8 @@ from nats.js.errors import NotFoundError
 from naq.config import Config, as_config
 from naq.connection import nats_jetstream
 from naq.connection.nats_py.jetstream import count_subjects, list_subjects
-from naq.inspection.stored import CHUNK, ServerTooOldError, StreamReader
 from naq.names import CONSUMER_PREFIX, Names, consumer_name, queue_of, untoken
+from naq.stored import CHUNK, ServerTooOldError, StreamReader
 
 _CONSUMERS_OF_A_PAGE: Final = 256
 

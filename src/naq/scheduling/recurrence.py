@@ -18,6 +18,18 @@ BATCH: Final = 1000
 """How many due runs of one schedule are taken at a time."""
 
 
+def run_id(schedule: Schedule, due: datetime) -> str:
+    """Return the id of the job that one run of a schedule is.
+
+    A job that runs once keeps its id. Other ids end with the time in UTC, so each run has
+    its own result and none runs twice.
+    """
+    if schedule.cron is None and schedule.interval is None:
+        return schedule.job_id
+    precise = "%Y%m%dT%H%M%S.%fZ" if due.microsecond else "%Y%m%dT%H%M%SZ"
+    return f"{schedule.job_id}.{due.astimezone(UTC).strftime(precise)}"
+
+
 def first_run(schedule: Schedule, now: datetime) -> datetime | None:
     """Return a schedule's ``run_at``, due or not; without one, its first time after now.
 

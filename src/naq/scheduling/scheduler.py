@@ -39,7 +39,7 @@ from naq.models import Job, Schedule, ScheduleStatus
 from naq.names import Names
 from naq.scheduling.clock import ServerClock
 from naq.scheduling.leadership import Leadership
-from naq.scheduling.recurrence import first_run, split_due
+from naq.scheduling.recurrence import first_run, run_id, split_due
 from naq.streams import DUPLICATE_WINDOW
 
 logger = logging.getLogger(__name__)
@@ -286,18 +286,6 @@ async def _has_ended(js: JetStreamContext, names: Names, job: Job) -> bool:
     """Whether the job was run already: its trigger went out, and could not be written down."""
     outcome = await stored_outcome(js, names, job.job_id)
     return outcome is not None and outcome.is_of(job)
-
-
-def run_id(schedule: Schedule, due: datetime) -> str:
-    """Return the id of the job that one run of a schedule is.
-
-    A job that runs once keeps its id. Other ids end with the time in UTC, so each run has
-    its own result and none runs twice.
-    """
-    if schedule.cron is None and schedule.interval is None:
-        return schedule.job_id
-    precise = "%Y%m%dT%H%M%S.%fZ" if due.microsecond else "%Y%m%dT%H%M%SZ"
-    return f"{schedule.job_id}.{due.astimezone(UTC).strftime(precise)}"
 
 
 class _View:

@@ -23,11 +23,11 @@ from naq.buckets import entries, in_bucket, readable
 from naq.config import Config, as_config
 from naq.exceptions import ScheduleError, SerializationError
 from naq.jobs.patience import with_retries
-from naq.jobs.publish import check_size
+from naq.jobs.publish import check_size, enqueue_job
 from naq.models.job import Job
 from naq.models.schedule import MissedRuns, Schedule, ScheduleStatus
 from naq.scheduling.clock import ServerClock
-from naq.scheduling.recurrence import first_run
+from naq.scheduling.recurrence import first_run, run_id
 
 logger = logging.getLogger("naq.scheduling")
 
@@ -232,6 +232,41 @@ async def cancel_scheduled_job(job_id: str, config: Config | str | None = None) 
 
     settings = as_config(config)
     return await in_bucket(settings.names.scheduled_jobs, settings, remove)
+
+
+async def run_scheduled_job(job_id: str, config: Config | str | None = None) -> str:
+    """Enqueue a scheduled job now, and return the id of the job that runs.
+
+    One that runs once is no longer scheduled. Of a recurring one this is a run more: its times stay
+    as they are, and a paused one stays paused.
+
+    Args:
+        job_id: the job's id.
+        config: a configuration, a URL, or None for the process's configuration.
+
+    Raises:
+        ScheduleError: there is no such scheduled job.
+        NaqConnectionError: there is no connection.
+    """
+    settings = as_config(config)
+
+    async def run(kv: KeyValue) -> str:
+        try:
+            entry = await kv.get(job_id)
+        except KeyNotFoundError:
+            raise ScheduleError(f"there is no scheduled job {job_id!r}") from None
+        schedule = Schedule.deserialize(entry.value)
+        job = Job.deserialize(schedule.payload)
+        now = datetime.now(UTC)
+        if schedule.is_recurring:
+            job = job.under_id(run_id(schedule, now), now.timestamp())
+        await enqueue_job(job, settings)
+        if not schedule.is_recurring:
+            with suppress(KeyWrongLastSequenceError):  # somebody else has scheduled it again
+                await kv.delete(job_id, last=entry.revision)
+        return job.job_id
+
+    return await in_bucket(settings.names.scheduled_jobs, settings, run)
 
 
 async def pause_scheduled_job(job_id: str, config: Config | str | None = None) -> Schedule:

@@ -11,13 +11,15 @@ import functools
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
 
-from naq import api, connection, progress
+from naq import api, connection, inspection, progress
 from naq.config import Config
 from naq.events import EventManager as _EventManager
 from naq.failed import FailedJobs as _FailedJobs
 from naq.names import DEFAULT_QUEUE
 from naq.queue import control as _control
 from naq.queue import core as _core
+from naq.queue import overview as _overview
+from naq.queue import pausing as _pausing
 from naq.queue import sizes as _sizes
 from naq.results import Results as _Results
 from naq.scheduling import store as _store
@@ -238,12 +240,18 @@ schedule = _plain(api.schedule)
 purge_queue = _plain(api.purge_queue)
 fetch_job_result = _plain(api.fetch_job_result)
 queue_sizes = _plain(_sizes.queue_sizes)
+list_queues = _plain(_overview.list_queues)
+pause_queue = _plain(_pausing.pause_queue)
+resume_queue = _plain(_pausing.resume_queue)
+list_jobs = _plain(inspection.list_jobs)
+job_details = _plain(inspection.job_details)
 get_job = _plain(_control.get_job)
 cancel_job = _plain(_control.cancel_job)
 list_schedules = _plain(_store.list_schedules)
 cancel_scheduled_job = _plain(_store.cancel_scheduled_job)
 pause_scheduled_job = _plain(_store.pause_scheduled_job)
 resume_scheduled_job = _plain(_store.resume_scheduled_job)
+run_scheduled_job = _plain(_store.run_scheduled_job)
 prune_schedules = _plain(_store.prune_schedules)
 modify_scheduled_job = _plain(_store.modify_scheduled_job)
 get_progress = _plain(progress.get_progress)

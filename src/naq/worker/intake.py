@@ -13,6 +13,7 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.errors import APIError, KeyNotFoundError
 
+from naq.connection.nats_py.jetstream import consumer_info
 from naq.exceptions import SerializationError, describe_error
 from naq.jobs.lookup import stored_outcomes
 from naq.models.job import Job
@@ -98,10 +99,10 @@ class Intake:
         return any(puller.consumer_lost for puller in self._pullers.values())
 
     async def anything_left(self) -> bool:
-        """Whether a queue still holds jobs, those of other workers included."""
+        """Whether a queue still has jobs to give, or other workers have some of it in hand."""
         for puller in self._pullers.values():
-            info = await self._js.consumer_info(self._names.job_stream, puller.consumer)
-            if info.num_pending or info.num_ack_pending:
+            info = await consumer_info(self._js, self._names.job_stream, puller.consumer)
+            if info.get("num_ack_pending") or (info.get("num_pending") and not info.get("paused")):
                 return True
         return False
 

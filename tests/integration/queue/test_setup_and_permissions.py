@@ -153,6 +153,14 @@ async def test_each_role_can_do_its_work_with_its_permissions(guarded: NatsServe
     assert await naq.WorkerStatusManager(dashboard).list_workers() is not None
     assert (await naq.EventManager(dashboard).stats()).counts["job.completed"] >= 7
     await naq.pause_scheduled_job("often", dashboard)
+    assert (await naq.list_jobs(dashboard)).jobs
+    assert (await naq.list_jobs(dashboard, states=["running"])).jobs == []
+    assert await naq.job_details("leaf", dashboard) is not None
+    await naq.pause_queue("default", dashboard)
+    await naq.pause_queue("new", dashboard)
+    await naq.resume_queue("default", dashboard)
+    assert [each.paused for each in await naq.list_queues(dashboard)] == [False, True]
+    await naq.run_scheduled_job("often", dashboard)
     await close_all_connections()
     assert "Permissions Violation" not in guarded.log.read_text()
 

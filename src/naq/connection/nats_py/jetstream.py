@@ -153,3 +153,53 @@ async def count_subjects(js: JetStreamContext, stream: str, pattern: str) -> int
 async def _subjects(js: JetStreamContext, stream: str, pattern: str, offset: int) -> dict[str, Any]:
     request = orjson.dumps({"subjects_filter": pattern, "offset": offset})
     return await js._api_request(f"$JS.API.STREAM.INFO.{stream}", request, timeout=js._timeout)
+
+
+async def consumer_infos(js: JetStreamContext, stream: str) -> list[dict[str, Any]]:
+    """Return every consumer of a stream as the server describes it.
+
+    nats-py's ``ConsumerInfo`` does not know before 2.13 whether one is paused.
+
+    Args:
+        js: the JetStream context.
+        stream: the stream.
+
+    Raises:
+        nats.js.errors.NotFoundError: there is no such stream.
+    """
+    found: list[dict[str, Any]] = []
+    while True:
+        answer = await js._api_request(
+            f"$JS.API.CONSUMER.LIST.{stream}",
+            orjson.dumps({"offset": len(found)}),
+            timeout=js._timeout,
+        )
+        page = answer.get("consumers") or []
+        found += page
+        if not page or len(found) >= answer["total"]:
+            return found
+
+
+async def consumer_info(js: JetStreamContext, stream: str, consumer: str) -> dict[str, Any]:
+    """Return a consumer as the server describes it.
+
+    Raises:
+        nats.js.errors.NotFoundError: there is no such consumer.
+    """
+    info: dict[str, Any] = await js._api_request(
+        f"$JS.API.CONSUMER.INFO.{stream}.{consumer}", timeout=js._timeout
+    )
+    return info
+
+
+async def pause_consumer(js: JetStreamContext, stream: str, consumer: str, until: datetime) -> None:
+    """Let a consumer deliver nothing until a time; one in the past resumes it (nats-server 2.11).
+
+    Raises:
+        nats.js.errors.NotFoundError: there is no such consumer.
+    """
+    await js._api_request(
+        f"$JS.API.CONSUMER.PAUSE.{stream}.{consumer}",
+        orjson.dumps({"pause_until": until.isoformat()}),
+        timeout=js._timeout,
+    )

@@ -25,7 +25,7 @@ from naq.exceptions import NaqError
 SINCE: Final = (2, 11)
 """The nats-server that answers batched direct gets."""
 
-CHUNK: Final = 200
+CHUNK: Final = 500
 """Messages of one request."""
 
 _TIMEOUT: Final = 5.0
@@ -81,7 +81,7 @@ class StreamReader:
         self._stream = stream
 
     async def newest(
-        self, before: int | None = None, chunk: int = CHUNK
+        self, before: int | None = None, chunk: int = 100
     ) -> AsyncGenerator[list[StoredMessage]]:
         """Yield the messages in chunks, the newest first, until there are no more.
 
@@ -102,6 +102,34 @@ class StreamReader:
             if found:
                 yield found[::-1]
             end = start
+
+    async def since(self, start: datetime) -> AsyncGenerator[list[StoredMessage]]:
+        """Yield the messages from a time on in chunks, the oldest first.
+
+        Args:
+            start: the time, with a zone.
+
+        Raises:
+            nats.errors.Error: the server does not answer.
+        """
+        request: dict[str, Any] = {"start_time": start.isoformat(), "batch": CHUNK}
+        while found := list(map(_stored, await self._get(request))):
+            yield found
+            request = {"seq": found[-1].sequence + 1, "batch": CHUNK}
+
+    async def count_since(self, start: datetime, subject: str) -> int:
+        """Return how many messages of a subject were stored from a time on.
+
+        Args:
+            start: the time, with a zone.
+            subject: the subject, of which the stream has to have few.
+
+        Raises:
+            nats.errors.Error: the server does not answer.
+        """
+        request = {"start_time": start.isoformat(), "batch": 1, "next_by_subj": subject}
+        found = await self._get(request)
+        return _following(found[0]) + 1 if found else 0
 
     def of(self, stream: str) -> StreamReader:
         """Return the reader of another stream."""

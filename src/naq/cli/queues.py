@@ -1,0 +1,57 @@
+"""``naq queue``."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Annotated
+
+import typer
+
+from naq.cli.output import AsJson, Url, as_json, command, config_of, say, table
+from naq.plural import counted
+from naq.queue import pausing
+from naq.queue.core import Queue
+from naq.queue.overview import list_queues
+
+queue = typer.Typer(no_args_is_help=True, help="Queues: list, pause, resume, purge.")
+
+Name = Annotated[str, typer.Argument(help="Name of the queue.")]
+
+
+@queue.command("list")
+@command
+async def queue_list(url: Url = None, json_: AsJson = False) -> None:
+    """List the queues: how many jobs they hold, how many workers have in hand, whether paused."""
+    listed = await list_queues(config_of(url))
+    if json_:
+        as_json([dataclasses.asdict(each) for each in listed])
+        return
+    table(
+        ("queue", "jobs", "in hand", ""),
+        ((e.name, e.jobs, e.in_hand, "paused" if e.paused else "") for e in listed),
+        empty="there are no queues",
+    )
+
+
+@queue.command("pause")
+@command
+async def queue_pause(name: Name, url: Url = None, json_: AsJson = False) -> None:
+    """Let a queue give no jobs until it is resumed. Jobs in hand are finished."""
+    await pausing.pause_queue(name, config_of(url))
+    as_json({"queue": name, "paused": True}) if json_ else say("paused")
+
+
+@queue.command("resume")
+@command
+async def queue_resume(name: Name, url: Url = None, json_: AsJson = False) -> None:
+    """Let a paused queue give jobs again."""
+    await pausing.resume_queue(name, config_of(url))
+    as_json({"queue": name, "paused": False}) if json_ else say("resumed")
+
+
+@queue.command("purge")
+@command
+async def queue_purge(name: Name, url: Url = None, json_: AsJson = False) -> None:
+    """Remove every job from a queue."""
+    count = await Queue(name, config_of(url)).purge()
+    as_json({"queue": name, "purged": count}) if json_ else say(f"{counted(count, 'job')} removed")

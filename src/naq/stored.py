@@ -137,9 +137,10 @@ class StreamReader:
 
     async def last(self, subjects: Sequence[str]) -> dict[str, StoredMessage]:
         """Return the last message of each subject that has one."""
-        if not subjects:
-            return {}
-        found = map(_stored, await self._get({"multi_last": list(subjects)}))
+        found: list[StoredMessage] = []
+        for start in range(0, len(subjects), CHUNK):
+            request = {"multi_last": list(subjects[start : start + CHUNK])}
+            found += map(_stored, await self._get(request))
         return {each.subject: each for each in found if _DELETED not in each.headers}
 
     async def _start_of(

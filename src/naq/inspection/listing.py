@@ -198,29 +198,32 @@ def _merged(
     places: Collection[Place], found: list[_Found], starts: dict[str, int], limit: int
 ) -> JobPage:
     # What lies further back than a search has come would be out of order.
-    stops = [each.stopped_at for each in found if each.stopped_at is not None]
-    horizon = max(stops, default=None)
+    horizon = max((each.stopped_at or 0.0 for each in found), default=0.0)
     rows = [(job, number, each) for each in found for number, job in each.jobs]
     rows.sort(key=lambda row: row[0].since, reverse=True)
-    if horizon is not None:
-        rows = [row for row in rows if row[0].since >= horizon]
-    shown = rows[:limit]
+    shown = [row for row in rows if row[0].since >= horizon][:limit]
     positions = {place.letter: starts.get(place.letter) for place in places}
     for each in found:
         taken = [number for _, number, origin in shown if origin is each]
-        if len(taken) == len(each.jobs):
-            positions[each.letter] = each.next
-        elif taken:
-            positions[each.letter] = min(taken)
-    more = any(position != 0 for position in positions.values())
-    cursor = "-".join(
-        f"{letter}{position}" for letter, position in positions.items() if position is not None
-    )
+        positions[each.letter] = _position(each, taken, positions[each.letter])
     return JobPage(
         [job for job, _, _ in shown],
-        cursor if more and cursor else None,
-        horizon if horizon is not None and len(shown) < limit else None,
+        _cursor(positions),
+        horizon if horizon and len(shown) < limit else None,
     )
+
+
+def _position(found: _Found, taken: list[int], start: int | None) -> int | None:
+    """Return before which message the next page goes on in a place; None is its end."""
+    if len(taken) == len(found.jobs):
+        return found.next
+    return min(taken) if taken else start
+
+
+def _cursor(positions: dict[str, int | None]) -> str | None:
+    if not any(position != 0 for position in positions.values()):
+        return None
+    return "-".join(f"{letter}{at}" for letter, at in positions.items() if at is not None) or None
 
 
 def _starts(page: str | None, places: Collection[Place]) -> dict[str, int]:

@@ -108,6 +108,15 @@ def _dashboard(names: Names) -> _Subjects:
         *_read(names.event_stream),
         *_consume(names.event_stream),
     }
+    watched = (
+        names.worker_status,
+        names.scheduled_jobs,
+        names.waiting_jobs,
+        names.failed_jobs,
+        names.job_status,
+        names.set_aside,
+    )
+    subscribe |= {names.event_subject(">"), *(f"$KV.{bucket}.>" for bucket in watched)}
     return publish | _use(names.buckets), subscribe
 
 

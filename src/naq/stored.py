@@ -19,6 +19,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.api import Header
+from nats.js.errors import NotFoundError
 
 from naq.exceptions import NaqError
 
@@ -130,6 +131,17 @@ class StreamReader:
         request = {"start_time": start.isoformat(), "batch": 1, "next_by_subj": subject}
         found = await self._get(request)
         return _following(found[0]) + 1 if found else 0
+
+    async def oldest(self) -> float | None:
+        """Return when the oldest message was stored, in seconds since the epoch; None without any."""
+        try:
+            state = (await self._js.stream_info(self._stream)).state
+        except NotFoundError:
+            return None
+        if not state.messages:
+            return None
+        found = await self._get({"seq": max(state.first_seq, 1), "batch": 1})
+        return _stored(found[0]).time if found else None
 
     def of(self, stream: str) -> StreamReader:
         """Return the reader of another stream."""

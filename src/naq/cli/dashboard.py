@@ -27,7 +27,7 @@ def dashboard(
     url: Url = None,
     json_: AsJson = False,
 ) -> None:
-    """Show queues, workers, schedules and failed jobs in a browser."""
+    """Show jobs, queues, schedules and workers in a browser, and control them there."""
     if not is_loopback(host) and not token:
         fail(f"{host} can be reached from other machines: give a --token, or listen on 127.0.0.1")
     try:
@@ -51,7 +51,9 @@ def dashboard(
         shown = f"[{host}]" if ":" in host else host
         address = f"http://{shown}:{listening.getsockname()[1]}/"
         as_json({"url": address}) if json_ else say(f"Dashboard at {address}. Ctrl-C ends it.")
-        config = uvicorn.Config(app, log_level="warning", access_log=False)
+        config = uvicorn.Config(
+            app, log_level="warning", access_log=False, timeout_graceful_shutdown=1
+        )
         with suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listening])
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any, Final
 
 import typer
@@ -12,10 +11,8 @@ from naq.cli.jobs import JobId
 from naq.cli.output import AnyQueue, AsJson, Url, ago, as_json, command, config_of, say, table, warn
 from naq.exceptions import JobError
 from naq.inspection import JobDetails, job_details, list_jobs
+from naq.inspection.moments import moment
 from naq.models.info import JobInfo
-
-_SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|h|d)")
-_SECONDS: Final = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 
 _WIDEST: Final = 60
 """Characters of the arguments in a row."""
@@ -72,24 +69,6 @@ async def job_list(
         warn(f"looked at 10,000 jobs, back to {ago(listed.searched_to)}")
     if listed.next is not None:
         warn(f"the next page: --page {listed.next}")
-
-
-def moment(text: str) -> datetime:
-    """Return the time that a text names: a span before now, or a time, which without a zone is UTC.
-
-    Raises:
-        JobError: it names none.
-    """
-    span = _SPAN.fullmatch(text.strip())
-    try:
-        if span:
-            return datetime.now(UTC) - timedelta(seconds=float(span[1]) * _SECONDS[span[2]])
-        found = datetime.fromisoformat(text)
-    except (ValueError, OverflowError):
-        raise JobError(
-            f"{text!r} is no time: give 90s, 5min, 2h, 7d, or 2026-01-31T12:00"
-        ) from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _row(info: JobInfo) -> tuple[Any, ...]:

@@ -19,7 +19,7 @@ from naq.inspection.moments import moment
 from naq.models.arguments import shown_arguments
 from naq.models.job import Job
 from naq.models.schedule import Schedule
-from naq.queue.sizes import list_queues
+from naq.queue.overview import list_queues
 from naq.scheduling import store
 from naq.set_aside import SetAside
 from naq.worker.status import WorkerInfo, WorkerStatusManager

@@ -16,7 +16,7 @@ from nats.js.errors import NotFoundError
 
 from naq.config import Config
 from naq.connection import nats_jetstream
-from naq.inspection.stored import StreamReader
+from naq.stored import StreamReader
 
 SPANS: Final = {"hour": (60, 60), "day": (96, 15 * 60)}
 """Of each chart, how many bars it has, and the seconds of each."""

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
@@ -61,14 +63,14 @@ async def spoilt(url: str) -> str:
     return url
 
 
-async def test_the_overview_shows_the_good_beside_the_bad(spoilt: str) -> None:
+async def test_the_dashboard_shows_the_good_beside_the_bad(spoilt: str) -> None:
     with TestClient(create_app(spoilt)) as client:
-        answer = client.get("/api/overview")
-        assert answer.status_code == 200
-        shown: dict[str, Any] = answer.json()
-    assert {each["job_id"] for each in shown["schedules"]} == {"good", "half"}
-    assert {each["worker_id"] for each in shown["workers"]} >= {"good"}
-    assert [each["job_id"] for each in shown["failed"]] == ["broken"]
+        schedules = client.get("/api/schedules").json()["schedules"]
+        workers = client.get("/api/overview").json()["workers"]
+        failed = client.get("/api/jobs?state=failed").json()["jobs"]
+    assert {each["job_id"] for each in schedules} == {"good", "half"}
+    assert {each["worker_id"] for each in workers} >= {"good"}
+    assert [each["job_id"] for each in failed] == ["broken"]
 
 
 def test_the_command_line_lists_the_good_and_names_the_bad(spoilt: str) -> None:
@@ -121,14 +123,39 @@ async def test_the_cookie_is_secure_where_the_connection_is(
     assert ("Secure" in client.get("/?token=t").headers["set-cookie"]) == secure
 
 
-async def test_the_dashboard_works_under_a_path(url: str) -> None:
-    site = Starlette(routes=[Mount("/queues", create_app(url, token="t"))])
+async def test_the_redirect_after_the_token_keeps_the_filters(url: str) -> None:
+    client = TestClient(create_app(url, token="t"), follow_redirects=False)
+    answer = client.get("/?view=jobs&token=t&queue=a.b%26c")
+    assert answer.headers["location"] == "/?view=jobs&queue=a.b%26c"
+
+
+@pytest.mark.parametrize("path", ["/queues", "/queues/", "/deep/er/queues"])
+async def test_the_dashboard_works_under_a_path(url: str, path: str) -> None:
+    mount: Any = Mount("/queues", create_app(url, token="t"))
+    site = Starlette(routes=[mount, Mount("/deep", routes=[Mount("/er", routes=[mount])])])
     with TestClient(site) as client:
-        page = client.get("/queues/?token=t")
+        page = client.get(f"{path}?token=t")
         assert page.status_code == 200
-        assert page.url.path == "/queues/"
-        assert '"/api' not in page.text
-        assert client.get("/queues/api/overview").status_code == 200
+        assert page.url.path == f"{path.rstrip('/')}/"
+        assert 'src="static/app.js"' in page.text
+        assert client.get(f"{page.url.path}static/app.js").status_code == 200
+        assert client.get(f"{page.url.path}api/overview").status_code == 200
+
+
+async def test_the_applications_own_login_decides(url: str) -> None:
+    async def authorize(request: Request) -> bool | Response:
+        if request.headers.get("x-user") == "ann":
+            return True
+        return RedirectResponse("/login") if request.url.path == "/queues/" else False
+
+    site = Starlette(routes=[Mount("/queues", create_app(url, authorize=authorize))])
+    with TestClient(site, follow_redirects=False) as client:
+        assert client.get("/queues/").headers["location"] == "/login"
+        for path in ("static/app.js", "api/overview", "api/live"):
+            assert client.get(f"/queues/{path}").status_code == 403
+        purge = client.post("/queues/api/queues/purge", json={"name": "default"})
+        assert purge.status_code == 403
+        assert client.get("/queues/api/overview", headers={"x-user": "ann"}).status_code == 200
 
 
 # Many

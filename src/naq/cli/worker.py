@@ -12,6 +12,7 @@ from naq.cli.processes import supervise
 from naq.cli.work import WorkOrder, work
 from naq.streams import ACK_WAIT
 from naq.worker.core import MAX_CRASHES
+from naq.worker.order import QueueOrder
 
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
@@ -25,6 +26,17 @@ def _bytes(text: str | None) -> int | None:
     return int(match[1]) * _UNITS[match[2]]
 
 
+def with_weights(queues: list[str] | None) -> list[str] | dict[str, int] | None:
+    """Return the queues as they are, or with their weights if one of them has one."""
+    parsed = [re.fullmatch(r"(.+):(\d+)", queue, re.DOTALL) for queue in queues or ()]
+    if queues is None or not any(parsed):
+        return queues
+    return {
+        match[1] if match else queue: int(match[2]) if match else 1
+        for queue, match in zip(queues, parsed, strict=True)
+    }
+
+
 def worker(
     modules: Annotated[
         list[str] | None,
@@ -35,7 +47,19 @@ def worker(
     ] = None,
     queues: Annotated[
         list[str] | None,
-        typer.Option("--queue", "-q", show_default=False, help="Take jobs from this queue."),
+        typer.Option(
+            "--queue",
+            "-q",
+            show_default=False,
+            help="Take jobs from this queue; name:3 has weight 3.",
+        ),
+    ] = None,
+    order: Annotated[
+        QueueOrder | None,
+        typer.Option(
+            show_default=False,
+            help="Serve several queues in turns, in the strict order of -q, or by their weights.",
+        ),
     ] = None,
     concurrency: Annotated[
         int, typer.Option("--concurrency", "-c", min=1, help="How many jobs run at once.")
@@ -119,9 +143,10 @@ def worker(
     and fails all other jobs. Without them it runs whatever it is sent: everybody who can write to
     the server can run any code here.
     """
-    order = WorkOrder(
+    work_order = WorkOrder(
         {
-            "queues": queues,
+            "queues": with_weights(queues),
+            "order": order,
             "concurrency": concurrency,
             "worker_id": worker_id,
             "prefetch": prefetch,
@@ -147,6 +172,6 @@ def worker(
         json_,
     )
     if processes > 1:
-        supervise(order, processes)
+        supervise(work_order, processes)
     else:
-        work(order)
+        work(work_order)

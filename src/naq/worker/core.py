@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import (
     AbstractAsyncContextManager,
     asynccontextmanager,
@@ -19,7 +19,7 @@ from contextlib import (
     nullcontext,
     suppress,
 )
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import nats.errors
 from nats.aio.msg import Msg
@@ -37,7 +37,7 @@ from naq.exceptions import (
     describe_error,
 )
 from naq.models.finished import COMPLETED, finished
-from naq.models.job import Job, check_queue_name
+from naq.models.job import Job
 from naq.models.status import JOB_STATUS
 from naq.names import DEFAULT_QUEUE, is_key, kv_subject
 from naq.serializers import CLOUDPICKLE, JSON, TYPED, get_serializer, registered_names
@@ -48,6 +48,7 @@ from naq.worker.delivery import position
 from naq.worker.execute import Executor, JobMiddleware, checked_middleware
 from naq.worker.lifespan import Lifespan
 from naq.worker.metrics import Metrics
+from naq.worker.order import QueueOrder, order_of
 from naq.worker.probe import Answer, Exposed, ProbeServer, as_answer
 from naq.worker.session import Session
 from naq.worker.settings import Counters, WorkerSettings
@@ -70,8 +71,10 @@ class Worker:
 
     Args:
         queues: the queues' names, one or several; None is those that the tasks in ``allow`` name,
-            or else ``default``.
+            or else ``default``. A mapping gives each its weight, as in ``{"hi": 3, "lo": 1}``.
         config: a configuration, a URL, or None for the process's configuration.
+        order: ``"turns"`` serves all queues alike; ``"strict"`` serves a queue when those before it
+            are empty; ``"weighted"`` gives each its share, and is the default with weights.
         concurrency: how many jobs run at once. Async functions run in the event loop, others in
             threads.
         worker_id: the worker's name, a unique one by default. Letters, digits and ``-/_=.`` only,
@@ -118,9 +121,10 @@ class Worker:
 
     def __init__(
         self,
-        queues: str | Iterable[str] | None = None,
+        queues: str | Iterable[str] | Mapping[str, int] | None = None,
         config: Config | str | None = None,
         *,
+        order: QueueOrder | Literal["turns", "strict", "weighted"] | None = None,
         concurrency: int = 10,
         worker_id: str | None = None,
         prefetch: int | None = None,
@@ -144,11 +148,7 @@ class Worker:
         readable, allowed = _permissions(serializers, allow)
         if queues is None:
             queues = (allowed.queues if allowed else ()) or DEFAULT_QUEUE
-        names = (queues,) if isinstance(queues, str) else tuple(dict.fromkeys(queues))
-        if not names:
-            raise JobError("a worker needs the name of a queue")
-        for queue in names:
-            check_queue_name(queue)
+        weights, in_order = order_of(queues, order)
         if worker_id is not None and not is_key(worker_id):
             raise JobError(
                 f"worker id {worker_id[:40]!r}: use letters, digits and -/_=. with no dot at an end"
@@ -160,7 +160,9 @@ class Worker:
         if max_crashes < 1:
             raise JobError(f"max_crashes must be 1 or more, not {max_crashes!r}")
         self.settings = WorkerSettings(
-            queues=names,
+            queues=tuple(weights),
+            weights=tuple(weights.values()),
+            order=in_order,
             config=as_config(config),
             worker_id=worker_id or f"{_host()}-{os.getpid()}-{uuid.uuid4().hex[:8]}",
             concurrency=concurrency,

@@ -73,3 +73,9 @@ def position(msg: Msg) -> tuple[int, int, int]:
     tokens = msg.reply.split(".")
     first = 4 if len(tokens) == 9 else 6
     return int(tokens[first + 1]), int(tokens[first]), int(tokens[first + 3])
+
+
+def left_behind(msg: Msg) -> int:
+    """Return how many messages the consumer had left when it delivered this one."""
+    tokens = msg.reply.split(".")
+    return int(tokens[8 if len(tokens) == 9 else 10])

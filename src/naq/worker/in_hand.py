@@ -7,6 +7,7 @@ from collections import deque
 from typing import Final
 
 from naq.worker.delivery import Delivery
+from naq.worker.order import Ready
 
 PREFETCH_TIME: Final = 0.05
 """Seconds of prefetched work, so the worker is never idle."""
@@ -17,13 +18,16 @@ class InHand:
 
     A job is doubtful until its result has been looked up, ready or suspect, running, or, when it
     is none of these, on its way to being acknowledged.
+
+    Args:
+        ready: holds the ready jobs; by default in the order in which they come.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, ready: Ready | None = None) -> None:
         self.deliveries: dict[int, Delivery] = {}
         self.doubtful: deque[Delivery] = deque()
         self.doubts = asyncio.Event()
-        self.ready: asyncio.Queue[Delivery] = asyncio.Queue()
+        self.ready: asyncio.Queue[Delivery] | Ready = ready or asyncio.Queue()
         self.suspects: deque[Delivery] = deque()
         self.suspicion = asyncio.Event()
         self.open = asyncio.Event()  # jobs may start beside others

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
+from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from typing import Final
 
@@ -21,6 +23,8 @@ from naq.models.record import JobRecord
 from naq.streams import ensure_consumer
 from naq.worker.delivery import Delivery, position
 from naq.worker.in_hand import PREFETCH_TIME, InHand
+from naq.worker.order import QueueOrder
+from naq.worker.ordered_pulls import OrderedPulls, Taker
 from naq.worker.pull import Puller
 from naq.worker.settings import WorkerSettings
 from naq.worker.settle import Settler
@@ -68,16 +72,51 @@ class Intake:
         self._prefetch = settings.prefetch or 0
         self._doubt_until = float("inf")
         self._pullers: dict[str, Puller] = {}
+        self._ordered: OrderedPulls | None = None
+        if settings.order is not QueueOrder.TURNS:
+            self._ordered = OrderedPulls(settings.order, settings.weights, in_hand, self._room)
 
     async def open(self, stack: AsyncExitStack) -> None:
         """Make the queues' consumers and ask them for jobs, until the stack is closed."""
-        for queue in self._settings.queues:
+        for rank, queue in enumerate(self._settings.queues):
             name = await ensure_consumer(self._js, self._names, queue, self._settings.ack_wait)
-            puller = Puller(self._conn, self._names.job_stream, name, self._deliver, self._room)
-            self._pullers[queue] = await stack.enter_async_context(puller)
+            if self._ordered is None:
+                await self._pull(stack, queue, name, self._deliver, self._room)
+            else:
+                await self._pull_in_order(stack, self._ordered, rank, name)
+        if self._ordered is not None:
+            filling = asyncio.create_task(self._ordered.fill())
+            stack.callback(filling.cancel)
+
+    async def _pull(
+        self,
+        stack: AsyncExitStack,
+        queue: str,
+        consumer: str,
+        deliver: Callable[[Msg], None],
+        room: Callable[[], int],
+    ) -> Puller:
+        puller = Puller(self._conn, self._names.job_stream, consumer, deliver, room)
+        self._pullers[queue] = await stack.enter_async_context(puller)
+        return puller
+
+    async def _pull_in_order(
+        self, stack: AsyncExitStack, ordered: OrderedPulls, rank: int, consumer: str
+    ) -> None:
+        def deliver(msg: Msg) -> None:
+            self._deliver(msg)
+            ordered.note(rank, msg)
+
+        room = functools.partial(ordered.standing_room, rank)
+        puller = await self._pull(stack, self._settings.queues[rank], consumer, deliver, room)
+        taker = Taker(self._conn, self._names.job_stream, consumer, self._deliver)
+        ordered.add(puller, await stack.enter_async_context(taker))
 
     async def ask(self) -> None:
         """Ask for as many jobs as there is room for."""
+        if self._ordered is not None:
+            self._ordered.wake()
+            return
         for puller in tuple(self._pullers.values()):
             if puller.wants():
                 await puller.ask()
@@ -88,6 +127,8 @@ class Intake:
         Args:
             reconnected: whether the connection was lost since the last call.
         """
+        if reconnected and self._ordered is not None:
+            self._ordered.start_over()
         for queue, puller in list(self._pullers.items()):
             if puller.consumer_lost:
                 await ensure_consumer(self._js, self._names, queue, self._settings.ack_wait)

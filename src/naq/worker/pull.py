@@ -60,6 +60,11 @@ class Puller(Inbox):
         self._none_stands.set()
         self.consumer_lost = False
 
+    @property
+    def stands(self) -> bool:
+        """Whether a request stands, so what comes for it is delivered at once."""
+        return self._asked > 0
+
     def wants(self) -> bool:
         """Whether it is worth it to ask for more: the last request is half used up."""
         wanted = self._room() - self._asked

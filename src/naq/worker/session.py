@@ -18,6 +18,7 @@ from naq.worker.in_hand import InHand
 from naq.worker.intake import Intake
 from naq.worker.memory import MemoryGuard
 from naq.worker.metrics import Meter
+from naq.worker.order import QueueOrder, Ready
 from naq.worker.parents import fetch_parent_results
 from naq.worker.places import Places
 from naq.worker.runners import Runners
@@ -76,7 +77,8 @@ class Session:
         async with AsyncExitStack() as stack:
             pipeline = await stack.enter_async_context(PublishPipeline(conn))
             dependents = Dependents(settings.config, conn, js)
-            in_hand = InHand()
+            is_strict = settings.order is QueueOrder.STRICT
+            in_hand = InHand(Ready(settings.queues) if is_strict else None)
             meter = Meter(settings.metrics)
             settler = Settler(
                 names,

@@ -13,6 +13,7 @@ from naq.version import __version__
 from naq.worker.allow import AllowList
 from naq.worker.execute import JobMiddleware
 from naq.worker.metrics import Metrics
+from naq.worker.order import QueueOrder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +21,8 @@ class WorkerSettings:
     """The settings of a worker; :class:`naq.Worker` documents and checks them."""
 
     queues: tuple[str, ...]
+    weights: tuple[int, ...]
+    order: QueueOrder
     config: Config
     worker_id: str
     concurrency: int

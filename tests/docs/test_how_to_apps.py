@@ -11,7 +11,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from typer.core import TyperGroup
+from typer.main import get_command
 
+from naq.cli.main import app
 from naq.server import NatsServer
 from recorder.phases import ROOT
 
@@ -157,18 +160,27 @@ def test_the_files_of_a_page_pass_a_strict_type_checker(file: str, tmp_path: Pat
     assert done.returncode == 0, done.stdout
 
 
-def test_the_services_run_commands_and_options_that_naq_has() -> None:
+def commands() -> list[str]:
+    """The command lines of naq in the tables of who moves, and in the services of the deployment."""
     compose = yaml.safe_load((NAQ / "how-to" / "deploy" / "compose.yaml").read_text("utf-8"))
-    for service in compose["services"].values():
-        command = service["command"]
-        if command[0] != "naq":
-            continue
-        done = subprocess.run(
-            [*command[:2], "--help"],
-            env={**os.environ, "COLUMNS": "200", "TERM": "dumb"},
-            capture_output=True,
-            encoding="utf-8",
-            check=True,
-        )
-        options = [word for word in command[2:] if re.match("-", word)]
-        assert [option for option in options if option not in done.stdout] == []
+    services = [" ".join(service["command"]) for service in compose["services"].values()]
+    pages = "".join(path.read_text("utf-8") for path in sorted((NAQ / "moving").glob("*.md")))
+    shown = re.findall(r"\| `[^|]*\| .*", pages)
+    ours = [line.split(" | ", 1)[1] for line in shown if " | " in line]
+    return sorted(
+        {
+            line
+            for line in [*services, *re.findall(r"`(naq [^`]*)`", "\n".join(ours))]
+            if line.startswith("naq ")
+        }
+    )
+
+
+@pytest.mark.parametrize("command", commands())
+def test_a_command_line_has_a_verb_and_options_that_naq_has(command: str) -> None:
+    words = command.split()[1:]
+    found = get_command(app)
+    while isinstance(found, TyperGroup):
+        found = found.commands[words.pop(0)]
+    known = {name for parameter in found.params for name in parameter.opts}
+    assert {word for word in words if word.startswith("-")} <= known

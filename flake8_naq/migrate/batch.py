@@ -7,6 +7,7 @@ from functools import partial
 
 from flake8_naq.files.documents import Document, document, read_bytes
 from flake8_naq.files.source_text import Source, SourceError
+from flake8_naq.migrate.deep_stack import deeply
 from flake8_naq.migrate.fixer import Options, Result, fix_text
 from flake8_naq.migrate.match.ast_grep import (
     Search,
@@ -45,9 +46,12 @@ def candidates(
         try:
             content = read_bytes(path)
             if path in explicit:
-                Source(document(path, content).text)
+                deeply(partial(Source, document(path, content).text))
         except SourceError as error:
             failures.append(FileOutcome(path, error=str(error)))
+            continue
+        except RecursionError:
+            failures.append(FileOutcome(path, error=NESTED))
             continue
         fits = suspicious(content, sought) and not unreadable_for_ast_grep(content)
         (for_ast_grep if fits else others).append(path)
@@ -64,7 +68,8 @@ def _may_concern(path: str, options: Options) -> bool:
         content = read_bytes(path)
         if unreadable_for_ast_grep(content):
             return suspicious(content, needles(options.settings, options.helpers))
-        return reaches_nats(document(path, content).text, path, options.settings)
+        text = document(path, content).text
+        return deeply(partial(reaches_nats, text, path, options.settings))
     except (SourceError, RecursionError):
         return False
 
@@ -72,7 +77,7 @@ def _may_concern(path: str, options: Options) -> bool:
 def fix_file(path: str, options: Options) -> FileOutcome:
     """Fix one file, without writing it."""
     try:
-        return _fix_connections(document(path, read_bytes(path)), options)
+        return deeply(partial(_fix_connections, document(path, read_bytes(path)), options))
     except SourceError as error:
         return FileOutcome(path, error=str(error))
     except RecursionError:
@@ -87,7 +92,7 @@ def fix_stdin(name: str, options: Options) -> FileOutcome:
         options: What to do.
     """
     try:
-        return fix_document(document(name, read_bytes(STDIN)), options)
+        return deeply(partial(fix_document, document(name, read_bytes(STDIN)), options))
     except SourceError as error:
         return FileOutcome(name, error=str(error))
     except RecursionError:

@@ -327,17 +327,26 @@ def test_several_processes_give_what_one_gives(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("deep", ["elif", "chain"])
-def test_what_is_nested_too_deeply_gets_one_line_and_the_others_go_on(
-    tmp_path: Path, deep: str
-) -> None:
-    branches = "".join(f"    elif url == {n}:\n        pass\n" for n in range(600))
-    nested = {
-        "elif": f"    if url:\n        pass\n{branches}",
-        "chain": f"    url{'.a()' * 3000}\n",
-    }
+@pytest.mark.parametrize(
+    "nested",
+    [
+        "    if url:\n        pass\n"
+        + "".join(f"    elif url == {n}:\n        pass\n" for n in range(450)),
+        f"    url{'.a()' * 900}\n",
+    ],
+    ids=["elif", "chain"],
+)
+def test_what_nests_deeper_than_python_recurses_is_rewritten(tmp_path: Path, nested: str) -> None:
     body, _, end = OLD.partition("    await nc.flush()\n")
-    (tmp_path / "deep.py").write_text(f"{body}{nested[deep]}{end}")
+    (tmp_path / "deep.py").write_text(f"{body}{nested}{end}")
+    done = fix(tmp_path, ".")
+    assert done.returncode == 0
+    assert done.stderr.decode().splitlines() == ["1 place rewritten in 1 file"]
+
+
+def test_what_is_nested_too_deeply_gets_one_line_and_the_others_go_on(tmp_path: Path) -> None:
+    body, _, end = OLD.partition("    await nc.flush()\n")
+    (tmp_path / "deep.py").write_text(f"{body}    url = {'-' * 200_000}1\n{end}")
     (tmp_path / "plain.py").write_text(OLD)
     done = fix(tmp_path, ".")
     assert done.returncode == 2

@@ -11,8 +11,8 @@ from flake8_naq.names.vocabulary import Vocabulary
 
 Method = Literal["close", "drain", "helper", "pooled", "several"]
 
-# The attributes of a client's state, and the state after a close.
-_STATES = frozenset({"status", "_status"})
+# The attribute of a client's state, and the state after a close.
+_STATE = "_status"
 _CLOSED = "CLOSED"
 
 
@@ -194,7 +194,7 @@ def is_guard(test: ast.expr, handle: str | None) -> bool:
             ops=[ast.IsNot() | ast.NotEq()],
             comparators=[ast.Attribute(attr=closed)],
         ):
-            return name == handle and state in _STATES and closed == _CLOSED
+            return name == handle and state == _STATE and closed == _CLOSED
         case ast.BoolOp(op=ast.And(), values=values):
             return all(is_guard(value, handle) for value in values)
     return False

@@ -26,8 +26,6 @@ _CONNECTION = frozenset(
         "connected_server_version",
         "servers",
         "discovered_servers",
-        "last_error",
-        "stats",
         "rtt",
         "subscribe",
     ]

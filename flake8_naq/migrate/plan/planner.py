@@ -60,7 +60,7 @@ class _Planner:
             first = region.made.lineno
         inits = self._inits(header)
         gone = [*(close.statement for close in removed), *inits]
-        notes += orphaned_comments(self.module.source, gone)
+        notes += orphaned_comments(self.module.source, gone, guard)
         first = min([first, *(init.lineno for init in inits)])
         if region.shape == "inside-try" and guard is not None:
             first = min(first, guard.lineno)

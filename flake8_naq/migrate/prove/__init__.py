@@ -10,13 +10,13 @@ import ast
 from dataclasses import dataclass
 
 from flake8_naq.migrate.match.declared_helpers import DeclaredHelpers
-from flake8_naq.migrate.prove.axioms import AXIOMS, Axiom
+from flake8_naq.migrate.prove.axioms import AXIOMS, NEVER_BOUND, NEVER_CONNECTED, Axiom
 from flake8_naq.migrate.prove.closing_functions import ClosingFunctions
 from flake8_naq.migrate.prove.difference import Difference
 from flake8_naq.migrate.prove.followed import Followed, followed
 from flake8_naq.migrate.prove.meaning import Meaning
 from flake8_naq.migrate.prove.nodes import Node
-from flake8_naq.migrate.prove.obligations import broken_obligation
+from flake8_naq.migrate.prove.obligations import broken_obligation, catches_unbound
 from flake8_naq.migrate.prove.pairs import Verdict
 from flake8_naq.migrate.prove.path_state import UNSET, PathState
 from flake8_naq.migrate.prove.reach import Reach
@@ -65,7 +65,10 @@ def prove_function(before: Function, after: Function) -> Verdict:
         old.followed.parameters,
     )
     walk = Walk(Reach(old.meaning.nodes, names), names.captured)
-    return walk.run(old.entry(names), new.entry(names))
+    verdict = walk.run(old.entry(names), new.entry(names))
+    if verdict.difference is None and verdict.axioms & {NEVER_BOUND, NEVER_CONNECTED}:
+        verdict.difference = catches_unbound(old.meaning)
+    return verdict
 
 
 class _Lowered:

@@ -73,7 +73,8 @@ NEVER_BOUND = Axiom(
     "never-bound",
     "Where the `finally` closes or uses a name that a failed connect left unbound, the function goes "
     "on as if there was nothing to close: no UnboundLocalError hides the error of the connect.",
-    "Nobody relies on that UnboundLocalError. A note names the place.",
+    "Nobody relies on that UnboundLocalError: a clause that names it voids this. A note names the "
+    "place.",
 )
 CLIENT_AS_MANAGER = Axiom(
     "client-as-manager",

@@ -10,6 +10,8 @@ from flake8_naq.migrate.prove.difference import Difference
 from flake8_naq.migrate.prove.followed import Followed
 from flake8_naq.migrate.prove.meaning import Meaning
 
+# The errors of a close where no connection is bound, or where the client never connected.
+_UNBOUND = frozenset({"UnboundLocalError", "NameError", "AssertionError"})
 _PATCHING = frozenset({"setattr", "delattr", "object"})
 _INNER = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 # The permitted methods of a shared connection; a close would affect all of its users.
@@ -29,8 +31,6 @@ _SHARED = frozenset(
         "connected_server_version",
         "servers",
         "discovered_servers",
-        "last_error",
-        "stats",
         "rtt",
         "subscribe",
     ]
@@ -65,6 +65,23 @@ def patched(meaning: Meaning, followed: Followed) -> Difference | None:
                 continue
         if name in followed.handles:
             return Difference((node.lineno, f" changes an attribute of `{name}`"))
+    return None
+
+
+def catches_unbound(before: Meaning) -> Difference | None:
+    """Refuse to change the error of a close without a connection where a clause names it."""
+    for node in before.nodes:
+        if not isinstance(node, ast.ExceptHandler) or node.type is None:
+            continue
+        named = {part.id for part in ast.walk(node.type) if isinstance(part, ast.Name)}
+        if named & _UNBOUND:
+            return Difference(
+                (
+                    "the clause on ",
+                    node.lineno,
+                    " catches the error of a close without a connection",
+                )
+            )
     return None
 
 

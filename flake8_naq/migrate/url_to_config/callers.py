@@ -87,22 +87,19 @@ class Callers:
         if base is None or origin is None:
             if root in ("self", "cls"):
                 return False
-            raise RefusedError(
-                f"`{ast.unparse(node)}` may be the class: ",
-                Line(node.lineno, self.path),
-                " does not show where it comes from",
-            )
+            raise self._doubt(node, " does not show where it comes from")
         module = origin + base[len(root) :]
         if any(module_means(self.path, module, other) for other in self.offering):
             return True
         holder = self._around[node]
         if isinstance(holder, ast.Call) and any(word.arg == PARAMETER for word in holder.keywords):
-            raise RefusedError(
-                f"`{ast.unparse(node)}` may be the class: ",
-                Line(node.lineno, self.path),
-                f" gives it `{PARAMETER}`",
-            )
+            raise self._doubt(node, f" gives it `{PARAMETER}`")
         return False
+
+    def _doubt(self, node: ast.Attribute, why: str) -> RefusedError:
+        """The refusal where an attribute may be the class."""
+        text = f"`{ast.unparse(node)}` may be the class: "
+        return RefusedError(text, Line(node.lineno, self.path), why)
 
     def _refuse_reads(self) -> None:
         """Refuse where code reads the URL from an object of the class."""

@@ -6,13 +6,14 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 from flake8_naq.files.documents import document, read_bytes
 from flake8_naq.files.source_text import Source, SourceError
 from flake8_naq.findings import Finding
 from flake8_naq.linter import lint
 from flake8_naq.message import Line, Message, RefusedError
+from flake8_naq.migrate.deep_stack import deeply
 from flake8_naq.migrate.fixer import URL_RULE, Options
 from flake8_naq.migrate.lines import Lines
 from flake8_naq.migrate.outcome import FileOutcome, Kind, Report
@@ -50,11 +51,11 @@ def fix_constructors(
             held[outcome.path] = outcome
         else:
             yield outcome
-    found = list(_defined(held))
+    found = deeply(lambda: list(_defined(held)))
     if found:
         names = _hold_callers(held, found, paths)
         for constructor in found:
-            _Fix(constructor, held, names, options).make()
+            deeply(_Fix(constructor, held, names, options).make)
     yield from held.values()
 
 
@@ -109,7 +110,7 @@ def _callers(contents: Mapping[str, bytes], names: Collection[str]) -> dict[str,
         if any(name.encode() in content for name in names):
             with suppress(SourceError, RecursionError):
                 read = document(path, content)
-                Source(read.text)
+                deeply(partial(Source, read.text))
                 found[path] = FileOutcome(path, read, read.text)
     return found
 

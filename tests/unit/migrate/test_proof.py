@@ -351,6 +351,23 @@ def test_a_cancelled_connect_is_not_hidden_by_an_unbound_name() -> None:
     assert NEVER_BOUND in found.axioms
 
 
+@pytest.mark.parametrize(
+    ("clause", "proven"),
+    [("ValueError", True), ("Exception", True), ("(ValueError, UnboundLocalError)", False)],
+)
+def test_a_clause_for_an_unbound_name_keeps_its_error(clause: str, proven: bool) -> None:
+    before = (
+        "async def f(url, g):\n    try:\n        try:\n            nc = await nats.connect(url)\n"
+        "            await nc.flush()\n        finally:\n            await nc.close()\n"
+        f"    except {clause}:\n        g()\n"
+    )
+    after = (
+        "async def f(url, g):\n    try:\n        async with await nats.connect(url) as nc:\n"
+        f"            await nc.flush()\n    except {clause}:\n        g()\n"
+    )
+    assert (verdict(before, after).difference is None) == proven
+
+
 FACTORIES = {
     "a branch without a client": (
         "if to:\n        return await nats.connect(to)\n    return g()",

@@ -1,6 +1,7 @@
 import logging
 
 import nats
+from nats.aio.client import Client as NATS
 
 log = logging.getLogger()
 
@@ -52,7 +53,11 @@ async def try_log(url):
 
 async def status(url):
     async with await nats.connect(url) as nc:
-        await nc.publish("a", b"")
+        try:
+            await nc.publish("a", b"")
+        finally:
+            if nc.status != NATS.CLOSED:
+                await nc.close()
 
 
 async def shut(nc):

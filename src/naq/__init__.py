@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from naq.inspection import JobDetails, JobPage, job_details, list_jobs
     from naq.middleware import register_enqueue_middleware, unregister_enqueue_middleware
     from naq.models import JOB_STATUS, WORKER_STATUS, Exponential, Fixed, Job, Linear, Schedule
+    from naq.models.limit import Limit
     from naq.progress import get_progress, report_progress, watch_progress
     from naq.queue.control import cancel_job, get_job
     from naq.queue.core import Queue
@@ -85,6 +86,7 @@ _HOMES = {
     "naq.serializers": "register_serializer",
     "naq.set_aside": "SetAside",
     "naq.handles": "JobHandle",
+    "naq.models.limit": "Limit",
     "naq.tasks": "Task task",
     "naq.worker.context": "JobContext current_job lifespan_state",
     "naq.worker.core": "Worker",
@@ -110,6 +112,7 @@ __all__ = [
     "JobHandle",
     "JobLogFilter",
     "JobPage",
+    "Limit",
     "Linear",
     "NaqError",
     "Queue",

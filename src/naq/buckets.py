@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import TypeVar, cast
+from typing import Final, TypeVar, cast
 
 import nats.errors
 from nats.aio.client import Client
@@ -21,6 +21,10 @@ from naq.connection.nats_py.bucket import Watch, patience
 from naq.exceptions import SerializationError
 
 T = TypeVar("T")
+
+
+LIMIT_TTL: Final = 3600.0
+"""Seconds for which the state of a limit is kept that nobody uses."""
 
 
 async def ensure_buckets(
@@ -53,6 +57,7 @@ def ttl_of(name: str, config: Config) -> float:
         names.worker_status: config.worker_ttl,
         names.worker_details: config.worker_ttl,
         names.leaders: config.leader_ttl,
+        names.job_limits: LIMIT_TTL,
     }.get(name, 0)
 
 

@@ -63,6 +63,7 @@ class Names:
         self.waiting_jobs: Final = f"{name}waiting_jobs"
         self.set_aside: Final = f"{name}set_aside"
         self.leaders: Final = f"{name}leaders"
+        self.job_limits: Final = f"{name}job_limits"
         self.buckets: Final = (
             self.scheduled_jobs,
             self.worker_status,
@@ -74,6 +75,7 @@ class Names:
             self.waiting_jobs,
             self.set_aside,
             self.leaders,
+            self.job_limits,
         )
 
     def queue_subject(self, queue: str) -> str:

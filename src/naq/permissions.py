@@ -89,7 +89,8 @@ def _worker(names: Names) -> _Subjects:
         *_consume(names.job_stream),
         *(f"{_API}.STREAM.INFO.{stream}" for stream in names.streams),
     }
-    return publish | _use(names.buckets), {f"{names.cancel_subjects}.*"}
+    subscribe = {f"{names.cancel_subjects}.*", f"$KV.{names.job_limits}.>"}
+    return publish | _use(names.buckets), subscribe
 
 
 def _scheduler(names: Names) -> _Subjects:

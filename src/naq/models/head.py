@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 
 from naq.exceptions import NewerFormatError, SerializationError
+from naq.models.limit import Limit
 from naq.names import KEY_PATTERN, LONGEST_KEY
 
 FORMAT: Final = 1
@@ -49,6 +50,7 @@ class Head(msgspec.Struct, omit_defaults=True):
     max_crashes: Annotated[int, msgspec.Meta(ge=1)] | None = None
     keep_arguments: bool = True
     unique: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    limit: Limit | None = None
     waits_for: tuple[Id, ...] | None = None
     unkept: tuple[Id, ...] = ()
     headers: dict[str, str] = {}

@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol, get_args
 from naq.exceptions import JobError, SerializationError
 from naq.models.functions import import_function, name_of
 from naq.models.head import FORMAT, Head, ParentPolicy
+from naq.models.limit import Limit
 from naq.models.retry import NO_RETRY, Fixed, RetryStrategy, exception_names
 from naq.models.status import Enqueued
 from naq.models.unique import id_of_call, window_of
@@ -102,6 +103,7 @@ class Job:
         unique: True: while the job is queued or runs, no other one of the same function and
             arguments, or of the same ``job_id``, is enqueued. Seconds (or a timedelta): nor, if it
             succeeds, for so long after it was made; its result has to be kept for that time.
+        limit: how many of the jobs of a key run at once, or start in a second.
         serializer: a serializer or the name of a registered one.
         created_at: seconds since the epoch.
 
@@ -134,6 +136,7 @@ class Job:
     unkept: tuple[str, ...] = _of_head("unkept")
     keep_arguments: bool = _of_head("keep_arguments")
     unique: float | None = _of_head("unique")
+    limit: Limit | None = _of_head("limit")
 
     def __init__(
         self,
@@ -157,6 +160,7 @@ class Job:
         keep_arguments: bool = True,
         result_ttl: float | timedelta | None = None,
         unique: bool | float | timedelta = False,
+        limit: Limit | None = None,
         serializer: Serializer | str = CLOUDPICKLE,
         created_at: float | None = None,
     ) -> None:
@@ -194,6 +198,7 @@ class Job:
             pass_results=pass_results,
             max_crashes=max_crashes,
             unique=window,
+            limit=limit,
         )
         if self.job_id in self.depends_on:
             raise JobError(f"job {job_id!r} depends on itself")

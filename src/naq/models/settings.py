@@ -11,6 +11,7 @@ from naq.config import Config
 from naq.exceptions import JobError
 from naq.models.head import ParentPolicy
 from naq.models.job import HasJobId
+from naq.models.limit import Limit
 from naq.models.retry import RetryStrategy
 from naq.models.schedule import MissedRuns
 from naq.serializers import Serializer
@@ -40,6 +41,7 @@ class _Settings(TypedDict, total=False):
     keep_arguments: bool
     result_ttl: float | timedelta | None
     unique: bool | float | timedelta
+    limit: Limit | None
 
 
 class TaskSettings(_Settings, total=False):

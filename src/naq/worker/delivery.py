@@ -37,6 +37,8 @@ class Delivery:
         recorded: whether ``job_status`` shows it as running.
         announced: whether its start was published as an event.
         refused: whether the server refused its result.
+        held_at: monotonic time at which it began to wait for its limit; 0.0 before.
+        admitted: whether its limit lets it run.
     """
 
     msg: Msg
@@ -56,6 +58,8 @@ class Delivery:
     recorded: bool = False
     announced: bool = False
     refused: bool = False
+    held_at: float = 0.0
+    admitted: bool = False
 
     @property
     def attempt(self) -> int:

@@ -16,8 +16,8 @@ PREFETCH_TIME: Final = 0.05
 class InHand:
     """The jobs between delivery and acknowledgement on one connection.
 
-    A job is doubtful until its result has been looked up, ready or suspect, running, or, when it
-    is none of these, on its way to being acknowledged.
+    A job is doubtful until its result has been looked up, held until its limit lets it run, ready or
+    suspect, running, or, when it is none of these, on its way to being acknowledged.
 
     Args:
         ready: holds the ready jobs; by default in the order in which they come.
@@ -28,6 +28,7 @@ class InHand:
         self.doubtful: deque[Delivery] = deque()
         self.doubts = asyncio.Event()
         self.ready: asyncio.Queue[Delivery] | Ready = ready or asyncio.Queue()
+        self.held: dict[str, list[Delivery]] = {}  # by the keys of their limits
         self.suspects: deque[Delivery] = deque()
         self.suspicion = asyncio.Event()
         self.open = asyncio.Event()  # jobs may start beside others
@@ -48,10 +49,13 @@ class InHand:
         self.doubtful.append(delivery)
         self.doubts.set()
 
-    def suspect(self, delivery: Delivery) -> None:
-        """Have a job run alone."""
-        self.suspects.append(delivery)
-        self.suspicion.set()
+    def admit(self, delivery: Delivery) -> None:
+        """Have a job run: a suspect alone."""
+        if delivery.suspect:
+            self.suspects.append(delivery)
+            self.suspicion.set()
+        else:
+            self.ready.put_nowait(delivery)
 
     def end(self, delivery: Delivery, duration: float | None = None) -> None:
         """Note that a job runs no longer.

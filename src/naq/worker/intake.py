@@ -23,6 +23,7 @@ from naq.models.record import JobRecord
 from naq.streams import ensure_consumer
 from naq.worker.delivery import Delivery, position
 from naq.worker.in_hand import PREFETCH_TIME, InHand
+from naq.worker.limits import Limits
 from naq.worker.order import QueueOrder
 from naq.worker.ordered_pulls import OrderedPulls, Taker
 from naq.worker.pull import Puller
@@ -51,6 +52,7 @@ class Intake:
         in_hand: takes the jobs.
         settler: settles what need not run.
         unreadable: takes what is no job.
+        limits: takes the jobs that may run, and holds those that have to wait.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Intake:
         in_hand: InHand,
         settler: Settler,
         unreadable: Unreadable,
+        limits: Limits,
     ) -> None:
         self._settings = settings
         self._names = settings.config.names
@@ -69,6 +72,7 @@ class Intake:
         self._in_hand = in_hand
         self._settler = settler
         self._unreadable = unreadable
+        self._limits = limits
         self._prefetch = settings.prefetch or 0
         self._doubt_until = float("inf")
         self._pullers: dict[str, Puller] = {}
@@ -204,7 +208,7 @@ class Intake:
         if delivered > 1 or sequence <= self._doubt_until or job.unique:
             self._in_hand.doubt(delivery)
         else:
-            self._in_hand.ready.put_nowait(delivery)
+            self._limits.take(delivery)
 
     async def _look_up(self, batch: list[Delivery]) -> None:
         """Settle the jobs that are done; let the others run, suspects alone."""
@@ -220,10 +224,8 @@ class Intake:
         for delivery in batch:
             if delivery in done:
                 self._settler.already_done(delivery, succeeded=done[delivery].succeeded)
-            elif delivery.suspect:
-                self._in_hand.suspect(delivery)
             else:
-                self._in_hand.ready.put_nowait(delivery)
+                self._limits.take(delivery)
 
     async def _read_record(self, delivery: Delivery) -> None:
         kv = await self._js.key_value(self._names.job_status)

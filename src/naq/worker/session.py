@@ -10,12 +10,14 @@ from nats.aio.client import Client
 from nats.js import JetStreamContext
 
 from naq.pipeline import PublishPipeline
+from naq.worker.delivery import Delivery
 from naq.worker.dependents import Dependents
 from naq.worker.execute import Executor
 from naq.worker.guard import LoopGuard
 from naq.worker.heartbeat import Heartbeat
 from naq.worker.in_hand import InHand
 from naq.worker.intake import Intake
+from naq.worker.limits import Limits
 from naq.worker.memory import MemoryGuard
 from naq.worker.metrics import Meter
 from naq.worker.order import QueueOrder, Ready
@@ -79,20 +81,29 @@ class Session:
             dependents = Dependents(settings.config, conn, js)
             is_strict = settings.order is QueueOrder.STRICT
             in_hand = InHand(Ready(settings.queues) if is_strict else None)
+
+            def release(delivery: Delivery) -> None:
+                in_hand.release(delivery)
+                limits.released(delivery)
+
             meter = Meter(settings.metrics)
             settler = Settler(
                 names,
                 conn,
                 pipeline,
                 settings.worker_id,
-                in_hand.release,
+                release,
                 dependents.ended,
                 meter=meter,
                 events=settings.events,
                 results_may_expire=await places.results_may_expire(),
             )
             unreadable = Unreadable(names, pipeline, settings.worker_id)
-            intake = Intake(settings, conn, js, in_hand, settler, unreadable)
+            limits = Limits(
+                names, conn, js, in_hand, settings.concurrency, settler.give_back_unharmed
+            )
+            stack.push_async_callback(limits.close)
+            intake = Intake(settings, conn, js, in_hand, settler, unreadable, limits)
             runners = Runners(
                 settings,
                 self._counters,
@@ -133,6 +144,7 @@ class Session:
                         heartbeat.beat(guard),
                         unreadable.set_aside(),
                         memory.watch(),
+                        limits.look_after(),
                         runners.raise_first_error(),
                     )
                 ]

@@ -106,6 +106,9 @@ class Stopping:
         unbegun = [in_hand.ready.get_nowait() for _ in range(in_hand.ready.qsize())]
         while in_hand.suspects:
             unbegun.append(in_hand.suspects.popleft())
+        for held in in_hand.held.values():
+            unbegun += held
+            held.clear()
         await asyncio.gather(*map(self._settler.give_back_unharmed, unbegun))
         while in_hand.doubtful:  # nothing is known of their earlier attempts yet
             await self._settler.give_back(in_hand.doubtful.popleft())

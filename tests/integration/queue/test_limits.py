@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import time
 from datetime import timedelta
 from decimal import Decimal
@@ -15,12 +17,14 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig
 
 import naq
+from naq.buckets import ensure_buckets
 from naq.connection import close_all_connections, nats_jetstream
-from naq.exceptions import JobError, ScheduleError
+from naq.exceptions import JobError, NaqConnectionError, ScheduleError
 from naq.jobs.patience import with_retries
 from naq.models import Job
 from naq.models.status import JOB_STATUS, Enqueued
 from naq.server import NatsServer
+from naq.worker import slots
 
 ran: list[Any] = []
 
@@ -204,3 +208,218 @@ async def test_a_schedule_does_not_overlap_itself(url: str) -> None:
 async def test_a_recurring_job_cannot_be_unique(url: str) -> None:
     with pytest.raises(ScheduleError, match="use overlap=False"):
         await naq.schedule(note, interval=1, unique=True, config=url)
+
+
+# So many at once
+
+
+TASKS = """
+import asyncio, os, time
+from pathlib import Path
+
+async def note(folder, seconds):
+    mark = Path(folder) / f"{os.getpid()}-{time.time_ns()}"
+    mark.touch()
+    with open(Path(folder) / "log", "a") as log:
+        log.write(f"{len(list(Path(folder).glob('*-*')))} {time.time()}\\n")
+    await asyncio.sleep(seconds)
+    mark.unlink()
+
+async def die_once(folder):
+    if not (Path(folder) / "died").exists():
+        (Path(folder) / "died").touch()
+        os._exit(1)
+"""
+
+
+def marks(folder: Path) -> list[tuple[int, float]]:
+    """Return how many ran when each began, and when that was."""
+    lines = (folder / "log").read_text(encoding="utf-8").splitlines()
+    return [(int(count), float(at)) for count, at in map(str.split, lines)]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "limited.py").write_text(TASKS, encoding="utf-8")
+    made = tmp_path / "notes"
+    made.mkdir()
+    return made
+
+
+async def start(url: str, folder: Path, *words: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-c", "from naq.cli.main import main; main()", "worker", "--url", url,
+        "--ack-wait", "1", *words, cwd=folder.parent, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+async def until_ended(url: str, jobs: list[Job], timeout: float = 40) -> None:
+    async with asyncio.timeout(timeout):
+        for job in jobs:
+            while True:
+                try:
+                    await naq.fetch_job_result(job, config=url)
+                    break
+                except NaqConnectionError:  # the server is not there yet
+                    await asyncio.sleep(0.1)
+
+
+async def end(processes: list[asyncio.subprocess.Process]) -> None:
+    for process in processes:
+        if process.returncode is None:
+            process.terminate()
+    await asyncio.gather(*(process.wait() for process in processes))
+
+
+async def test_no_more_jobs_of_a_key_run_at_once_over_all_workers(url: str, folder: Path) -> None:
+    limit = naq.Limit("api", at_once=2)
+    jobs = [
+        await naq.enqueue("limited:note", str(folder), 0.1, limit=limit, config=url)
+        for _ in range(20)
+    ]
+    workers = [await start(url, folder) for _ in range(2)]
+    try:
+        await until_ended(url, jobs)
+    finally:
+        await end(workers)
+    began = marks(folder)
+    assert len(began) == 20
+    assert max(count for count, _ in began) == 2
+    assert began[-1][1] - began[0][1] < 15  # and they need not wait for long
+
+
+async def test_jobs_without_the_limit_go_past_those_that_wait(url: str) -> None:
+    for _ in range(5):
+        await naq.enqueue(note, "limited", 0.4, limit=naq.Limit("k", at_once=1), config=url)
+    for _ in range(20):
+        await naq.enqueue(note, "free", config=url)
+    await work(url)
+    assert ran.index("free") <= 1
+    assert ran[-1] == "limited"
+    assert ran[2:22] == ["free"] * 20 or ran.count("free") == 20
+    assert ran[-3:] == ["limited"] * 3
+
+
+async def test_a_killed_worker_frees_its_slots_and_the_limit_holds(url: str, folder: Path) -> None:
+    limit = naq.Limit("api", at_once=1)
+    jobs = [await naq.enqueue("limited:die_once", str(folder), limit=limit, config=url)]
+    jobs += [
+        await naq.enqueue("limited:note", str(folder), 0.1, limit=limit, config=url)
+        for _ in range(5)
+    ]
+    first = await start(url, folder)
+    assert await asyncio.wait_for(first.wait(), 30) == 1
+    workers = [await start(url, folder) for _ in range(2)]
+    try:
+        await until_ended(url, jobs)
+    finally:
+        await end(workers)
+    assert max(count for count, _ in marks(folder)) == 1
+
+
+async def test_a_slot_of_a_job_that_nobody_has_any_more_ends_with_its_lease(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slots, "LEASE", 1.0)
+    monkeypatch.setattr(slots, "RENEW", 0.3)
+    await ensure_buckets(url)
+    names = naq.Config().names
+    async with nats_jetstream(url) as (conn, js):
+        store = slots.SlotStore(names, conn, js)
+        limit = naq.Limit("k", at_once=1)
+        assert await store.take(limit, ["gone"]) is not None
+        assert await store.take(limit, ["other"]) is None
+        assert await store.take(limit, ["gone"]) is not None
+    await naq.enqueue(note, "x", limit=limit, config=url)
+    began = time.monotonic()
+    await work(url)
+    assert ran == ["x"]
+    assert time.monotonic() - began > 0.5
+
+
+async def test_the_limit_holds_when_the_server_is_killed(tmp_path: Path, folder: Path) -> None:
+    server = NatsServer(tmp_path / "server")
+    server.directory.mkdir()
+    server.start()
+    limit = naq.Limit("api", at_once=2)
+    url = server.url
+    jobs = [
+        await naq.enqueue("limited:note", str(folder), 0.4, limit=limit, config=url)
+        for _ in range(16)
+    ]
+    workers = [await start(url, folder, "--ack-wait", "5") for _ in range(2)]
+    try:
+        for _ in range(2):
+            await asyncio.sleep(2)
+            server.kill()
+            server.start()
+        await until_ended(url, jobs)
+    finally:
+        await end(workers)
+        await close_all_connections()
+        server.stop()
+    assert max(count for count, _ in marks(folder)) <= 2
+
+
+async def test_a_cancelled_job_does_not_run_when_its_slot_comes(url: str) -> None:
+    limit = naq.Limit("k", at_once=1)
+    await naq.enqueue(note, "first", 1.5, limit=limit, config=url)
+    late = await naq.enqueue(note, "late", limit=limit, config=url)
+    working = asyncio.create_task(work(url))
+    await asyncio.sleep(0.7)
+    assert await naq.cancel_job(late.job_id, url)
+    await working
+    assert ran == ["first"]
+
+
+# So many a second
+
+
+async def test_no_more_jobs_of_a_key_start_in_a_second(url: str, folder: Path) -> None:
+    limit = naq.Limit("api", per_second=5)
+    jobs = [
+        await naq.enqueue("limited:note", str(folder), 0, limit=limit, config=url)
+        for _ in range(16)
+    ]
+    workers = [await start(url, folder) for _ in range(2)]
+    try:
+        await until_ended(url, jobs)
+    finally:
+        await end(workers)
+    times = sorted(at for _, at in marks(folder))
+    for first, sixth in zip(times, times[6:], strict=False):
+        assert sixth - first > 0.9
+    assert times[-1] - times[0] < 10
+
+
+async def test_a_rate_outlasts_a_worker_and_a_server(tmp_path: Path) -> None:
+    server = NatsServer(tmp_path)
+    server.start()
+    limit = naq.Limit("api", per_second=0.5)
+    try:
+        await naq.enqueue(note, "x", limit=limit, config=server.url)
+        await work(server.url)
+        began = time.monotonic()
+        await naq.enqueue(note, "y", limit=limit, config=server.url)
+        await close_all_connections()
+        server.kill()
+        server.start()
+        await work(server.url)
+        assert ran == ["x", "y"]
+        assert time.monotonic() - began > 1.5
+    finally:
+        await close_all_connections()
+        server.stop()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({}, "give it at_once, per_second, or both"),
+        ({"at_once": 0}, "at_once must be from 1 to 1000, not 0"),
+        ({"per_second": 0}, "per_second must be 1/1800 or more, not 0"),
+    ],
+)
+def test_a_limit_that_makes_no_sense_is_refused(settings: Any, message: str) -> None:
+    with pytest.raises(JobError, match=message):
+        naq.Limit("k", **settings)

@@ -38,6 +38,7 @@ PLAIN = {
     "KV_waiting_jobs": ["$KV.waiting_jobs.>"],
     "KV_set_aside": ["$KV.set_aside.>"],
     "KV_leaders": ["$KV.leaders.>"],
+    "KV_job_limits": ["$KV.job_limits.>"],
 }
 SHOP = {
     "shop_naq_jobs": ["shop.naq.jobs.>"],
@@ -53,6 +54,7 @@ SHOP = {
     "KV_shop_waiting_jobs": ["$KV.shop_waiting_jobs.>"],
     "KV_shop_set_aside": ["$KV.shop_set_aside.>"],
     "KV_shop_leaders": ["$KV.shop_leaders.>"],
+    "KV_shop_job_limits": ["$KV.shop_job_limits.>"],
 }
 
 

@@ -9,8 +9,10 @@ const FILTERS = ["state", "queue", "task", "since"];
 
 const SPANS = [["", "any time"], ["5min", "5 minutes"], ["1h", "hour"], ["1d", "day"], ["7d", "week"]];
 
+// What the reader has selected and typed in this listing; it outlasts what comes in.
 let chosen = new Set();
-let listing = "";
+let form = null;
+let listing = null;
 
 function wanted(parameters) {
   return Object.fromEntries(FILTERS.map(name => [name, parameters.get(name) || ""]));
@@ -25,7 +27,7 @@ function states(filters, page) {
 }
 
 function filterForm(filters, page) {
-  const form = h("form", {
+  return h("form", {
     class: "filters", role: "search",
     onsubmit: event => {
       event.preventDefault();
@@ -41,7 +43,6 @@ function filterForm(filters, page) {
   h("button", { "data-key": "filter" }, "Filter"),
   filters.queue || filters.task || filters.since
     ? h("a", { href: page.address({ view: "jobs", state: filters.state }) }, "Clear") : null);
-  return form;
 }
 
 function bulk(jobs, filters, page) {
@@ -50,7 +51,7 @@ function bulk(jobs, filters, page) {
   const failed = of(each => each.status === "failed"), running = of(each => CANCELLABLE.has(each.status));
   const many = ids => `${ids.length} ${ids.length === 1 ? "job" : "jobs"}`;
   const act = (label, ids, text, path) => button(ids.length ? `${label} ${many(ids)}` : label, `bulk ${label}`, async () => {
-    await page.change([`${label} ${many(ids)}?`, text, label], path, { ids });
+    if (!await page.change([`${label} ${many(ids)}?`, text, label], path, { ids })) return;
     chosen = new Set();
     page.redraw();
   }, { disabled: !ids.length });
@@ -125,12 +126,13 @@ export const jobs = {
     if (listing !== location.search) {
       listing = location.search;
       chosen = new Set();
+      form = filterForm(filters, page);
     }
     const listed = data.jobs;
     return [
       h("h1", null, "Jobs"),
       states(filters, page),
-      filterForm(filters, page),
+      form,
       listed.length || filters.state === "failed" ? bulk(listed, filters, page) : null,
       table("Jobs", [[all(listed, page), null, ""], ["job", "code"], ["state"], ["since", "short"], ["task", "code"],
         ["arguments", "code"], ["queue"], ["attempts", "number"], ["error or worker"]],

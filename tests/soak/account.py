@@ -9,7 +9,7 @@ A job is promised once its enqueue returned. In the end it is
 
 A repeat is a run that begins although an earlier one has not raised. At-least-once delivery
 permits it where the worker died, or servers were down, between the begin of the earlier run and
-``GRACE`` seconds after its end. Every other repeat counts as doubled.
+``GRACE`` seconds after its end. A job is doubled if it ran twice to its end without such a reason.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ class Account:
                 verdict.wrong.append(f"{job_id}: {found.ends} {str(found.value)[:200]}")
             for before, again in _repeats(runs.get(job_id, ())):
                 verdict.repeated += 1
-                if not permits.repeat_of(before):
+                if again.ended is not None and not again.raised and not permits.repeat_of(before):
                     verdict.doubled.append(f"{job_id} at {again.began:.3f}")
         return verdicts
 

@@ -84,7 +84,7 @@ def _figures(found: Findings) -> dict[str, str]:
         "stuck": len(whole.stuck),
         "another outcome than they have to have": len(whole.wrong),
         "run again, as at-least-once permits": whole.repeated - len(whole.doubled),
-        "doubled: run again without such a reason": len(whole.doubled),
+        "doubled: ran twice to the end without such a reason": len(whole.doubled),
         "sockets leaked": found.leaked_sockets,
         "seconds to settle after the last kill": round(found.settled_after),
         "workers that ended by themselves": len(found.own_exits),

@@ -190,6 +190,36 @@ async def test_two_prefixes_do_not_see_each_other(url: str) -> None:
     assert await naq.FailedJobs(shop).count() == 1
 
 
+async def test_nothing_that_one_application_removes_is_the_others(url: str) -> None:
+    mine, theirs = config(url, "shop"), config(url, "shop_job")
+    for each in (mine, theirs):
+        await naq.enqueue(math.sqrt, 4, job_id="done", config=each)
+        await naq.enqueue(math.sqrt, -1, job_id="bad", config=each)
+        await naq.Worker(config=each, burst=True).run()
+        await naq.enqueue(math.sqrt, 4, job_id="queued", config=each)
+        await naq.schedule(math.sqrt, 4, job_id="s", interval=60, config=each)
+    await setup(mine)
+    await naq.prune_schedules([], config=mine)
+    await naq.Queue(config=mine).purge()
+    await naq.FailedJobs(mine).purge()
+    await naq.Results(mine).purge_results()
+    await naq.Results(mine).cleanup_old_results(0)
+    for queue in (">", "*", "default.>"):
+        assert await naq.Queue(queue, mine).purge() == 0
+    for job_id in ("queued", "done", "s"):
+        await naq.cancel_job(job_id, mine)
+
+    assert await naq.queue_sizes(mine) == {}
+    assert await naq.queue_sizes(theirs) == {"default": 1}
+    assert await naq.FailedJobs(theirs).count() == 1
+    assert await naq.fetch_job_result("done", timeout=1, config=theirs) == 2
+    assert [each.job_id for each in await naq.list_schedules(theirs)] == ["s"]
+    assert {each.data["job_id"] for each in await naq.EventManager(theirs).history("job.*")} == {
+        "done",
+        "bad",
+    }
+
+
 async def test_the_same_id_may_stand_in_the_queues_of_both(url: str) -> None:
     shop, blog = config(url, "shop"), config(url, "blog")
     await naq.enqueue(math.sqrt, 4, job_id="j", config=shop)

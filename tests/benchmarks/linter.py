@@ -37,8 +37,8 @@ ROUNDS = 5
 PROCESS_ROUNDS = 3
 """Of the tools that run in a process of their own; pylint takes a second for 1,000 lines."""
 
-PROJECT_FILES = 400
-"""Of the generated project; the share does not depend on their number."""
+PROJECT_FILES = 2000
+"""Of the generated project."""
 
 DEFAULTS = Settings()
 Source = tuple[str, list[str], ast.Module]
@@ -71,6 +71,8 @@ def main() -> int:
     share(plain[::3], figures)
     growth(figures)
     across_files(figures)
+    linearity(figures)
+    imports(figures)
     return figures.report()
 
 
@@ -118,11 +120,10 @@ def per_file(files: list[Source], figures: Figures) -> None:
 def share(files: list[Source], figures: Figures) -> None:
     """The plugin's cost in a run of flake8 over a code base without NATS."""
     names = [source[0] for source in files]
-    flake8 = [sys.executable, "-m", "flake8", "--isolated", "--jobs=1", "--quiet", *names]
     ours = statistics.median(
         cpu(lambda: [plugin(source) for source in files]) for _ in range(ROUNDS)
     )
-    taken = ours / _process(flake8) * 100
+    taken = ours / _process(_flake8(names)) * 100
     figures.goal("share of flake8's time over the standard library, %", taken, 0.5)
 
 
@@ -166,21 +167,122 @@ def across_files(figures: Figures) -> None:
     """A generated project in which every second file reaches NATS through helpers of other files."""
     with tempfile.TemporaryDirectory(prefix="naq-linter-") as name:
         files = generated(Path(name), PROJECT_FILES)
-        names = [source[0] for source in files]
-        flake8 = [sys.executable, "-m", "flake8", "--isolated", "--jobs=1", "--quiet", *names]
-        whole = _process(flake8)
+        start = _process(_flake8([str(Path(name) / "setup.cfg")]))
+        # flake8 takes the same time for each of these files.
+        sample = [source[0] for source in files[::10]]
+        whole = start + (_process(_flake8(sample)) - start) * len(files) / len(sample)
         shares = {}
         for jobs in (1, 8):
             # Each process of flake8 reads the helpers for itself.
             parts = [files[number::jobs] for number in range(jobs)]
             taken = sum(cpu(lambda part=part: _fresh_run(part)) for part in parts)
             shares[f"{jobs} jobs"] = taken / whole * 100
+        one = next(source for source in files if source[0].endswith("mod1.py"))
+        alone = statistics.median(cpu(lambda: _fresh_run([one])) for _ in range(ROUNDS))
+        shares["one file alone"] = alone / _process(_flake8([one[0]])) * 100
     figures.chart(
         f"Share of flake8's time over {len(files):,} generated files, half of them with helpers "
         "in other files",
         "%",
         shares,
     )
+    for case, taken in shares.items():
+        figures.goal(f"helpers in other files, share of flake8's time, {case}, %", taken, 3)
+
+
+def linearity(figures: Figures) -> None:
+    """Modules with many classes and many imports, and circles of imports: twice the size, twice the time."""
+    grown: dict[str, float] = {}
+    for name, build in {
+        "classes": _classes,
+        "classes in one chain": _chain,
+        "imports": _imports,
+        "files in a circle": _circle,
+    }.items():
+        small, large = (_time_of(build, size) for size in (400, 800))
+        grown[name] = large / small
+    figures.chart("Twice as many: how many times as long", "times", grown)
+    for name, ratio in grown.items():
+        figures.goal(f"twice as many {name}, times as long", ratio, 2.6)
+
+
+def _time_of(build: Callable[[Path, int], Path], size: int) -> float:
+    with tempfile.TemporaryDirectory(prefix="naq-linter-") as name:
+        (Path(name) / "setup.cfg").touch()
+        text = build(Path(name), size).read_text(encoding="utf-8")
+        path = str(Path(name) / "main.py")
+        source = (path, text.splitlines(keepends=True), ast.parse(text))
+        return min(cpu(lambda: _fresh_run([source])) for _ in range(ROUNDS))
+
+
+_USE = "async def work(url):\n    nc = await nats.connect(url)\n    await nc.close()\n"
+
+
+def _classes(root: Path, size: int) -> Path:
+    """Classes that keep a connection."""
+    text = "import nats\n" + "".join(
+        f"class C{i}:\n    async def start(self):\n        self.nc = await nats.connect()\n"
+        for i in range(size)
+    )
+    return _written(root, text)
+
+
+def _chain(root: Path, size: int) -> Path:
+    """Classes of which each derives from the one before."""
+    text = "import nats\nclass C0:\n    pass\n" + "".join(
+        f"class C{i}(C{i - 1}):\n    async def start(self):\n        self.nc = await nats.connect()\n"
+        for i in range(1, size)
+    )
+    return _written(root, text)
+
+
+def _imports(root: Path, size: int) -> Path:
+    """A file that imports from as many others."""
+    for index in range(size):
+        (root / f"m{index}.py").write_text(f"async def f{index}():\n    pass\n")
+    text = "import nats\n" + "".join(f"from m{i} import f{i}\n" for i in range(size)) + _USE
+    return _written(root, text)
+
+
+def _circle(root: Path, size: int) -> Path:
+    """A file in a circle of files that call one another."""
+    for index in range(size):
+        after = (index + 1) % size
+        (root / f"m{index}.py").write_text(
+            f"from m{after} import f{after}\nasync def f{index}():\n    await f{after}()\n"
+        )
+    return _written(root, "import nats\nfrom m0 import f0\n" + _USE + "    await f0()\n")
+
+
+def _written(root: Path, text: str) -> Path:
+    path = root / "main.py"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def imports(figures: Figures) -> None:
+    """What every run of flake8 pays for the plugin, and what a run pays that meets NATS."""
+    start = _process([sys.executable, "-c", "import flake8.main.application"])
+    plugin_too = _process([sys.executable, "-c", _IMPORT_PLUGIN])
+    analysis_too = _process([sys.executable, "-c", _IMPORT_PLUGIN + "; import flake8_naq.linter"])
+    figures.chart(
+        "Loading, once a process",
+        "ms",
+        {
+            "flake8": start,
+            "the plugin": plugin_too - start,
+            "the analysis, when a file needs it": analysis_too - plugin_too,
+        },
+    )
+    share = (plugin_too - start) / start
+    figures.goal("loading the plugin, share of loading flake8", share, 1 / 8)
+
+
+_IMPORT_PLUGIN = "import flake8.main.application; import flake8_naq.plugin"
+
+
+def _flake8(names: list[str]) -> list[str]:
+    return [sys.executable, "-m", "flake8", "--isolated", "--jobs=1", "--quiet", *(names)]
 
 
 def _fresh_run(files: list[Source]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
 
 from flake8_naq.findings import Finding
 from flake8_naq.lifetimes import Failure, ModuleAnalysis, analyse
@@ -16,22 +15,21 @@ from flake8_naq.tiers import tier_of
 NOT_ANALYSED = "01"
 
 
-def lint(
-    tree: ast.Module, filename: str, settings: Settings, lines: Sequence[str] = ()
-) -> list[Finding]:
+def lint(tree: ast.Module, filename: str, settings: Settings, text: str = "") -> list[Finding]:
     """Find everything that the rules find in one module, baseline and ``noqa`` left aside.
 
     Args:
         tree: The module's syntax tree.
         filename: Its path, which decides the tiers.
         settings: What the project configured.
-        lines: The source's lines; when given, a file that does not mention NATS costs nothing.
+        text: The module's source, which saves work; empty when it is not at hand.
     """
-    if lines:
-        text = "".join(lines)
-        if not mentions_nats(text, settings) and not reaches_nats(text, filename, settings):
-            return []
-    return findings_of(analyse(tree, settings, filename), filename, settings)
+    return findings_of(analyse(tree, settings, filename, text), filename, settings)
+
+
+def concerns_nats(text: str, filename: str, settings: Settings) -> bool:
+    """Whether a file may hold a finding, by its text: it mentions NATS, or calls what reaches it."""
+    return mentions_nats(text, settings) or reaches_nats(text, filename, settings)
 
 
 def findings_of(analysis: ModuleAnalysis, filename: str, settings: Settings) -> list[Finding]:

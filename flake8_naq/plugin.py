@@ -75,7 +75,7 @@ class Plugin:
         # imported for one that may have.
         from flake8_naq.linter import lint
 
-        return lint(self._tree, self._filename, self.settings)
+        return lint(self._tree, self._filename, self.settings, text)
 
     def _reaches_nats(self, text: str) -> bool:
         if not may_reach_nats(text):

@@ -15,7 +15,9 @@ from flake8_naq.names.vocabulary import Vocabulary
 from flake8_naq.settings import Settings
 
 
-def analyse(tree: ast.Module, settings: Settings, path: str | None = None) -> ModuleAnalysis:
+def analyse(
+    tree: ast.Module, settings: Settings, path: str | None = None, text: str = ""
+) -> ModuleAnalysis:
     """Find every connection of a module and follow it.
 
     Args:
@@ -23,9 +25,11 @@ def analyse(tree: ast.Module, settings: Settings, path: str | None = None) -> Mo
         settings: Names of the project's own helpers.
         path: The module's path: its imports are followed to the other files of its project. None
             to know the module alone.
+        text: The module's source, to leave out what has nothing to do with a connection; empty
+            when it is not at hand.
     """
     workspace = workspace_of(settings)
-    context = workspace.context(Names(tree, surroundings(path, settings)))
+    context = workspace.context(Names(tree, surroundings(path, settings), text))
     sites = [found.site for scope in context.candidates for found in trace(scope, context)]
     return ModuleAnalysis(
         tree,

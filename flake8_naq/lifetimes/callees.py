@@ -90,7 +90,7 @@ class Callee:
         if self.function is None or self.acquirer is None:
             return ""
         names = self.function.names
-        qualname = names.scopes[self.function.node].qualname
+        qualname = names.scope_of(self.function.node).qualname
         aliases = names.elsewhere.own_aliases(qualname, frozenset()) if names.elsewhere else ()
         longest = max(aliases, key=lambda name: (len(name), name), default=qualname)
         return longest.removeprefix("src.")
@@ -175,7 +175,7 @@ class Callees:
         if name is None:
             if elsewhere is None or own is None or own.names is not self._names:
                 return Origin(False, frozenset())
-            qualname = self._names.scopes[own.node].qualname
+            qualname = self._names.scope_of(own.node).qualname
             return Origin(False, elsewhere.own_aliases(qualname, options))
         aliases = elsewhere.aliases(name, options) if elsewhere is not None else None
         if elsewhere is not None and aliases:
@@ -191,7 +191,7 @@ class Callees:
         return "naq" if named and self._has_naq else "nats-py"
 
     def _project_has_naq(self) -> bool:
-        scopes = self._names.scopes.values()
+        scopes = self._names.importing()
         imported = (origin for scope in scopes for origin in scope.imports.values())
         if any(origin.partition(".")[0] == "naq" for origin in imported):
             return True

@@ -27,7 +27,7 @@ class Candidates:
         self._callees = callees
 
     def __iter__(self) -> Iterator[Scope]:
-        return (scope for scope in self._names.scopes.values() if scope in self)
+        return (scope for scope in self._names.mentioning(self._names_that_open) if scope in self)
 
     def __contains__(self, scope: Scope) -> bool:
         for call in scope.calls:
@@ -43,7 +43,7 @@ class Candidates:
         """Last names of the functions that open a connection by themselves, aliases included."""
         wanted = self._vocabulary.opening_names
         found = set(wanted)
-        for scope in self._names.scopes.values():
+        for scope in self._names.importing():
             for local, origin in scope.imports.items():
                 if origin.rpartition(".")[2] in wanted:
                     found.add(local)
@@ -56,50 +56,72 @@ class Candidates:
     def _names_that_open(self) -> set[str]:
         """Last names of the project's own functions that may open one, and of their callers."""
         wanted = set(self._openers)
-        callers: dict[str, list[Scope]] = defaultdict(list)
-        for scope in self._names.scopes.values():
-            for call in scope.calls:
-                callers[_last_name(call.func)].append(scope)
         if self._names.elsewhere is not None:
-            wanted |= self._names.elsewhere.opening_names(self._imports(), self._called())
-        aliases = self._aliases()
+            imports = list(self._imports())
+            wanted |= self._names.elsewhere.opening_names(imports, self._called(imports))
         waiting = list(wanted)
         while waiting:
-            opener = waiting.pop()
-            calling = [getattr(scope.node, "name", "") for scope in callers.pop(opener, ())]
-            for name in (*calling, *aliases.pop(opener, ())):
-                if name and name not in wanted:
+            for name in self._names_through(waiting.pop()):
+                if name not in wanted:
                     wanted.add(name)
                     waiting.append(name)
         return wanted
 
-    def _aliases(self) -> dict[str, list[str]]:
+    def _names_through(self, opener: str) -> Iterator[str]:
+        """The names by which a function of this last name may be called: its callers' and aliases."""
+        yield from self._module_aliases.get(opener, ())
+        for scope in self._names.mentioning([opener]):
+            node = scope.node
+            if isinstance(node, (ast.Module, ast.ClassDef)):
+                continue
+            # `def run(connect=open_bus)`
+            for parameter, default in defaults_of(node.args):
+                if _is_name(default) and _last_name(default) == opener:
+                    yield parameter.arg
+            if not isinstance(node, ast.Lambda) and any(
+                _last_name(call.func) == opener for call in scope.calls
+            ):
+                yield node.name
+
+    @cached_property
+    def _module_aliases(self) -> dict[str, list[str]]:
         """Last names of functions, each with the names that the module gives it besides."""
         found: dict[str, list[str]] = defaultdict(list)
         for name, value in self._names.module.bound.items():
-            if isinstance(value, (ast.Name, ast.Attribute)):
+            if _is_name(value):
                 found[_last_name(value)].append(name)
-        for scope in self._names.scopes.values():
-            if isinstance(scope.node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
-                # `def run(connect=open_bus)`
-                for parameter, default in defaults_of(scope.node.args):
-                    if isinstance(default, (ast.Name, ast.Attribute)):
-                        found[_last_name(default)].append(parameter.arg)
         return found
 
     def _imports(self) -> Iterator[tuple[str, str]]:
         """Local names and the dotted names that they were imported from."""
-        for scope in self._names.scopes.values():
+        for scope in self._names.importing():
             yield from scope.imports.items()
         for star in self._names.stars:
             yield "*", star
 
-    def _called(self) -> set[str]:
-        scopes = self._names.scopes.values()
+    def _called(self, imports: list[tuple[str, str]]) -> set[str]:
+        """The dotted names that the module calls of what it imports from its project."""
+        elsewhere = self._names.elsewhere
+        roots = [
+            local
+            for local, origin in imports
+            if elsewhere is not None and elsewhere.defines(origin)
+        ]
+        # A star import may bind any name.
+        starred = "*" in roots
+        scopes = (
+            self._names.scopes.values()
+            if starred
+            else self._names.mentioning(f"{root}." for root in roots)
+        )
         return {text for scope in scopes for call in scope.calls if (text := dotted(call.func))}
 
 
-def _last_name(node: ast.expr) -> str:
+def _is_name(node: ast.expr | None) -> bool:
+    return isinstance(node, (ast.Name, ast.Attribute))
+
+
+def _last_name(node: ast.expr | None) -> str:
     if isinstance(node, ast.Attribute):
         return node.attr
     return node.id if isinstance(node, ast.Name) else ""

@@ -56,9 +56,7 @@ class Context:
 
     def __post_init__(self) -> None:
         self.mentions = Mentions(self.names)
-        imported = {
-            origin for scope in self.names.scopes.values() for origin in scope.imports.values()
-        }
+        imported = {origin for scope in self.names.importing() for origin in scope.imports.values()}
         imported.update(self.names.stars)
         self._knows_clients = not imported.isdisjoint(_CLIENT_ORIGINS)
         self.callees = Callees(self.names, self.vocabulary, self.functions)

@@ -55,7 +55,7 @@ class Helpers:
         context = self._context_of(known.names)
         if known.node not in context.managers:
             context.managers[known.node] = None
-            scope = known.names.scopes[known.node]
+            scope = known.names.scope_of(known.node)
             if scope.yields and any("contextmanager" in name for name in decorators_of(known.node)):
                 context.managers[known.node] = manager_of(trace(scope, context), scope)
         return context.managers[known.node]
@@ -91,12 +91,12 @@ class Helpers:
         if known.node in context.acquirers:
             return
         context.acquirers[known.node] = None
-        scope = known.names.scopes[known.node]
+        scope = known.names.scope_of(known.node)
         if not scope.yields and _hands_through(known.node) and scope in context.candidates:
             context.acquirers[known.node] = acquirer_of(trace(scope, context), scope)
 
     def _callees(self, known: Known) -> Iterator[Known]:
-        scope = known.names.scopes[known.node]
+        scope = known.names.scope_of(known.node)
         for call in scope.calls:
             callee = known.names.definition(call.func, scope, opening=True)
             if callee is not None and not isinstance(callee.node, ast.ClassDef):
@@ -104,7 +104,7 @@ class Helpers:
 
     def _fate(self, known: Known, parameter: str) -> ParameterFate:
         assert not isinstance(known.node, ast.ClassDef)
-        scope = known.names.scopes[known.node]
+        scope = known.names.scope_of(known.node)
         context = self._context_of(known.names)
         lowered = lower_scope(Context(known.names, context.vocabulary), scope)
         found = Propagation(lowered.graph, _given(known.node, scope, parameter)).from_entry(

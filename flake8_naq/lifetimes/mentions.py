@@ -1,4 +1,4 @@
-"""An index of the scopes that mention a name or an attribute: one look at the module for all."""
+"""Which scopes mention a name or an attribute."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from flake8_naq.names import Names, Scope, dotted, own_nodes
 
 
 class Mentions:
-    """The mentions of one module, indexed on the first question."""
+    """The mentions of one module; each name is looked for once."""
 
     def __init__(self, names: Names) -> None:
         self._names = names
-        self._of_names: dict[str, list[Scope]] | None = None
-        self._of_attributes: dict[tuple[Scope, str], set[Scope]] | None = None
+        self._of_names: dict[str, list[Scope]] = {}
+        self._of_attributes: dict[str, dict[Scope, set[Scope]]] = {}
 
     def of_name(self, name: str, scope: Scope) -> bool:
         """Whether a function or class other than `scope` mentions a name."""
-        if self._of_names is None:
-            self._of_names = self._index_names()
+        if name not in self._of_names:
+            self._of_names[name] = list(self._scopes_with(name))
         return any(
             outer is not scope and outer.parent is not None
             for found in self._of_names[name]
@@ -29,26 +29,25 @@ class Mentions:
 
     def of_attribute(self, attribute: str, owner: Scope, scope: Scope) -> bool:
         """Whether another method (or class) inside a class mentions ``self.attribute``."""
-        if self._of_attributes is None:
-            self._of_attributes = self._index_attributes()
-        return not self._of_attributes[owner, f"self.{attribute}"] <= {scope}
+        if attribute not in self._of_attributes:
+            self._of_attributes[attribute] = self._members_with(attribute)
+        return not self._of_attributes[attribute].get(owner, set()) <= {scope}
 
-    def _index_names(self) -> dict[str, list[Scope]]:
-        index: dict[str, list[Scope]] = defaultdict(list)
-        for scope in self._names.scopes.values():
-            names = {node.id for node in own_nodes(scope.node) if isinstance(node, ast.Name)}
-            for name in names:
-                index[name].append(scope)
-        return index
+    def _scopes_with(self, name: str) -> Iterator[Scope]:
+        for scope in self._names.mentioning([name]):
+            nodes = own_nodes(scope.node)
+            if any(isinstance(node, ast.Name) and node.id == name for node in nodes):
+                yield scope
 
-    def _index_attributes(self) -> dict[tuple[Scope, str], set[Scope]]:
+    def _members_with(self, attribute: str) -> dict[Scope, set[Scope]]:
         """The members of each class that mention an attribute of `self`."""
-        index: dict[tuple[Scope, str], set[Scope]] = defaultdict(set)
-        for scope in self._names.scopes.values():
-            for path in {path for node in scope.attributes if (path := _own_attribute(node))}:
+        found: dict[Scope, set[Scope]] = defaultdict(set)
+        path = f"self.{attribute}"
+        for scope in self._names.mentioning([attribute.rpartition(".")[2]]):
+            if any(_own_attribute(node) == path for node in scope.attributes):
                 for owner, member in _members_around(scope):
-                    index[owner, path].add(member)
-        return index
+                    found[owner].add(member)
+        return found
 
 
 def _own_attribute(node: ast.Attribute) -> str | None:

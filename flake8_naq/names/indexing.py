@@ -1,9 +1,10 @@
-"""One walk over a module's tree: its scopes, their imports, calls and bindings."""
+"""A module's scopes, with their imports, calls and bindings."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator
 from operator import attrgetter
 from typing import Any, TypeAlias, cast, get_args
 
@@ -74,31 +75,74 @@ Opening: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.C
 
 
 class Index:
-    """The result of one walk over a module.
+    """The scopes of a module. Each is walked when something asks for its contents.
+
+    Args:
+        tree: The module.
+        text: Its source, with every line ending as a newline; empty when it is not at hand.
 
     Attributes:
         module: The module's own scope.
-        scopes: The scope that each node opens.
         stars: The modules that a star import takes names from, as written.
-        imports_from: Every ``from ... import``.
-        tries: Every ``try``.
     """
 
-    def __init__(self, tree: ast.Module) -> None:
-        self.module = Scope(tree, None, "")
-        self.scopes: dict[ScopeNode, Scope] = {tree: self.module}
+    def __init__(self, tree: ast.Module, text: str = "") -> None:
+        self.module = Scope(tree, None, "", self)
         self.stars: list[str] = []
-        self.imports_from: list[ast.ImportFrom] = []
-        self.tries: list[ast.Try | ast.TryStar] = []
-        # Scope by scope, so stack entries need not carry their scope.
+        self._source = Source(text)
+        self._scopes: dict[ScopeNode, Scope] = {tree: self.module}
+        self._imports_from: list[ast.ImportFrom] = []
+        self._tries: list[ast.Try | ast.TryStar] = []
+        self.walk(self.module)
+
+    @property
+    def scopes(self) -> dict[ScopeNode, Scope]:
+        """The scope that each node opens, of the whole module."""
+        self._walk_all()
+        return self._scopes
+
+    @property
+    def imports_from(self) -> list[ast.ImportFrom]:
+        """Every ``from ... import``."""
+        list(self.importing())  # walk them
+        return self._imports_from
+
+    @property
+    def tries(self) -> list[ast.Try | ast.TryStar]:
+        """Every ``try``."""
+        self._walk_all()
+        return self._tries
+
+    def scope_of(self, node: ScopeNode) -> Scope:
+        """The scope that a node opens."""
+        return self._scopes.get(node) or self.scopes[node]
+
+    def mentioning(self, words: Iterable[str]) -> Iterator[Scope]:
+        """The scopes whose source holds one of these words, and those around them.
+
+        The module's scope is always among them, and so is every scope where the source is not at
+        hand. A word that is part of another one counts.
+        """
+        lines = self._source.lines_with(words)
         waiting = [self.module]
         while waiting:
             scope = waiting.pop()
-            self._walk(scope)
-            waiting += scope.children
+            yield scope
+            waiting += [child for child in scope.children if _stands_in(child.node, lines)]
 
-    def _walk(self, scope: Scope) -> None:
-        """Note what a scope holds. Every node of a file passes here: it makes few calls."""
+    def importing(self) -> Iterator[Scope]:
+        """The scopes with an import, and those around them."""
+        return self.mentioning(["import"])
+
+    def adopt(self, other: Index) -> None:
+        """Take over the module's scope of another index, and know its scopes as well."""
+        self._scopes = other.scopes | self.scopes
+        self.module = other.module
+        self.stars = other.stars
+
+    def walk(self, scope: Scope) -> None:
+        """Note what a scope holds. Its nodes pass here one by one: it makes few calls."""
+        scope.clear()
         stack: list[Any] = [scope.node]
         while stack:
             node = stack.pop()
@@ -112,24 +156,31 @@ class Index:
                 elif child.__class__ is list:
                     stack += [item for item in reversed(child) if item.__class__ not in _LEAVES]
 
+    def _walk_all(self) -> None:
+        waiting = [self.module]
+        while waiting:
+            waiting += waiting.pop().children
+
     def _note(self, node: ast.AST, scope: Scope) -> bool:
         """Note one node; true if what is in it belongs to a scope of its own."""
-        if node.__class__ in _SCOPES and node is not scope.node:
-            self._open(cast("Opening", node), scope)
-            return True
-        if isinstance(node, ast.Attribute):
-            scope.attributes.append(node)
-        elif isinstance(node, ast.Call):
-            scope.calls.append(node)
-        elif node.__class__ in _BINDINGS:
+        kind = node.__class__
+        if kind is ast.Attribute:
+            scope.attributes.append(cast("ast.Attribute", node))
+        elif kind is ast.Call:
+            scope.calls.append(cast("ast.Call", node))
+        elif kind in _BINDINGS:
             scope.bindings.append(cast("Binding", node))
+        elif kind in _SCOPES:
+            if node is not scope.node:
+                self._open(cast("Opening", node), scope)
+                return True
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
             self._import(node, scope)
         elif isinstance(node, (ast.Global, ast.Nonlocal)):
             scope.declared.update(node.names)
         elif isinstance(node, (ast.Try, ast.TryStar)):
-            self.tries.append(node)
-        elif isinstance(node, (ast.Yield, ast.YieldFrom)):
+            self._tries.append(node)
+        else:
             scope.yields = True
         return False
 
@@ -139,7 +190,7 @@ class Index:
                 root = alias.name.partition(".")[0]
                 scope.imports[alias.asname or root] = alias.name if alias.asname else root
             return
-        self.imports_from.append(node)
+        self._imports_from.append(node)
         origin = "." * node.level + (node.module or "")
         for alias in node.names:
             if alias.name == "*":
@@ -149,13 +200,56 @@ class Index:
 
     def _open(self, node: Opening, outer: Scope) -> None:
         name = "<lambda>" if isinstance(node, ast.Lambda) else node.name
-        scope = Scope(node, outer, f"{outer.qualname}.{name}" if outer.qualname else name)
+        qualname = f"{outer.qualname}.{name}" if outer.qualname else name
+        scope = Scope(node, outer, qualname, self)
         outer.children.append(scope)
-        self.scopes[node] = scope
+        self._scopes[node] = scope
         if isinstance(node, ast.ClassDef):
             outer.classes[name] = node
         elif not isinstance(node, ast.Lambda):
             outer.functions[name] = node
+
+
+class Source:
+    """A module's source, by line.
+
+    Args:
+        text: The source, empty when it is not at hand.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._found: dict[str, list[int]] = {}
+
+    def lines_with(self, words: Iterable[str]) -> list[int] | None:
+        """The numbers of the lines that hold one of these words, None for all lines."""
+        if not self._text:
+            return None
+        return sorted({line for word in words for line in self._lines_with(word)})
+
+    def _lines_with(self, word: str) -> list[int]:
+        if word not in self._found:
+            text, found = self._text, []
+            number, before = 1, 0
+            start = text.find(word)
+            while start >= 0:
+                number += text.count("\n", before, start)
+                found.append(number)
+                # The rest of the line makes no difference.
+                before = text.find("\n", start)
+                start = text.find(word, before) if before >= 0 else -1
+            self._found[word] = found
+        return self._found[word]
+
+
+def _stands_in(node: ScopeNode, lines: list[int] | None) -> bool:
+    """Whether one of these lines is among those of a function or class, its decorators included."""
+    if lines is None or isinstance(node, ast.Module):
+        return True
+    decorators = [] if isinstance(node, ast.Lambda) else node.decorator_list
+    first = min([node.lineno, *(decorator.lineno for decorator in decorators)])
+    index = bisect_left(lines, first)
+    return index < len(lines) and lines[index] <= (node.end_lineno or first)
 
 
 class _Children(dict[type[ast.AST], Callable[[Any], tuple[Any, ...]]]):

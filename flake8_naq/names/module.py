@@ -66,10 +66,13 @@ class Names(Index):
     Args:
         tree: The module.
         elsewhere: The other files of its project, None to know the module alone.
+        text: Its source, empty when it is not at hand: then no part of the tree can be left out.
     """
 
-    def __init__(self, tree: ast.Module, elsewhere: Elsewhere | None = None) -> None:
-        super().__init__(tree)
+    def __init__(
+        self, tree: ast.Module, elsewhere: Elsewhere | None = None, text: str = ""
+    ) -> None:
+        super().__init__(tree, text)
         self.elsewhere = elsewhere
         self._attributes: dict[tuple[Scope, bool], dict[str, Known | None]] = {}
 
@@ -160,7 +163,7 @@ class Names(Index):
             if at.node in seen or not isinstance(at.node, ast.ClassDef):
                 continue
             seen.add(at.node)
-            scope = at.names.scopes[at.node]
+            scope = at.names.scope_of(at.node)
             if name in scope.functions:
                 return Known(at.names, scope.functions[name])
             outer = scope.parent or at.names.module
@@ -175,7 +178,7 @@ class Names(Index):
         for part in parts[:-1]:
             if part not in scope.classes:
                 return None
-            scope = self.scopes[scope.classes[part]]
+            scope = self.scope_of(scope.classes[part])
         last = parts[-1]
         if last in scope.functions:
             return Known(self, scope.functions[last])

@@ -103,10 +103,8 @@ class Project:
     def names(self, source: SourceFile) -> Names | None:
         """The names of a project file, resolved; None when it is not Python."""
         if source not in self._names:
-            tree = source.tree
-            self._names[source] = (
-                None if tree is None else Names(tree, ProjectView(self, source.path))
-            )
+            tree, around = source.tree, ProjectView(self, source.path)
+            self._names[source] = None if tree is None else Names(tree, around, source.text)
         return self._names[source]
 
     def around(self, path: str) -> ProjectView:

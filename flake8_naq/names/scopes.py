@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from flake8_naq.names.syntax import Function, ScopeNode, defaults_of
 
@@ -27,9 +26,19 @@ Binding: TypeAlias = (
 )
 
 
-@dataclass(eq=False, slots=True)
+class Walker(Protocol):
+    """Notes what a scope holds (`indexing.Index`)."""
+
+    def walk(self, scope: Scope) -> None:
+        """Fill in the contents of a scope."""
+        ...
+
+
 class Scope:
     """A module, class body, function or lambda.
+
+    Its contents are filled in when something asks for them: most functions of most files have
+    nothing to do with a connection.
 
     Attributes:
         node: The node that opens it.
@@ -47,20 +56,64 @@ class Scope:
         origins: Cached results of resolving its names.
     """
 
-    node: ScopeNode
-    parent: Scope | None
-    qualname: str
-    imports: dict[str, str] = field(default_factory=dict)
-    functions: dict[str, Function] = field(default_factory=dict)
-    classes: dict[str, ast.ClassDef] = field(default_factory=dict)
-    children: list[Scope] = field(default_factory=list)
-    calls: list[ast.Call] = field(default_factory=list)
-    attributes: list[ast.Attribute] = field(default_factory=list)
-    bindings: list[Binding] = field(default_factory=list)
-    declared: set[str] = field(default_factory=set)
-    yields: bool = False
-    origins: dict[str, str | ast.expr | None] = field(default_factory=dict)
-    _bound: dict[str, ast.expr | None] | None = None
+    imports: dict[str, str]
+    functions: dict[str, Function]
+    classes: dict[str, ast.ClassDef]
+    children: list[Scope]
+    calls: list[ast.Call]
+    attributes: list[ast.Attribute]
+    bindings: list[Binding]
+    declared: set[str]
+    yields: bool
+
+    __slots__ = (
+        "_bound",
+        "_walker",
+        "attributes",
+        "bindings",
+        "calls",
+        "children",
+        "classes",
+        "declared",
+        "functions",
+        "imports",
+        "node",
+        "origins",
+        "parent",
+        "qualname",
+        "yields",
+    )
+
+    def __init__(
+        self, node: ScopeNode, parent: Scope | None, qualname: str, walker: Walker
+    ) -> None:
+        self.node = node
+        self.parent = parent
+        self.qualname = qualname
+        self.origins: dict[str, str | ast.expr | None] = {}
+        self._walker = walker
+        self._bound: dict[str, ast.expr | None] | None = None
+
+    if not TYPE_CHECKING:  # for mypy, the class has the attributes above and no others
+
+        def __getattr__(self, name: str) -> object:
+            """The content of a scope that was not walked yet: Python asks here for an empty slot."""
+            if name not in Scope.__slots__:
+                raise AttributeError(name)
+            self._walker.walk(self)
+            return getattr(self, name)
+
+    def clear(self) -> None:
+        """Start with contents that are empty."""
+        self.imports = {}
+        self.functions = {}
+        self.classes = {}
+        self.children = []
+        self.calls = []
+        self.attributes = []
+        self.bindings = []
+        self.declared = set()
+        self.yields = False
 
     @property
     def bound(self) -> dict[str, ast.expr | None]:

@@ -56,8 +56,9 @@ class SourceFile:
 
     @cached_property
     def text(self) -> str:
-        """The file's text."""
-        return self._files.read(self.path)
+        """The file's text, with every line ending as a newline."""
+        text = self._files.read(self.path)
+        return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
     @cached_property
     def uses_nats(self) -> bool:

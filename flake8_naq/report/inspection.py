@@ -11,11 +11,9 @@ from flake8_naq.errors import CommandError
 from flake8_naq.findings import Finding
 from flake8_naq.flake8_config import Flake8, baseline_path
 from flake8_naq.lifetimes import ModuleAnalysis, analyse
-from flake8_naq.linter import findings_of
+from flake8_naq.linter import concerns_nats, findings_of
 from flake8_naq.modules import Module, ReadError, read_module
-from flake8_naq.names.project import reaches_nats
 from flake8_naq.paths import explicit_files, python_files
-from flake8_naq.settings import mentions_nats
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +73,15 @@ class Inspection:
     def _inspect(self, file: str, explicit: set[str]) -> Inspected | None:
         settings = self.flake8.settings
         module = read_module(file, self.flake8.options.stdin_display_name)
-        concerned = mentions_nats(module.text, settings) or reaches_nats(
-            module.text, module.path, settings
-        )
+        text = module.text
+        concerned = concerns_nats(text, module.path, settings)
         # A file that someone names should be Python, even if there is nothing to find in it.
         if not concerned and file not in explicit:
             return None
         tree = module.parse()
         if not concerned:
             return None
-        analysis = analyse(tree, settings, module.path)
+        analysis = analyse(tree, settings, module.path, text)
         findings = findings_of(analysis, module.path, settings)
         reported = self.flake8.reported(module.path, module.lines, findings)
         return Inspected(module, analysis, findings, reported)

@@ -15,7 +15,7 @@ def check(analysis: ModuleAnalysis) -> Iterator[Problem]:
     """Report the parameter of every ``__init__`` that keeps a ``nats_url``, where naq is used."""
     if not _uses_naq(analysis):
         return
-    for scope in analysis.names.scopes.values():
+    for scope in analysis.names.mentioning([PARAMETER]):
         node = scope.node
         if not isinstance(node, ast.FunctionDef) or node.name != "__init__":
             continue
@@ -37,7 +37,7 @@ def _uses_naq(analysis: ModuleAnalysis) -> bool:
     helpers = NAQ_CONNECT | NAQ_MANAGERS
     return any(site.flavour == "naq" for site in analysis.sites) or any(
         origin.partition(".")[0] == "naq" or origin.rpartition(".")[2] in helpers
-        for scope in analysis.names.scopes.values()
+        for scope in analysis.names.importing()
         for origin in scope.imports.values()
     )
 

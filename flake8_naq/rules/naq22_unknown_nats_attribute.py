@@ -27,7 +27,7 @@ def check(analysis: ModuleAnalysis) -> Iterator[Problem]:
     names = analysis.names
     local = {
         name
-        for scope in names.scopes.values()
+        for scope in names.importing()
         for name, origin in scope.imports.items()
         if origin.partition(".")[0] == "nats"
     }
@@ -35,7 +35,7 @@ def check(analysis: ModuleAnalysis) -> Iterator[Problem]:
         return
     guards = Guards(names)
     yield from _imported(names, guards)
-    for scope in names.scopes.values():
+    for scope in names.mentioning([*local, "connect"]):
         yield from _attributes(names, scope, local, guards)
         yield from _connects(names, scope, local, guards)
     yield from _methods(analysis, guards)
@@ -44,10 +44,10 @@ def check(analysis: ModuleAnalysis) -> Iterator[Problem]:
 def _imported(names: Names, guards: Guards) -> Iterator[Problem]:
     for node in names.imports_from:
         module = node.module or ""
-        if node.level or module.partition(".")[0] != "nats" or guards.stands_in_try(node):
+        if node.level or module.partition(".")[0] != "nats":
             continue
         for alias in node.names:
-            if _is_unknown(module, alias.name):
+            if _is_unknown(module, alias.name) and not guards.stands_in_try(node):
                 yield Problem(node, _message(module, alias.name, right_name(module, alias.name)))
 
 
@@ -123,12 +123,12 @@ def _methods(analysis: ModuleAnalysis, guards: Guards) -> Iterator[Problem]:
     names = analysis.names
     users: dict[ast.expr, Site] = {}
     for site in analysis.sites:
-        scope = names.scopes[site.scope]
+        scope = names.scope_of(site.scope)
         if _is_of_nats_py(site, names, scope):
             users.update(dict.fromkeys(_used(site), site))
         if _is_client_connect(site, names, scope):
             yield from _keywords(site.call, "connection.connect", scope, guards)
-    for scope in {names.scopes[site.scope] for site in users.values()}:
+    for scope in {names.scope_of(site.scope) for site in users.values()}:
         for call in scope.calls:
             function = call.func
             if isinstance(function, ast.Attribute) and function.value in users:
@@ -214,11 +214,13 @@ def _parent_kind(place: str | None, site: Site) -> str:
 
 def _keywords(call: ast.Call, function: str, scope: Scope, guards: Guards) -> Iterator[Problem]:
     known = table()["keywords"].get(function)
-    if known is None or guards.stands_in_try(call, "TypeError"):
+    if known is None:
         return
     for keyword in call.keywords:
         if keyword.arg is None or keyword.arg in known:
             continue
+        if guards.stands_in_try(call, "TypeError"):
+            return
         right = right_keyword(function, keyword.arg)
         cure = f": {right}" if right else ""
         message = f"`{ast.unparse(call.func)}()` of nats-py takes no `{keyword.arg}`{cure}"

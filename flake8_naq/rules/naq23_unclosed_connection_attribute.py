@@ -24,7 +24,7 @@ def check(analysis: ModuleAnalysis) -> Iterator[Problem]:
     unknown = _classes_of_unknown_bases(analysis.names)
     attributes = _Attributes(analysis.tree)
     for site in kept:
-        owner = analysis.names.class_around(analysis.names.scopes[site.scope])
+        owner = analysis.names.class_around(analysis.names.scope_of(site.scope))
         if owner is None or owner in unknown:
             continue
         assert isinstance(owner.node, ast.ClassDef)
@@ -83,7 +83,7 @@ def _classes_of_unknown_bases(names: Names) -> set[Scope]:
 def _own_class(base: ast.expr, names: Names) -> Scope | None:
     plain = base.value if isinstance(base, ast.Subscript) else base
     if isinstance(plain, ast.Name) and plain.id in names.module.classes:
-        return names.scopes[names.module.classes[plain.id]]
+        return names.scope_of(names.module.classes[plain.id])
     return None
 
 

@@ -54,7 +54,7 @@ def captured_by(node: Nested, context: Context, scope: Scope) -> Closure:
     closure = Closure(node)
     own: set[str] = set()
     bodies = node.body if isinstance(node.body, list) else [node.body]
-    inner = context.names.scopes.get(node, scope)
+    inner = context.names.scope_of(node)
     own.update(set(inner.bound) - inner.declared)
     stack: list[ast.AST] = list(bodies)
     while stack:

@@ -172,7 +172,7 @@ class Meaning:
         known = self._names.definition(function, self.scope, opening=opening)
         if known is None or isinstance(known.node, ast.ClassDef) or known.node.decorator_list:
             return None
-        scope = known.names.scopes[known.node]
+        scope = known.names.scope_of(known.node)
         if _is_defined_again(known.node, scope):
             return None
         return Meaning(known.names, scope, self._settings, self._helpers), known.node

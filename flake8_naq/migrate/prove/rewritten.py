@@ -40,7 +40,5 @@ def _beside(before: Function, tree: ast.Module) -> Function:
     names = Names(tree, known.elsewhere)
     scope = names.module.children[0]
     scope.parent = before.scope.parent
-    names.module = known.module
-    names.scopes = known.scopes | names.scopes
-    names.stars = known.stars
+    names.adopt(known)
     return Function(names, scope, before.settings, before.helpers)

@@ -115,7 +115,7 @@ def _version(content: bytes | None, flake8: Flake8) -> Version:
         tree = module.parse()
     except ReadError as error:
         return Version(error=str(error).partition(": ")[2])
-    sites = analyse(tree, flake8.settings).sites
+    sites = analyse(tree, flake8.settings, text=module.text).sites
     if not sites:
         return _NOTHING
     noqa = flake8.noqa_lines("", module.lines)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flake8_naq.linter import lint
+from flake8_naq.linter import concerns_nats, lint
 from flake8_naq.settings import Settings
 
 
@@ -27,12 +27,10 @@ def reports(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(dedent(text), encoding="utf-8")
     text = dedent(files[linted])
-    found = lint(
-        ast.parse(text),
-        str(root / linted),
-        Settings(**options),  # type: ignore[arg-type]
-        text.splitlines(keepends=True),
-    )
+    path, settings = str(root / linted), Settings(**options)  # type: ignore[arg-type]
+    if not concerns_nats(text, path, settings):
+        return []
+    found = lint(ast.parse(text), path, settings, text)
     return [(finding.line, finding.rule, finding.message) for finding in found]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from flake8_naq.lifetimes.analysis import workspace_of
-from flake8_naq.linter import lint
+from flake8_naq.linter import concerns_nats, lint
 from flake8_naq.names import source
 from flake8_naq.names.files import Disk
 from flake8_naq.names.project import project_of
@@ -59,7 +59,8 @@ def lint_circle(root: Path, size: int) -> None:
     for number in range(size):
         path = root / f"m{number}.py"
         text = path.read_text()
-        assert lint(ast.parse(text), str(path), Settings(), text.splitlines(keepends=True))
+        assert concerns_nats(text, str(path), Settings())
+        assert lint(ast.parse(text), str(path), Settings(), text)
 
 
 @pytest.mark.parametrize("size", [5, 40])

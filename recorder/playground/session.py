@@ -49,7 +49,7 @@ class Session:
             tree = module.parse()
         except ReadError as error:
             return json.dumps({"error": str(error), "findings": []})
-        found = lint(tree, filename, self._flake8.settings, module.lines)
+        found = lint(tree, filename, self._flake8.settings, module.text)
         reported = self._flake8.reported(filename, module.lines, found)
         findings = [
             {

@@ -5,16 +5,18 @@ from __future__ import annotations
 import argparse
 import ast
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from flake8.exceptions import ExecutionError
 from flake8.options.manager import OptionManager
 
 from flake8_naq import __version__
-from flake8_naq.baseline import Baseline, BaselineError
-from flake8_naq.findings import Finding
-from flake8_naq.flake8_config import baseline_path
 from flake8_naq.settings import OPTIONS, Settings, SettingsError, may_reach_nats, mentions_nats
+
+# Every run of flake8 loads this module: it loads the others on demand.
+if TYPE_CHECKING:
+    from flake8_naq.baseline import Baseline
+    from flake8_naq.findings import Finding
 
 
 class Plugin:
@@ -52,10 +54,9 @@ class Plugin:
         """
         try:
             cls.settings = Settings.from_values(vars(options))
-            path = baseline_path(options)
-            cls.baseline = Baseline.load(path) if path else None
-        except (BaselineError, SettingsError) as error:
+        except SettingsError as error:
             raise ExecutionError(str(error)) from error
+        cls.baseline = _known_findings(options) if cls.settings.baseline else None
 
     def run(self) -> Iterator[tuple[int, int, str, type[Any]]]:
         """Yield the findings of one file."""
@@ -83,3 +84,14 @@ class Plugin:
         from flake8_naq.names.project import reaches_nats
 
         return reaches_nats(text, self._filename, self.settings)
+
+
+def _known_findings(options: argparse.Namespace) -> Baseline | None:
+    from flake8_naq.baseline import Baseline, BaselineError
+    from flake8_naq.flake8_config import baseline_path
+
+    try:
+        path = baseline_path(options)
+        return Baseline.load(path) if path else None
+    except BaselineError as error:
+        raise ExecutionError(str(error)) from error

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import compileall
 import gc
 import importlib.util
 import resource
@@ -27,6 +28,7 @@ from pathlib import Path
 
 from figures import Figures
 
+import flake8_naq
 from flake8_naq.lifetimes.analysis import workspace_of
 from flake8_naq.linter import lint
 from flake8_naq.names.project import project_of
@@ -167,6 +169,7 @@ def across_files(figures: Figures) -> None:
     """A generated project in which every second file reaches NATS through helpers of other files."""
     with tempfile.TemporaryDirectory(prefix="naq-linter-") as name:
         files = generated(Path(name), PROJECT_FILES)
+        gc.freeze()
         start = _process(_flake8([str(Path(name) / "setup.cfg")]))
         # flake8 takes the same time for each of these files.
         sample = [source[0] for source in files[::10]]
@@ -262,6 +265,8 @@ def _written(root: Path, text: str) -> Path:
 
 def imports(figures: Figures) -> None:
     """What every run of flake8 pays for the plugin, and what a run pays that meets NATS."""
+    # An installer compiles the modules.
+    compileall.compile_dir(str(Path(flake8_naq.__file__).parent), quiet=1)
     start = _process([sys.executable, "-c", "import flake8.main.application"])
     plugin_too = _process([sys.executable, "-c", _IMPORT_PLUGIN])
     analysis_too = _process([sys.executable, "-c", _IMPORT_PLUGIN + "; import flake8_naq.linter"])

@@ -142,7 +142,8 @@ class Callees:
 
     def _resolve(self, function: ast.expr, scope: Scope) -> Callee:
         name = self._names.resolve(function, scope)
-        own = _function(self._names.definition(function, scope, opening=True))
+        defined = self._names.definition(function, scope, opening=True)
+        own = _function(defined)
         origin = self._origin(name, own)
         called = name
         if called is None:
@@ -156,6 +157,8 @@ class Callees:
                 yields = self._functions.manager(own)
             elif flavour is None:
                 flavour = self._flavour_of(own)
+        elif defined is not None and self._functions is not None:
+            yields = self._functions.manager(defined)
         return Callee(
             name,
             own,

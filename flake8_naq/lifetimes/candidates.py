@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections import defaultdict
 from collections.abc import Iterator
 from functools import cached_property
 
 from flake8_naq.lifetimes.callees import Callees
-from flake8_naq.names import Names, Scope, defaults_of, dotted
+from flake8_naq.names import Function, Names, Scope, dotted, partial_of
 from flake8_naq.names.vocabulary import Vocabulary
 
 
@@ -69,28 +68,23 @@ class Candidates:
 
     def _names_through(self, opener: str) -> Iterator[str]:
         """The names by which a function of this last name may be called: its callers' and aliases."""
-        yield from self._module_aliases.get(opener, ())
         for scope in self._names.mentioning([opener]):
             node = scope.node
-            if isinstance(node, (ast.Module, ast.ClassDef)):
-                continue
-            # `def run(connect=open_bus)`
-            for parameter, default in defaults_of(node.args):
-                if _is_name(default) and _last_name(default) == opener:
-                    yield parameter.arg
-            if not isinstance(node, ast.Lambda) and any(
+            yield from _aliases(scope, opener)
+            if isinstance(node, ast.ClassDef):
+                if any(_last_name(base) == opener for base in node.bases):
+                    yield node.name
+            elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and any(
                 _last_name(call.func) == opener for call in scope.calls
             ):
-                yield node.name
+                yield from self._names_of_caller(node, scope)
 
-    @cached_property
-    def _module_aliases(self) -> dict[str, list[str]]:
-        """Last names of functions, each with the names that the module gives it besides."""
-        found: dict[str, list[str]] = defaultdict(list)
-        for name, value in self._names.module.bound.items():
-            if _is_name(value):
-                found[_last_name(value)].append(name)
-        return found
+    def _names_of_caller(self, node: Function, scope: Scope) -> Iterator[str]:
+        yield node.name
+        # `async with Bus()` calls `Bus.__aenter__`.
+        owner = self._names.class_around(scope)
+        if node.name == "__aenter__" and owner is not None and isinstance(owner.node, ast.ClassDef):
+            yield owner.node.name
 
     def _imports(self) -> Iterator[tuple[str, str]]:
         """Local names and the dotted names that they were imported from."""
@@ -117,8 +111,13 @@ class Candidates:
         return {text for scope in scopes for call in scope.calls if (text := dotted(call.func))}
 
 
-def _is_name(node: ast.expr | None) -> bool:
-    return isinstance(node, (ast.Name, ast.Attribute))
+def _aliases(scope: Scope, opener: str) -> Iterator[str]:
+    """The names that a scope gives a function of this last name: by an assignment or a default."""
+    return (
+        name
+        for name, value in scope.bound.items()
+        if value is not None and _last_name(partial_of(value) or value) == opener
+    )
 
 
 def _last_name(node: ast.expr | None) -> str:

@@ -14,7 +14,7 @@ from flake8_naq.lifetimes.context import Context, decorators_of
 from flake8_naq.lifetimes.dataflow.propagation import Propagation
 from flake8_naq.lifetimes.facts import Site
 from flake8_naq.lifetimes.lowering import lower_scope
-from flake8_naq.lifetimes.summaries import acquirer_of, manager_of
+from flake8_naq.lifetimes.summaries import acquirer_of, class_manager_of, manager_of
 from flake8_naq.lifetimes.tracing import trace
 from flake8_naq.names import Function, Known, Names, Scope
 
@@ -55,10 +55,25 @@ class Helpers:
         context = self._context_of(known.names)
         if known.node not in context.managers:
             context.managers[known.node] = None
-            scope = known.names.scope_of(known.node)
-            if scope.yields and any("contextmanager" in name for name in decorators_of(known.node)):
-                context.managers[known.node] = manager_of(trace(scope, context), scope)
+            context.managers[known.node] = self._manager(known, context)
         return context.managers[known.node]
+
+    def _manager(self, known: Known, context: Context) -> Acquirer | None:
+        if isinstance(known.node, ast.ClassDef):
+            return self._class_manager(known)
+        scope = known.names.scope_of(known.node)
+        if scope.yields and any("contextmanager" in name for name in decorators_of(known.node)):
+            return manager_of(trace(scope, context), scope)
+        return None
+
+    def _class_manager(self, known: Known) -> Acquirer | None:
+        enter = known.names.method(known.node, "__aenter__")
+        leave = known.names.method(known.node, "__aexit__")
+        if enter is None or leave is None:
+            return None
+        entered = enter.names.scope_of(enter.node)
+        traces = trace(entered, self._context_of(enter.names))
+        return class_manager_of(traces, entered, leave.names.scope_of(leave.node))
 
     def fate(self, known: Known, parameter: str) -> ParameterFate:
         """The effect on a connection that goes to the parameter of this name."""

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from flake8_naq.lifetimes.callees import Acquirer
 from flake8_naq.lifetimes.dataflow.trace import Trace
 from flake8_naq.lifetimes.facts import EscapeKind, Returned
-from flake8_naq.names import Scope, dotted, own_nodes
+from flake8_naq.names import Scope, dotted, own_nodes, parameters_of
+from flake8_naq.names.vocabulary import CLOSING_METHODS
 
 # Methods that keep what they are given: a context variable, a dictionary, a registry.
 _KEEPING_METHODS = frozenset(["set", "put", "add", "append", "setdefault", "update", "register"])
@@ -19,7 +20,10 @@ def acquirer_of(traces: list[Trace], scope: Scope) -> Acquirer | None:
 
     One that opens a connection in several branches hands it out when each of them does, alike.
     """
+    given = parameters_of(scope.node)
     for trace in traces:
+        if trace.site.handle in given:
+            return None  # `if nc is None: nc = await connect()` hands back the caller's own as well
         closed = trace.releases and not trace.escaped_at_end
         if closed or _ways_out(trace) != {"returned"} or _is_kept(trace, scope):
             return None
@@ -31,6 +35,19 @@ def manager_of(traces: list[Trace], scope: Scope) -> Acquirer | None:
     if any(_ways_out(trace) != {"yielded"} for trace in traces):
         return None
     return _handed_out(traces, _values(scope, ast.Yield))
+
+
+def class_manager_of(traces: list[Trace], enter: Scope, leave: Scope) -> Acquirer | None:
+    """The connection that ``__aenter__`` returns, if ``__aexit__`` closes it."""
+    closed = {
+        dotted(call.func.value)
+        for call in leave.calls
+        if isinstance(call.func, ast.Attribute) and call.func.attr in CLOSING_METHODS
+    }
+    for trace in traces:
+        if closed.isdisjoint([trace.site.handle, *trace.stored_in]):
+            return None
+    return _handed_out(traces, _values(enter, ast.Return))
 
 
 def _ways_out(trace: Trace) -> set[EscapeKind]:

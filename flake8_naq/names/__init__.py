@@ -2,7 +2,15 @@
 
 from flake8_naq.names.module import Known, Names
 from flake8_naq.names.scopes import Scope, lookup_chain
-from flake8_naq.names.syntax import Function, ScopeNode, defaults_of, dotted, own_nodes
+from flake8_naq.names.syntax import (
+    Function,
+    ScopeNode,
+    defaults_of,
+    dotted,
+    own_nodes,
+    parameters_of,
+    partial_of,
+)
 
 __all__ = [
     "Function",
@@ -14,4 +22,6 @@ __all__ = [
     "dotted",
     "lookup_chain",
     "own_nodes",
+    "parameters_of",
+    "partial_of",
 ]

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from flake8_naq.names.indexing import Index
 from flake8_naq.names.scopes import Scope, lookup_chain
-from flake8_naq.names.syntax import Function, dotted, joined
+from flake8_naq.names.syntax import Function, dotted, joined, partial_of
 from flake8_naq.nats_table import gives
 
 _BUILTINS = frozenset(dir(builtins))
@@ -234,7 +234,7 @@ class Names(Index):
             if name.id in holder.imports:
                 return None
             if name.id in holder.bound:
-                given = holder.bound[name.id]
+                given = partial_of(holder.bound[name.id]) or holder.bound[name.id]
                 # `def run(connect=connect_to_bus)`
                 default = given.id if isinstance(given, ast.Name) else ""
                 found = self.module.functions.get(default)
@@ -317,7 +317,7 @@ def _without_none(annotation: ast.expr | None) -> ast.expr | None:
 def _given(value: ast.expr | None) -> str | ast.expr | None:
     """The name or module that a value refers to, for a variable bound to it."""
     if isinstance(value, ast.Call):
-        return _imported_by(value)
+        return partial_of(value) or _imported_by(value)
     return value if isinstance(value, (ast.Name, ast.Attribute)) else None
 
 

@@ -24,7 +24,8 @@ _DEFINITION = re.compile(
     r"\n(?:(?P<indent>[ \t]*)(?:async[ \t]+def|def|class)[ \t]+(?P<name>\w+)|(?=[^\s#)\]}]))"
 )
 _ASSIGNMENT = re.compile(
-    r"\n(?P<name>\w+)[ \t]*(?::[^=\n]*)?=[ \t]*(?P<value>[A-Za-z_][\w.]*)[ \t]*(?P<call>\()?"
+    r"\n(?P<name>\w+)[ \t]*(?::[^=\n]*)?=[ \t]*(?:(?:functools\.)?partial\(\s*)?"
+    r"(?P<value>[A-Za-z_][\w.]*)[ \t]*(?P<call>\()?"
 )
 # Match whole words: a match that starts inside a word costs an attempt for each letter.
 CALLED = re.compile(r"(?<![\w.])([A-Za-z_][\w.]*+)[ \t]*+\(")

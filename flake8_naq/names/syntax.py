@@ -30,6 +30,23 @@ def defaults_of(arguments: ast.arguments) -> Iterator[tuple[ast.arg, ast.expr | 
     yield from zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
 
 
+def parameters_of(node: ast.AST) -> set[str]:
+    """The names of a function's parameters."""
+    if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+        return set()
+    arguments = node.args
+    named = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    named += [argument for argument in (arguments.vararg, arguments.kwarg) if argument is not None]
+    return {argument.arg for argument in named}
+
+
+def partial_of(call: ast.expr | None) -> ast.expr | None:
+    """The function that ``functools.partial(open_bus, url)`` calls; None for any other expression."""
+    if not isinstance(call, ast.Call) or not call.args:
+        return None
+    return call.args[0] if dotted(call.func) in ("partial", "functools.partial") else None
+
+
 def own_nodes(root: ast.AST) -> Iterator[ast.AST]:
     """The nodes below a node. A nested function, class or lambda is included, its body is not."""
     stack = list(_inside(root))

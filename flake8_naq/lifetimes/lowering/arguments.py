@@ -142,7 +142,7 @@ class Arguments:
     ) -> Place | None:
         """Pass one argument; the place of the result so far."""
         node = call.node
-        if call.is_plain and call.last in _CONTAINERS and not call.awaited:
+        if _wraps_arguments(call, argument) and place not in self._state.closures:
             return self._wrap(node, place, result)
         if place in self._state.values.fresh:
             return place  # an unknown wrapper around the acquiring call
@@ -199,6 +199,13 @@ class Arguments:
     def _fate(self, call: ResolvedCall, argument: ast.expr) -> ParameterFate | None:
         callees = self._state.context.callees
         return callees.fate(call.callee, call.node, argument, self._state.scope)
+
+
+def _wraps_arguments(call: ResolvedCall, argument: ast.expr) -> bool:
+    """Whether a call only makes something that holds its arguments: a container, a `partial`."""
+    if call.awaited or is_closing_method(argument):
+        return False
+    return (call.is_plain and call.last in _CONTAINERS) or call.last == "partial"
 
 
 def _only_looks(call: ResolvedCall) -> bool:

@@ -17,7 +17,7 @@ from flake8_naq.lifetimes.cfg.graph import (
 )
 from flake8_naq.lifetimes.lowering.escapes import defer_closure
 from flake8_naq.lifetimes.lowering.scope_state import Evaluator, ScopeState
-from flake8_naq.names import dotted
+from flake8_naq.names import dotted, parameters_of
 from flake8_naq.names.vocabulary import CLOSING_METHODS
 
 
@@ -160,16 +160,6 @@ class Bindings:
             values = value.elts
         for item, part, part_value in zip(target.elts, parts, values, strict=True):
             self.bind(item, part, part_value)
-
-
-def parameters_of(node: ast.AST) -> set[str]:
-    """The names of a function's parameters."""
-    if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
-        return set()
-    arguments = node.args
-    named = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-    named += [argument for argument in (arguments.vararg, arguments.kwarg) if argument is not None]
-    return {argument.arg for argument in named}
 
 
 def _fact(value: ast.expr | None) -> str | None:

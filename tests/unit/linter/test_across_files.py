@@ -88,6 +88,18 @@ OPENERS = {
             return await asyncio.wait_for(door.open_door(url), 3)
         """,
     "imported from where it is": "from wire import dial as open_bus",
+    "a partial": """
+        import functools
+        from wire import dial
+        open_bus = functools.partial(dial)
+        """,
+    "a partial over several lines": """
+        from functools import partial
+        from wire import dial
+        open_bus = partial(
+            dial,
+        )
+        """,
 }
 WIRE = "import nats\nasync def dial(url):\n    return await nats.connect(url)\n"
 DOOR = "from wire import dial\nasync def open_door(url):\n    return await dial(url)\n"
@@ -119,6 +131,13 @@ SHARED = {
         async def get_nats_connection(url):
             state.nc = await nats.connect(url)
             return state.nc
+        """,
+    "the caller's own, as long as it is connected": """
+        async def get_nats_connection(nc):
+            if nc is not None and nc.is_connected:
+                return nc
+            nc = await nats.connect()
+            return nc
         """,
     "a dictionary": """
         _open = {}
@@ -295,6 +314,69 @@ def test_a_handle_outlives_the_context_manager_of_another_file(tmp_path: Path) -
     code = "from bus import session\nasync def f(url):\n    async with session(url) as nc:\n"
     code += "        return nc.jetstream()\n"
     assert findings(tmp_path, {"bus.py": MANAGER, "main.py": code}, "main.py") == ["4 13"]
+
+
+CLASS_MANAGER = """
+    import nats
+    class Bus:
+        def __init__(self, url):
+            self.url = url
+        async def __aenter__(self):
+            self.nc = await nats.connect(self.url)
+            return self.nc
+        async def __aexit__(self, *args):
+            await self.nc.{close}()
+    class Line(Bus):
+        pass
+    """
+
+
+@pytest.mark.parametrize("name", ["Bus", "Line"])
+def test_a_class_of_another_file_that_enters_a_connection_closes_it(
+    tmp_path: Path, name: str
+) -> None:
+    use = f"""
+        from bus import {name}
+        async def work(url):
+            async with {name}(url) as nc:
+                return nc.jetstream()
+        """
+    files = {"bus.py": CLASS_MANAGER.format(close="drain"), "main.py": use}
+    assert findings(tmp_path, files, "main.py") == ["5 13"]
+
+
+def test_a_class_that_leaves_its_connection_open_is_no_context_manager(tmp_path: Path) -> None:
+    use = """
+        from bus import Bus
+        async def work(url):
+            async with Bus(url) as nc:
+                return nc.jetstream()
+        """
+    files = {"bus.py": CLASS_MANAGER.format(close="flush"), "main.py": use}
+    assert findings(tmp_path, files, "main.py") == []
+
+
+DECLARED = {
+    "a workspace": '[tool.uv.workspace]\nmembers = ["packages/*"]\n',
+    "a source": '[tool.uv.sources]\nwire-lib = { path = "packages/wire-lib" }\n',
+    "a dependency": '[tool.poetry.dependencies]\nwire = { path = "./packages/wire-lib" }\n',
+    "pytest's path": '[tool.pytest.ini_options]\npythonpath = ["packages/wire-lib/src"]\n',
+}
+
+
+@pytest.mark.parametrize("pyproject", DECLARED.values(), ids=DECLARED)
+def test_an_import_finds_the_packages_that_pyproject_declares(
+    tmp_path: Path, pyproject: str
+) -> None:
+    files = {
+        "pyproject.toml": pyproject,
+        "packages/wire-lib/src/wire/__init__.py": WIRE,
+        "app/__init__.py": "",
+        "app/main.py": "from wire import dial\nasync def work():\n    nc = await dial('x')\n",
+    }
+    assert findings(tmp_path, files, "app/main.py") == ["3 01", "3 11"]
+    files["pyproject.toml"] = "[tool.uv.workspace\nmembers = 3"
+    assert findings(tmp_path / "broken", files, "app/main.py") == []
 
 
 def test_a_closer_of_another_file_closes(tmp_path: Path) -> None:

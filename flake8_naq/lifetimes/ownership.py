@@ -22,7 +22,7 @@ def conclude(trace: Trace, lowered: LoweredScope) -> None:
     site = trace.site
     _note_events(trace)
     captured = list(_capturing(site, lowered))
-    _note_uses(trace, captured)
+    _note_uses(trace, captured, lowered.scope)
     if not trace.comes_round or _is_session(site):
         site.in_loop = site.in_loop if isinstance(site.in_loop, _COMPREHENSION) else None
     site.managed = site.managed or trace.managed
@@ -47,7 +47,7 @@ def _note_events(trace: Trace) -> None:
     site.left_then_closed = trace.left_then_closed
 
 
-def _note_uses(trace: Trace, captured: list[Closure]) -> None:
+def _note_uses(trace: Trace, captured: list[Closure], scope: Scope) -> None:
     """Write the uses into the site, those inside of nested functions included."""
     site = trace.site
     uses = dict(trace.uses)
@@ -56,7 +56,11 @@ def _note_uses(trace: Trace, captured: list[Closure]) -> None:
             uses.update(dict.fromkeys(closure.names.get(name, ())))
     site.uses = sorted(uses, key=_position)
     if not trace.close_begun:
-        site.late_uses = sorted(_late_uses(trace), key=lambda use: _position(use.node))
+        unpacked = _unpacked_by_loops(scope) if trace.used_closed else set()
+        site.late_uses = sorted(
+            (use for use in _late_uses(trace) if _root(use.node) not in unpacked),
+            key=lambda use: _position(use.node),
+        )
 
 
 def _late_uses(trace: Trace) -> Iterator[LateUse]:
@@ -71,11 +75,26 @@ def _late_uses(trace: Trace) -> Iterator[LateUse]:
         yield LateUse(node, how)
 
 
+def _unpacked_by_loops(scope: Scope) -> set[str]:
+    """Names that a loop unpacks together: ``for adapter, bus in wired``; one may hold no connection."""
+    return {
+        item.id
+        for node in scope.bindings
+        if isinstance(node, (ast.For, ast.AsyncFor)) and isinstance(node.target, ast.Tuple)
+        for item in node.target.elts
+        if isinstance(item, ast.Name)
+    }
+
+
+def _root(node: ast.expr) -> str:
+    return (dotted(node) or "").partition(".")[0]
+
+
 def _comes_again(use: ast.expr, loop: ast.stmt) -> bool:
     """Whether each turn of a loop uses the same connection: it does not bind the name again."""
     if not loop.lineno <= use.lineno <= (loop.end_lineno or loop.lineno):
         return False
-    root = (dotted(use) or "").partition(".")[0]
+    root = _root(use)
     return not any(
         isinstance(node, ast.Name) and node.id == root and isinstance(node.ctx, ast.Store)
         for node in ast.walk(loop)

@@ -160,6 +160,24 @@ async def sender(url):
     ),
     good=(
         Example(
+            "pairs that end one after the other",
+            """\
+import nats
+from shop.adapters import Adapter, Bus
+
+
+async def serve(url, names):
+    async with await nats.connect(url) as nc:
+        pairs = []
+        for name in names:
+            pairs.append((Adapter(nc, name), Bus(nc, name)))
+        await nc.flush()
+        for adapter, bus in pairs:
+            await adapter.close()
+            await bus.stop()
+""",
+        ),
+        Example(
             "what may be asked of a closed connection",
             """\
 import nats

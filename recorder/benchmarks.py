@@ -105,9 +105,8 @@ BENCHMARKS = (
         "scale",
         "A million jobs",
         "Counts, first pages and single jobs, with a hundred jobs of each kind and then with 100,000 "
-        "failed, 100,000 finished and 1,000,000 queued ones. A tenth of the queued jobs is in a queue "
-        "that never had a worker, whose size is the only one that the server has to count by subjects. "
-        "Shorter is better.",
+        "failed, 100,000 finished and 1,000,000 queued ones. A queue that never had a worker is the only "
+        "one whose jobs the server has to count anew. Shorter is better.",
         "tests/benchmarks/scale.py --json",
     ),
     Benchmark(

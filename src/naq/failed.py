@@ -44,8 +44,8 @@ class FailedJobs:
         """
 
         async def newest(_kv: KeyValue) -> list[bytes]:
-            async with nats_jetstream(self.config) as (_, js):
-                return await newest_values(js, self._bucket, limit, wanted)
+            async with nats_jetstream(self.config) as (conn, js):
+                return await newest_values(conn, js, self._bucket, limit, wanted)
 
         def wanted(data: bytes) -> bool:
             return queue is None or ((read := _read(data)) is not None and read.job.queue == queue)

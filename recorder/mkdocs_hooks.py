@@ -6,9 +6,8 @@ https://www.mkdocs.org/user-guide/configuration/#hooks
 from __future__ import annotations
 
 import re
-import tomllib
-from collections.abc import Callable
-from pathlib import PurePosixPath
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from mkdocs.exceptions import PluginError
@@ -17,7 +16,7 @@ from mkdocs.utils import get_relative_url
 
 from flake8_naq.report import rule_page
 from flake8_naq.rules import all_rules
-from recorder import architecture, benchmarks, overview
+from recorder import architecture, benchmarks, hosting, overview, published
 from recorder.field import page as field
 from recorder.pages import PARTS
 from recorder.phases import ROOT, all_phases, load
@@ -29,6 +28,7 @@ from recorder.source import source_markdown, source_page, successors
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
     from mkdocs.structure.files import Files
+    from mkdocs.structure.nav import Navigation
     from mkdocs.structure.pages import Page
 
 _MENDED = {
@@ -41,11 +41,22 @@ _MENDED = {
 }
 """Replacements in the theme's output."""
 
+
+class _Site:
+    """What one build gathers from page to page."""
+
+    nav: Navigation
+    pages: dict[str, str]
+
+
+_SITE = _Site()
+
 _MARKER = re.compile(r"^<!-- (record|made): ([\w-]+) -->$", re.MULTILINE)
 
 MADE: dict[str, Callable[[], str]] = {
     "architecture": architecture.page,
     "benchmarks": benchmarks.page,
+    "changelog": lambda: (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"),
     "naq": commands.naq,
     "naq-migrate": commands.naq_migrate,
     "nats-errors": errors.page,
@@ -67,11 +78,13 @@ MADE: dict[str, Callable[[], str]] = {
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Link to the hosted site and sources, where the repository has a host."""
-    hosted = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hosted"]
-    config.site_url = hosted["site"] or None
-    if hosted["repository"]:
-        config.repo_url = hosted["repository"]
-        config.repo_name = hosted["repository"].removeprefix("https://github.com/")
+    hosted = hosting.hosting()
+    config.site_url = hosted.site or None
+    if hosted.site:
+        config.extra["version"] = {"provider": "mike"}
+    if hosted.repository:
+        config.repo_url = hosted.repository
+        config.repo_name = hosted.repository.removeprefix("https://github.com/")
         config.edit_uri = "edit/main/docs/"
     return config
 
@@ -125,6 +138,46 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
 
     address = get_relative_url(playground.ADDRESS, page.url)
     return playground.addressed(_MARKER.sub(part, markdown), address)
+
+
+def on_nav(nav: Navigation, *, config: MkDocsConfig, files: Files) -> Navigation:
+    """Keep the navigation, whose order ``llms.txt`` follows."""
+    _SITE.nav = nav
+    _SITE.pages = {}
+    return nav
+
+
+def on_page_content(html: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Describe the page by its first sentences, and keep it as Markdown."""
+    soup = published.parsed(html)
+    page.meta.setdefault("description", published.description(soup))
+    _SITE.pages[page.file.dest_uri] = published.markdown(soup)
+    return html
+
+
+def on_post_build(*, config: MkDocsConfig) -> None:
+    """Write what is for readers other than a browser; without an address there is no sitemap."""
+    site = Path(config.site_dir)
+    for uri, text in _SITE.pages.items():
+        (site / uri).with_suffix(".md").write_text(text, encoding="utf-8")
+    text = published.llms(config.site_name, config.site_description or "", list(_sections(config)))
+    (site / "llms.txt").write_text(text, encoding="utf-8")
+    if not config.site_url:
+        for name in ("sitemap.xml", "sitemap.xml.gz"):
+            (site / name).unlink(missing_ok=True)
+
+
+def _sections(config: MkDocsConfig) -> Iterator[tuple[str, list[published.Listed]]]:
+    """The pages of each part of the navigation."""
+    for item in _SITE.nav.items:
+        pages = [page for page in _SITE.nav.pages if item in (page, *page.ancestors)]
+        yield item.title or "", [_listed(page, config) for page in pages]
+
+
+def _listed(page: Page, config: MkDocsConfig) -> published.Listed:
+    uri = str(PurePosixPath(page.file.dest_uri).with_suffix(".md"))
+    address = f"{config.site_url or ''}{uri}"
+    return published.Listed(str(page.title), address, str(page.meta.get("description", "")))
 
 
 def on_post_page(output: str, *, page: Page, config: MkDocsConfig) -> str:

@@ -25,6 +25,8 @@ KINDS = {
     "commands": "/reference/naq-migrate/",
     "naq-commands": "/naq/commands/",
     "benchmarks": "/benchmarks/",
+    "changelog": "/changelog/",
+    "playground": "/playground/",
     "field": "/field/",
     "missing": "/404.html",
 }

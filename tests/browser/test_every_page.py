@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Browser
 
-LIMIT = 300_000
+LIMIT = 250_000
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def test_no_page_asks_another_host(site, seen: dict[str, Seen]) -> None:
     assert foreign == set()
 
 
-def test_every_page_weighs_less_than_300_kilobytes(seen: dict[str, Seen]) -> None:
+def test_every_page_weighs_less_than_250_kilobytes(seen: dict[str, Seen]) -> None:
     heavy = {path: page.transferred for path, page in seen.items() if page.transferred >= LIMIT}
     assert heavy == {}
 

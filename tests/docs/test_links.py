@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 import pytest
-
-from recorder.phases import ROOT
 
 HOST = "https://site.invalid"
 
@@ -35,15 +31,6 @@ class Page(HTMLParser):
                 self.links.append(value)
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return folder
-
-
 def broken(folder: Path) -> Iterator[str]:
     pages = {file: Page(file.read_text(encoding="utf-8")) for file in folder.rglob("*.html")}
     for file, page in pages.items():
@@ -63,6 +50,7 @@ def broken(folder: Path) -> Iterator[str]:
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.xdist_group("site")
 def test_every_link_leads_to_a_page_and_an_anchor_that_are_there(built: Path) -> None:
     assert list(broken(built)) == []
 

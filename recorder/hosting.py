@@ -1,0 +1,27 @@
+"""The addresses of the hosted site and sources, empty while there is no host."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+
+from recorder.phases import ROOT
+
+
+@dataclass(frozen=True, slots=True)
+class Hosting:
+    """The addresses under ``[tool.hosted]``.
+
+    Attributes:
+        repository: The sources, such as ``https://github.com/OWNER/NAME``.
+        site: The site, such as ``https://OWNER.github.io/NAME/``.
+    """
+
+    repository: str = ""
+    site: str = ""
+
+
+def hosting() -> Hosting:
+    """The addresses that ``pyproject.toml`` has."""
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    return Hosting(**tomllib.loads(text)["tool"]["hosted"])

@@ -152,19 +152,16 @@ def on_page_content(html: str, *, page: Page, config: MkDocsConfig, files: Files
     soup = published.parsed(html)
     page.meta.setdefault("description", published.description(soup))
     _SITE.pages[page.file.dest_uri] = published.markdown(soup)
-    return html
+    return html + published.LINK
 
 
 def on_post_build(*, config: MkDocsConfig) -> None:
-    """Write what is for readers other than a browser; without an address there is no sitemap."""
+    """Write what is for readers other than a browser."""
     site = Path(config.site_dir)
     for uri, text in _SITE.pages.items():
         (site / uri).with_suffix(".md").write_text(text, encoding="utf-8")
     text = published.llms(config.site_name, config.site_description or "", list(_sections(config)))
     (site / "llms.txt").write_text(text, encoding="utf-8")
-    if not config.site_url:
-        for name in ("sitemap.xml", "sitemap.xml.gz"):
-            (site / name).unlink(missing_ok=True)
 
 
 def _sections(config: MkDocsConfig) -> Iterator[tuple[str, list[published.Listed]]]:

@@ -16,6 +16,9 @@ from markdownify import MarkdownConverter
 LONGEST_DESCRIPTION = 160
 """What a search engine shows of a description, in characters."""
 
+LINK = '<p class="as-markdown"><a href="index.md">This page as Markdown</a></p>\n'
+"""The link from a page to its Markdown. As a `<link>` the theme takes it for another language."""
+
 # What is nothing to read: controls, pictures without words, and the phases' modules side by side,
 # which the page has as a diff, too.
 _NOT_READ = (

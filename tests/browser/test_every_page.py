@@ -67,5 +67,9 @@ def test_every_page_weighs_less_than_250_kilobytes(seen: dict[str, Seen]) -> Non
     assert heavy == {}
 
 
+def test_no_page_loads_the_search_s_index_before_the_reader_searches(seen: dict[str, Seen]) -> None:
+    assert [path for path, page in seen.items() if "search_index" in " ".join(page.addresses)] == []
+
+
 def test_no_page_is_wider_than_a_phone(seen: dict[str, Seen]) -> None:
     assert {path: page.overflow for path, page in seen.items() if page.overflow > 0} == {}

@@ -268,7 +268,7 @@ def test_a_damaged_link_changes_nothing(playground: Playground) -> None:
 def test_the_code_is_sent_nowhere(playground: Playground, site: Any) -> None:
     before = len(playground.requests)
     playground.ask(LEAK.replace("announce", "a_secret"))
-    later = [url for url in playground.requests[before:] if not url.endswith("/favicon.png")]
+    later = [url for url in playground.requests[before:] if not url.endswith("/favicon.svg")]
     assert later == []
     assert [
         url for url in playground.requests if not url.startswith((site.url, "data:", "blob:"))

@@ -50,6 +50,8 @@ def parsed(html: str) -> BeautifulSoup:
     """The content of a page without what only a browser needs."""
     named = _FILENAME.sub(r"<p><strong>\1</strong></p>", html)
     soup = BeautifulSoup(_INLINE.sub("", named), "html.parser")
+    for numbered in soup.select("table.highlighttable"):
+        numbered.replace_with(numbered.select_one("td.code > *") or "")
     _title_tabs(soup)
     for drawn in soup.select("[role=img][aria-label]"):
         drawn.replace_with(f"{drawn['aria-label']}. ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import textwrap
 from pathlib import Path
@@ -25,8 +26,13 @@ def source_page(module: Path) -> str:
 
 def source_markdown(module: Path) -> str:
     """The page of a module: its source with numbered lines."""
-    front = "---\nsearch:\n  exclude: true\nhide:\n  - navigation\n  - toc\n---\n"
     source = (ROOT / module).read_text(encoding="utf-8").rstrip()
+    docstring = ast.get_docstring(ast.parse(source)) or "A module of naq."
+    description = json.dumps(f"The source of {module}: {docstring.splitlines()[0]}")
+    front = (
+        f"---\ndescription: {description}\n"
+        "search:\n  exclude: true\nhide:\n  - navigation\n  - toc\n---\n"
+    )
     return f'{front}\n# `{module}`\n\n```` {{.python linenums="1"}}\n{source}\n````\n'
 
 

@@ -46,7 +46,7 @@ class _Site:
     """What one build gathers from page to page."""
 
     nav: Navigation
-    pages: dict[Page, str]
+    pages: list[tuple[Page, str]]
 
 
 _SITE = _Site()
@@ -143,7 +143,7 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
 def on_nav(nav: Navigation, *, config: MkDocsConfig, files: Files) -> Navigation:
     """Keep the navigation, whose order ``llms.txt`` follows."""
     _SITE.nav = nav
-    _SITE.pages = {}
+    _SITE.pages = []
     return nav
 
 
@@ -151,14 +151,14 @@ def on_page_content(html: str, *, page: Page, config: MkDocsConfig, files: Files
     """Describe the page by its first sentences, and keep it as Markdown."""
     soup = published.parsed(html)
     page.meta.setdefault("description", published.description(soup))
-    _SITE.pages[page] = published.markdown(soup)
+    _SITE.pages.append((page, published.markdown(soup)))
     return html + published.LINK
 
 
 def on_post_build(*, config: MkDocsConfig) -> None:
     """Write what is for readers other than a browser."""
     site = Path(config.site_dir)
-    for page, text in _SITE.pages.items():
+    for page, text in _SITE.pages:
         (site / page.file.dest_uri).with_suffix(".md").write_text(text, encoding="utf-8")
     text = published.llms(config.site_name, config.site_description or "", list(_sections(config)))
     (site / "llms.txt").write_text(text, encoding="utf-8")
@@ -169,7 +169,7 @@ def _sections(config: MkDocsConfig) -> Iterator[tuple[str, list[published.Listed
     for item in _SITE.nav.items:
         pages = [page for page in _SITE.nav.pages if item in (page, *page.ancestors)]
         yield item.title or "", [_listed(page, config) for page in pages]
-    others = [page for page in _SITE.pages if page not in _SITE.nav.pages]
+    others = [page for page, _ in _SITE.pages if page not in _SITE.nav.pages]
     if others:
         yield "Optional", [_listed(page, config) for page in others]
 

@@ -18,7 +18,7 @@ MOST_AT_ONCE = 1000
 class Limit(msgspec.Struct, frozen=True, omit_defaults=True):
     """A limit on the jobs that have the same key, over all queues and workers of an application.
 
-    Args:
+    Attributes:
         key: its name; any text. Jobs that share it should agree on the numbers.
         at_once: how many of them run at once.
         per_second: how many of them start in a second, evenly spaced; below 1 for fewer, as 0.1 is

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from naq.events import EventManager, EventPublisher, EventSubscriber
     from naq.exceptions import NaqError
     from naq.failed import FailedJobs
+    from naq.flow import Group, gather
     from naq.handles import JobHandle
     from naq.inspection import JobDetails, JobPage, job_details, list_jobs
     from naq.middleware import register_enqueue_middleware, unregister_enqueue_middleware
@@ -85,6 +86,7 @@ _HOMES = {
     "naq.scheduling.scheduler": "Scheduler",
     "naq.serializers": "register_serializer",
     "naq.set_aside": "SetAside",
+    "naq.flow": "Group gather",
     "naq.handles": "JobHandle",
     "naq.models.limit": "Limit",
     "naq.tasks": "Task task",
@@ -106,6 +108,7 @@ __all__ = [
     "Exponential",
     "FailedJobs",
     "Fixed",
+    "Group",
     "Job",
     "JobContext",
     "JobDetails",
@@ -134,6 +137,7 @@ __all__ = [
     "enqueue_in",
     "enqueue_many",
     "fetch_job_result",
+    "gather",
     "get_config",
     "get_job",
     "get_progress",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from datetime import datetime, timedelta
 from inspect import iscoroutinefunction
-from typing import Any, Final, Generic, ParamSpec, Protocol, TypeVar, Unpack, overload
+from typing import Any, Concatenate, Final, Generic, ParamSpec, Protocol, TypeVar, Unpack, overload
 
 from naq.exceptions import JobError
+from naq.flow import Group
 from naq.handles import JobHandle
 from naq.models.definition import Definition
 from naq.models.job import Job
@@ -15,7 +17,14 @@ from naq.models.settings import OF_A_JOB, OF_A_SCHEDULE, JobSettings, TaskSettin
 from naq.queue.core import Queue
 
 P = ParamSpec("P")
+Q = ParamSpec("Q")
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
 R = TypeVar("R")
+
+_AT_ONCE: Final = 50
+"""Jobs with others before them that are enqueued at the same time."""
 
 _OF_ENQUEUEING: Final = frozenset({"delay", "at", "again"})
 _ALL: Final = OF_A_JOB | OF_A_SCHEDULE | _OF_ENQUEUEING | {"config"}
@@ -66,6 +75,94 @@ class TaskOptions(Generic[P, R]):
         job = await self._put(job, Queue(job.queue, config))
         return JobHandle(self._task, job.job_id, config, job.enqueued)
 
+    @overload
+    def after(
+        self: TaskOptions[Concatenate[A, Q], R], first: JobHandle[A], /
+    ) -> TaskOptions[Q, R]: ...
+
+    @overload
+    def after(
+        self: TaskOptions[Concatenate[A, B, Q], R], first: JobHandle[A], second: JobHandle[B], /
+    ) -> TaskOptions[Q, R]: ...
+
+    @overload
+    def after(
+        self: TaskOptions[Concatenate[A, B, C, Q], R],
+        first: JobHandle[A],
+        second: JobHandle[B],
+        third: JobHandle[C],
+        /,
+    ) -> TaskOptions[Q, R]: ...
+
+    @overload
+    def after(
+        self: TaskOptions[Concatenate[list[A], Q], R], group: Group[A], /
+    ) -> TaskOptions[Q, R]: ...
+
+    def after(self, *before: JobHandle[Any] | Group[Any]) -> TaskOptions[..., R]:
+        """Return the task for a job that runs after others and gets their results.
+
+        The results are its first arguments: that of a handle as it is, those of a group as a list.
+        By the option ``on_parent_failure`` the job fails when one of the others does (``"fail"``,
+        the default), is cancelled (``"cancel"``), or gets None for each that did (``"run"``).
+
+        Args:
+            before: handles and groups.
+
+        Raises:
+            JobError: a job is given twice, or there are other jobs that it depends on.
+        """
+        if "depends_on" in self._options:
+            raise JobError(f"{self._task.name}: give all jobs that come before in one after()")
+        ids: list[str] = []
+        for each in before:
+            ids.extend(handle.job_id for handle in (each if isinstance(each, Group) else (each,)))
+        if len(set(ids)) < len(ids):
+            raise JobError(f"{self._task.name}: after() takes each job once")
+        lists = [len(each) if isinstance(each, Group) else None for each in before]
+        return TaskOptions(self._task, {**self._options, "depends_on": ids, "pass_results": lists})
+
+    async def map(
+        self: TaskOptions[Concatenate[A, Q], R],
+        items: Iterable[A],
+        /,
+        *args: Q.args,
+        **kwargs: Q.kwargs,
+    ) -> Group[R]:
+        """Put a job into the queue for each item, all of them together.
+
+        Args:
+            items: the first argument of each job.
+            args: further positional arguments, the same ones for all.
+            kwargs: keyword arguments, the same ones for all.
+
+        Raises:
+            ArgumentError: an item or an argument does not fit the function's parameters.
+            JobError: a setting makes no sense, or the server refuses a job.
+            NaqConnectionError: there is no connection, or the server did not answer in time.
+        """
+        made = TaskOptions[Any, R](self._task, self._settings_of(OF_A_JOB))
+        return await self.group(made.job(item, *args, **kwargs) for item in items)
+
+    async def group(self, jobs: Iterable[Job]) -> Group[R]:
+        """Put jobs of the task into their queues together: ``task.group(task.job(n) for n in ...)``.
+
+        Args:
+            jobs: what ``job`` has returned.
+
+        Raises:
+            JobError: it is a job of another task, or the server refuses one.
+            NaqConnectionError: there is no connection, or the server did not answer in time.
+        """
+        self._refuse(OF_A_SCHEDULE | _OF_ENQUEUEING, "group")
+        config = self._options.get("config")
+        made = list(jobs)
+        for job in made:
+            if job.function_name != self._task.name:
+                raise JobError(f"{self._task.name}: {job} is of another task")
+        await _enqueue_all(made, Queue(config=config))
+        return Group([JobHandle(self._task, j.job_id, config, j.enqueued) for j in made], config)
+
     async def schedule(self, /, *args: P.args, **kwargs: P.kwargs) -> Job:
         """Schedule recurring jobs of the task, by the option ``cron`` or ``interval``.
 
@@ -108,6 +205,18 @@ class TaskOptions(Generic[P, R]):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._task.name!r})"
+
+
+async def _enqueue_all(jobs: list[Job], queue: Queue) -> None:
+    """Enqueue jobs, most of them without a wait for each."""
+    await queue.enqueue_many(job for job in jobs if not job.depends_on)
+    limit = asyncio.Semaphore(_AT_ONCE)
+
+    async def enqueue(job: Job) -> None:
+        async with limit:
+            await queue.enqueue(job)
+
+    await asyncio.gather(*(enqueue(job) for job in jobs if job.depends_on))
 
 
 class Task(Definition, TaskOptions[P, R]):

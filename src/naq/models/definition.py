@@ -137,7 +137,7 @@ class Definition:
         merged = {**self.settings, **settings} if settings else self.settings
         serializer = self.serializer if self.serializer is not TYPED else self.codec[0]
         job = Job(self, tuple(args), kwargs, **{**merged, "serializer": serializer})
-        before = len(job.depends_on) if job.pass_results else 0
+        before = job.results_before
         if not isinstance(serializer, TypedCall):
             self._check_arguments(job, before)
         elif before:
@@ -157,7 +157,8 @@ class Definition:
         """
         if self.is_typed and job.serializer in _JSON:
             call, result = self.codec
-            args, kwargs = call.read(job.body, tuple(map(_json_of, parents)))
+            before = map(_joined, job.in_lists(map(_json_of, parents)))
+            args, kwargs = call.read(job.body, tuple(before))
             return PreparedCall(self.function, args, kwargs, result)
         return prepare(job, self.function, parents)
 
@@ -188,7 +189,8 @@ def prepare(
             f"{job.function_name} has no typed arguments here: it is no task of this worker's code, "
             "or one with another serializer"
         )
-    return PreparedCall(function, (*map(value_of, parents), *job.args), job.kwargs, job.serializer)
+    before = job.in_lists(map(value_of, parents))
+    return PreparedCall(function, (*before, *job.args), job.kwargs, job.serializer)
 
 
 def _json_of(stored: bytes | None) -> bytes:
@@ -197,6 +199,10 @@ def _json_of(stored: bytes | None) -> bytes:
         return b"null"
     json = Outcome.json_of(stored)
     return json_of(value_of(stored)) if json is None else json
+
+
+def _joined(json: bytes | list[bytes]) -> bytes:
+    return json if isinstance(json, bytes) else b"[%b]" % b",".join(json)
 
 
 def _check_function(function: Callable[..., Any]) -> None:

@@ -47,6 +47,7 @@ class Head(msgspec.Struct, omit_defaults=True):
     keep_result: bool = True
     on_parent_failure: ParentPolicy = "fail"
     pass_results: bool = False
+    results: tuple[Annotated[int, msgspec.Meta(ge=-1)], ...] = ()
     max_crashes: Annotated[int, msgspec.Meta(ge=1)] | None = None
     keep_arguments: bool = True
     unique: Annotated[float, msgspec.Meta(ge=0)] | None = None

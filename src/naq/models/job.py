@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import time
@@ -9,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from operator import attrgetter
 from types import MappingProxyType
-from typing import Any, Final, Protocol, get_args
+from typing import Any, Final, Protocol, TypeVar, get_args
 
 from naq.exceptions import JobError, SerializationError
 from naq.models.functions import import_function, name_of
@@ -21,6 +22,8 @@ from naq.models.unique import id_of_call, window_of
 from naq.models.wire import Call, read_call, read_job, with_settings, write_job
 from naq.names import DEFAULT_QUEUE, LONGEST_KEY, is_key, is_queue_name, is_subject_of
 from naq.serializers import CLOUDPICKLE, JSON, TYPED, Serializer, get_serializer
+
+T = TypeVar("T")
 
 
 class HasJobId(Protocol):
@@ -90,7 +93,8 @@ class Job:
         on_parent_failure: what happens to the job when one of them fails, is cancelled, or is
             gone: ``"fail"``, ``"cancel"``, or ``"run"``, which runs it all the same.
         pass_results: call the function with their results before its own arguments, in the order
-            of ``depends_on``; None for one that has not succeeded.
+            of ``depends_on``; None for one that has not succeeded. A sequence says how: None is
+            one result, a number is a list of so many.
         isolated: run in a process of its own, which may crash, or be ended at its timeout.
         max_crashes: how many workers may die while they run the job alone, before it fails; None
             is the worker's own limit.
@@ -129,6 +133,7 @@ class Job:
     depends_on: tuple[str, ...] = _of_head("depends_on")
     on_parent_failure: ParentPolicy = _of_head("on_parent_failure")
     pass_results: bool = _of_head("pass_results")
+    result_lists: tuple[int, ...] = _of_head("results")
     isolated: bool = _of_head("isolated")
     max_crashes: int | None = _of_head("max_crashes")
     keep_result: bool = _of_head("keep_result")
@@ -153,7 +158,7 @@ class Job:
         ignore_on: Iterable[type[BaseException] | str] = (),
         depends_on: HasJobId | str | Iterable[HasJobId | str] = (),
         on_parent_failure: ParentPolicy = "fail",
-        pass_results: bool = False,
+        pass_results: bool | Sequence[int | None] = False,
         isolated: bool = False,
         max_crashes: int | None = None,
         keep_result: bool = True,
@@ -195,11 +200,14 @@ class Job:
             keep_result=keep_result,
             keep_arguments=keep_arguments,
             on_parent_failure=on_parent_failure,
-            pass_results=pass_results,
+            pass_results=pass_results is not False,
+            results=_lists(pass_results),
             max_crashes=max_crashes,
             unique=window,
             limit=limit,
         )
+        if self.result_lists:
+            _check_lists(self.result_lists, len(self.depends_on))
         if self.job_id in self.depends_on:
             raise JobError(f"job {job_id!r} depends on itself")
         if isinstance(retry, _NUMBERS):
@@ -357,6 +365,23 @@ class Job:
     def _with(self, **settings: Any) -> Job:
         return Job.deserialize(with_settings(self.serialize(), settings))
 
+    @property
+    def results_before(self) -> int:
+        """How many arguments come before its own, as results of other jobs."""
+        if not self.pass_results:
+            return 0
+        return len(self.result_lists) or len(self.depends_on)
+
+    def in_lists(self, results: Iterable[T]) -> list[T | list[T]]:
+        """Return the results of ``depends_on`` as the arguments that they become."""
+        left = iter(results)
+        if not self.result_lists:
+            return list(left)
+        return [
+            next(left) if size < 0 else list(itertools.islice(left, size))
+            for size in self.result_lists
+        ]
+
     def describe(self) -> dict[str, Any]:
         """Return what a listing shows of the job, without reading the call."""
         shown: dict[str, Any] = {
@@ -379,6 +404,17 @@ class Job:
 
     def __hash__(self) -> int:
         return hash(self.job_id)
+
+
+def _lists(pass_results: bool | Sequence[int | None]) -> tuple[int, ...]:
+    if isinstance(pass_results, bool):
+        return ()
+    return tuple(-1 if size is None else size for size in pass_results)
+
+
+def _check_lists(sizes: tuple[int, ...], parents: int) -> None:
+    if sum(1 if size < 0 else size for size in sizes) != parents:
+        raise JobError(f"pass_results and depends_on differ: {sizes} of {parents} different jobs")
 
 
 def check_queue_name(name: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, TypedDict
 
@@ -34,7 +34,7 @@ class _Settings(TypedDict, total=False):
     retry_on: Iterable[type[BaseException] | str]
     ignore_on: Iterable[type[BaseException] | str]
     on_parent_failure: ParentPolicy
-    pass_results: bool
+    pass_results: bool | Sequence[int | None]
     isolated: bool
     max_crashes: int | None
     keep_result: bool

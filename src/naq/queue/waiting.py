@@ -83,8 +83,11 @@ async def settle_waiting(
     succeeded: Collection[str] = (),
     lost: str = "",
     reason: str = GONE,
-) -> None:
+) -> bool:
     """Do with a waiting job what its parents ask for.
+
+    Returns:
+        Whether this has ended the job, by its policy: others may wait for it.
 
     Args:
         conn: the connection.
@@ -104,7 +107,7 @@ async def settle_waiting(
     try:
         entry = await waiting.get(job_id)
     except KeyNotFoundError:
-        return  # somebody else was faster, or it was cancelled
+        return False  # somebody else was faster, or it was cancelled
     job = Job.deserialize(entry.value or b"")
     outcomes = await stored_outcomes(conn, js, config.names, job.waits_for)
     if lost and lost in job.unkept:
@@ -114,13 +117,15 @@ async def settle_waiting(
         if failed:
             await _end(conn, js, config.names, job, failed)
             await waiting.delete(job_id)
-            return
-    rest = [each for each in job.waits_for if each not in {*outcomes, *succeeded, lost}]
+            return True
+    over = {*outcomes, *succeeded, lost}
+    rest = [each for each in job.waits_for if each not in over]
     if not rest:
         await publish_job(js, config, job)
         await waiting.delete(job_id)
     elif len(rest) < len(job.waits_for):
         await _wait_for_the_rest(waiting, entry, job, rest)
+    return False
 
 
 async def find_lost_parent(js: JetStreamContext, names: Names, parent: str) -> bool:

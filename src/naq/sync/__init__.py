@@ -28,8 +28,10 @@ from naq.serializers import CLOUDPICKLE, Serializer
 from naq.sync.loop import close as close
 from naq.sync.loop import current_loop
 from naq.sync.loop import run as run
+from naq.sync.tasks import Group as Group
 from naq.sync.tasks import JobHandle as JobHandle
 from naq.sync.tasks import Task as Task
+from naq.sync.tasks import gather as gather
 from naq.sync.tasks import task as task
 from naq.worker.status import WorkerStatusManager as _WorkerStatusManager
 

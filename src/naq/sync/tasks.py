@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from inspect import iscoroutinefunction
-from typing import Any, Generic, ParamSpec, Protocol, TypeVar, Unpack, overload
+from typing import (
+    Any,
+    Concatenate,
+    Generic,
+    Literal,
+    ParamSpec,
+    Protocol,
+    TypeVar,
+    Unpack,
+    overload,
+)
 
-from naq import handles, tasks
+from naq import flow, handles, tasks
+from naq.exceptions import NaqError
 from naq.models.definition import Definition
 from naq.models.info import JobInfo
 from naq.models.job import Job
@@ -15,6 +26,10 @@ from naq.models.status import JOB_STATUS, Enqueued
 from naq.sync.loop import run
 
 P = ParamSpec("P")
+Q = ParamSpec("Q")
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 
@@ -61,6 +76,83 @@ class JobHandle(Generic[R_co]):
         return repr(self._inner)
 
 
+class Group(Sequence[JobHandle[R_co]], Generic[R_co]):
+    """:class:`naq.Group` without ``await``.
+
+    Args:
+        inner: the group.
+    """
+
+    def __init__(self, inner: flow.Group[R_co]) -> None:
+        self._inner = inner
+
+    @overload
+    def __getitem__(self, index: int) -> JobHandle[R_co]: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Group[R_co]: ...
+
+    def __getitem__(self, index: int | slice) -> JobHandle[R_co] | Group[R_co]:
+        if isinstance(index, slice):
+            return Group(self._inner[index])
+        return JobHandle(self._inner[index])
+
+    def __len__(self) -> int:
+        return len(self._inner)
+
+    def __repr__(self) -> str:
+        return repr(self._inner)
+
+    @overload
+    def results(self, *, timeout: float | None = None) -> list[R_co]: ...
+
+    @overload
+    def results(
+        self, *, timeout: float | None = None, return_exceptions: Literal[True]
+    ) -> list[R_co | NaqError]: ...
+
+    def results(
+        self, *, timeout: float | None = None, return_exceptions: bool = False
+    ) -> list[Any]:
+        """Wait for all results and return them in the order of the jobs."""
+        waited = flow.gather(
+            *self._inner.handles, timeout=timeout, return_exceptions=return_exceptions
+        )
+        return list(run(waited))
+
+    def count_ended(self) -> int:
+        """Return how many of the jobs have ended, well or not."""
+        return run(self._inner.count_ended())
+
+    def cancel(self) -> int:
+        """Cancel the jobs that have not ended, and return how many there were."""
+        return run(self._inner.cancel())
+
+
+@overload
+def gather(*handles: JobHandle[R], timeout: float | None = None) -> tuple[R, ...]: ...
+
+
+@overload
+def gather(
+    *handles: JobHandle[R], timeout: float | None = None, return_exceptions: bool
+) -> tuple[R | NaqError, ...]: ...
+
+
+def gather(
+    *handles: JobHandle[Any], timeout: float | None = None, return_exceptions: bool = False
+) -> tuple[Any, ...]:
+    """Wait for the results of several jobs and return them; see :func:`naq.gather`.
+
+    Args:
+        handles: the handles.
+        timeout: seconds to wait for all of them; None waits for ever, 0 does not wait.
+        return_exceptions: return the exception of a job that has no result in its place.
+    """
+    inner = [handle._inner for handle in handles]
+    return run(flow.gather(*inner, timeout=timeout, return_exceptions=return_exceptions))
+
+
 class TaskOptions(Generic[P, R]):
     """:class:`naq.tasks.TaskOptions` without ``await``.
 
@@ -82,6 +174,49 @@ class TaskOptions(Generic[P, R]):
     def enqueue(self, /, *args: P.args, **kwargs: P.kwargs) -> JobHandle[R]:
         """Put a job of the task into its queue, with these arguments."""
         return JobHandle(run(self._inner.enqueue(*args, **kwargs)))
+
+    @overload
+    def after(
+        self: TaskOptions[Concatenate[A, Q], R], first: JobHandle[A], /
+    ) -> TaskOptions[Q, R]: ...
+
+    @overload
+    def after(
+        self: TaskOptions[Concatenate[A, B, Q], R], first: JobHandle[A], second: JobHandle[B], /
+    ) -> TaskOptions[Q, R]: ...
+
+    @overload
+    def after(
+        self: TaskOptions[Concatenate[A, B, C, Q], R],
+        first: JobHandle[A],
+        second: JobHandle[B],
+        third: JobHandle[C],
+        /,
+    ) -> TaskOptions[Q, R]: ...
+
+    @overload
+    def after(
+        self: TaskOptions[Concatenate[list[A], Q], R], group: Group[A], /
+    ) -> TaskOptions[Q, R]: ...
+
+    def after(self, *before: JobHandle[Any] | Group[Any]) -> TaskOptions[..., R]:
+        """Return the task for a job that runs after others and gets their results."""
+        inner: Any = self._inner  # whose overloads take as many
+        return TaskOptions(inner.after(*(each._inner for each in before)))
+
+    def map(
+        self: TaskOptions[Concatenate[A, Q], R],
+        items: Iterable[A],
+        /,
+        *args: Q.args,
+        **kwargs: Q.kwargs,
+    ) -> Group[R]:
+        """Put a job into the queue for each item, all of them together."""
+        return Group(run(self._inner.map(items, *args, **kwargs)))
+
+    def group(self, jobs: Iterable[Job]) -> Group[R]:
+        """Put jobs of the task into their queues together."""
+        return Group(run(self._inner.group(jobs)))
 
     def schedule(self, /, *args: P.args, **kwargs: P.kwargs) -> Job:
         """Schedule recurring jobs of the task, by the option ``cron`` or ``interval``."""

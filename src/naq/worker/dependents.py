@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import nats.errors
@@ -37,11 +37,31 @@ SWEEP_SEARCHES: Final = 5
 AT_ONCE: Final = 50
 """Waiting jobs that are settled at the same time."""
 
+MANY: Final = 16
+"""Parents from which on a waiting job is settled for several of them at a time."""
 
-@dataclass(frozen=True, slots=True)
+PAUSE: Final = 0.25
+"""Seconds until such a job is settled, unless the last of its parents ends before."""
+
+
+@dataclass(slots=True)
 class _Waiting:
-    parents: tuple[str, ...]
+    """A job that waits.
+
+    Args:
+        parents: those that have not ended, as far as the bucket knows.
+        since: seconds since the epoch.
+        ended: those of them that have ended since, and whether they have succeeded.
+    """
+
+    parents: frozenset[str]
     since: float
+    ended: dict[str, bool] = field(default_factory=dict)
+
+    def take_succeeded(self) -> set[str]:
+        """Forget what has ended, and return what of it has succeeded."""
+        ended, self.ended = self.ended, {}
+        return {parent for parent, succeeded in ended.items() if succeeded}
 
 
 class Dependents:
@@ -63,6 +83,7 @@ class Dependents:
         self._to_search: deque[str] = deque()
         self._at_once = asyncio.Semaphore(AT_ONCE)
         self._is_logged = False
+        self._later: set[asyncio.Task[None]] = set()
         self._watch: asyncio.Task[None] | None = None
         self.known = asyncio.Event()
 
@@ -71,7 +92,31 @@ class Dependents:
         children = self._children.get(job_id)
         if children is None:
             return None
-        return self._settle(children, succeeded={job_id} if succeeded else ())
+        knowledge = {}
+        for child in children:
+            ended = self._note_end(self._jobs[child], child, job_id, succeeded)
+            if ended is not None:
+                knowledge[child] = {"succeeded": ended}
+        return self._settle_each(knowledge) if knowledge else None
+
+    def _note_end(
+        self, waiting: _Waiting, child: str, parent: str, succeeded: bool
+    ) -> set[str] | None:
+        """Return the parents that have succeeded; None where the job is settled later."""
+        is_first = not waiting.ended
+        waiting.ended[parent] = succeeded
+        if len(waiting.parents) < MANY or len(waiting.ended) == len(waiting.parents):
+            return waiting.take_succeeded()
+        if is_first:
+            later = asyncio.create_task(self._settle_later(child))
+            self._later.add(later)
+            later.add_done_callback(self._later.discard)
+        return None
+
+    async def _settle_later(self, child: str) -> None:
+        await asyncio.sleep(PAUSE)
+        if waiting := self._jobs.get(child):
+            await self._settle([child], succeeded=waiting.take_succeeded())
 
     async def follow(self) -> None:
         """Follow the bucket, until cancelled."""
@@ -83,7 +128,8 @@ class Dependents:
                 if not self._watch.cancelled():
                     self._watch.result()  # which raises: a watch has no end
         finally:
-            sweep.cancel()
+            for task in (sweep, *self._later):
+                task.cancel()
             if self._watch is not None:
                 self._watch.cancel()
 
@@ -101,10 +147,10 @@ class Dependents:
                 if entry is None:  # all that waited before is known
                     self.known.set()
                     continue
-                self._forget(entry.key)
+                before = self._forget(entry.key)
                 if entry.operation is None and entry.value:
                     with suppress(SerializationError):
-                        self._learn(Job.deserialize(entry.value))
+                        self._learn(Job.deserialize(entry.value), before)
 
     async def _sweep(self) -> None:
         while True:
@@ -159,17 +205,27 @@ class Dependents:
 
     async def _settle(self, children: Iterable[str], **knowledge: Any) -> None:
         """Settle waiting jobs: a snapshot of them, since each that goes is forgotten meanwhile."""
-        await asyncio.gather(*(self._settle_one(child, knowledge) for child in tuple(children)))
+        await self._settle_each(dict.fromkeys(children, knowledge))
 
-    async def _settle_one(self, job_id: str, knowledge: dict[str, Any]) -> None:
+    async def _settle_each(self, knowledge: dict[str, dict[str, Any]]) -> None:
+        """Settle waiting jobs, and those that wait for the ones that this ends."""
+        while knowledge:
+            children = {child: set(self._children.get(child, ())) for child in knowledge}
+            ended = await asyncio.gather(*(self._settle_one(*each) for each in knowledge.items()))
+            over = [child for child, is_over in zip(knowledge, ended, strict=True) if is_over]
+            knowledge = {child: {} for each in over for child in children[each]}
+
+    async def _settle_one(self, job_id: str, knowledge: dict[str, Any]) -> bool:
         try:
             async with self._at_once:
-                await waiting.settle_waiting(
+                is_over = await waiting.settle_waiting(
                     self._conn, self._js, self._config, job_id, **knowledge
                 )
-            self._is_logged = False
         except (nats.errors.Error, APIError, NaqError, TimeoutError) as error:
             self._log(f"job {job_id}", error)
+            return False
+        self._is_logged = False
+        return is_over
 
     def _log(self, what: str, error: Exception) -> None:
         # Once: an outage meets every job that waits, at each sweep.
@@ -177,15 +233,20 @@ class Dependents:
         self._is_logged = True
         logger.log(level, "%s waits longer than it has to: %s", what, describe_error(error))
 
-    def _learn(self, job: Job) -> None:
-        self._jobs[job.job_id] = _Waiting(job.waits_for, job.created_at)
-        for parent in job.waits_for:
+    def _learn(self, job: Job, before: _Waiting | None) -> None:
+        known = self._jobs[job.job_id] = _Waiting(frozenset(job.waits_for), job.created_at)
+        for parent in known.parents:
             self._children.setdefault(parent, set()).add(job.job_id)
+        if before is not None:
+            known.ended = {
+                each: well for each, well in before.ended.items() if each in known.parents
+            }
 
-    def _forget(self, job_id: str) -> None:
+    def _forget(self, job_id: str) -> _Waiting | None:
         known = self._jobs.pop(job_id, None)
         for parent in known.parents if known else ():
             children = self._children[parent]
             children.discard(job_id)
             if not children:
                 del self._children[parent]
+        return known

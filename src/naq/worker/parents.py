@@ -30,6 +30,8 @@ async def fetch_parent_results(
     Raises:
         ParentFailedError: a result is missing that the job cannot do without.
     """
+    if not job.depends_on:
+        return ()
     while True:
         try:
             found = await stored_outcomes(conn, js, names, job.depends_on)

@@ -9,6 +9,7 @@ A prefix in the configuration sets the names of several applications on one serv
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Final
 
@@ -119,6 +120,7 @@ def is_key(text: str) -> bool:
     return len(text) <= LONGEST_KEY and _KEY.fullmatch(text) is not None
 
 
+@functools.lru_cache(maxsize=1024)
 def is_queue_name(text: str) -> bool:
     """Whether a queue may have the text as its name: any that is not empty, nor far too long."""
     try:

@@ -169,7 +169,9 @@ class Job:
         serializer: Serializer | str = CLOUDPICKLE,
         created_at: float | None = None,
     ) -> None:
-        timeout, result_ttl = _seconds(timeout), _seconds(result_ttl)
+        # Most of these are not given: a call for each would be a third of the time.
+        timeout = None if timeout is None else _seconds(timeout)
+        result_ttl = None if result_ttl is None else _seconds(result_ttl)
         _check_numbers(timeout, result_ttl, retries, max_crashes)
         if on_parent_failure not in _POLICIES:
             raise JobError(
@@ -177,7 +179,7 @@ class Job:
             )
         check_queue_name(queue)
         self._serializer = get_serializer(serializer) if isinstance(serializer, str) else serializer
-        window = window_of(unique)
+        window = None if unique is False else window_of(unique)
         if window and not keep_result:
             raise JobError("a job that is unique for a time is known by its result: keep it")
         name = _checked_name(function)
@@ -192,9 +194,9 @@ class Job:
             created=time.time() if created_at is None else float(created_at),
             timeout=timeout,
             retries=retries,
-            retry_on=exception_names(retry_on),
-            ignore_on=exception_names(ignore_on),
-            depends_on=_ids(depends_on),
+            retry_on=exception_names(retry_on) if retry_on else (),
+            ignore_on=exception_names(ignore_on) if ignore_on else (),
+            depends_on=_ids(depends_on) if depends_on else (),
             isolated=isolated,
             result_ttl=None if result_ttl is None else math.ceil(result_ttl),
             keep_result=keep_result,
@@ -208,7 +210,7 @@ class Job:
         )
         if self.result_lists:
             _check_lists(self.result_lists, len(self.depends_on))
-        if self.job_id in self.depends_on:
+        if depends_on and self.job_id in self.depends_on:
             raise JobError(f"job {job_id!r} depends on itself")
         if isinstance(retry, _NUMBERS):
             retry = Fixed(retry)
@@ -431,7 +433,7 @@ def check_queue_name(name: str) -> None:
         )
 
 
-def _seconds(duration: float | timedelta | None) -> float | None:
+def _seconds(duration: float | timedelta) -> float:
     return duration.total_seconds() if isinstance(duration, timedelta) else duration
 
 

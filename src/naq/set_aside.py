@@ -21,7 +21,7 @@ from naq.buckets import entries, in_bucket
 from naq.config import Config, as_config
 from naq.connection import nats_jetstream
 from naq.exceptions import JobError
-from naq.names import kv_subject
+from naq.names import kv_subject, untoken
 from naq.streams import ensure_stream, job_stream
 
 _STILL_QUEUED: Final = 10077
@@ -39,6 +39,10 @@ class SetAsideMessage(msgspec.Struct, frozen=True, kw_only=True):
         headers: its headers.
         worker: id of the worker.
         set_aside_at: seconds since the epoch.
+        job_id: the job's id, as far as its subject shows.
+        function: the name of its function, if its first line is JSON that has one.
+        enqueued_at: when the server put it into its queue, in seconds since the epoch.
+        deliveries: how often the server has handed it out.
     """
 
     key: str
@@ -48,11 +52,36 @@ class SetAsideMessage(msgspec.Struct, frozen=True, kw_only=True):
     headers: dict[str, str] = {}
     worker: str = ""
     set_aside_at: float = 0.0
+    job_id: str = ""
+    function: str = ""
+    enqueued_at: float = 0.0
+    deliveries: int = 0
 
     def describe(self) -> dict[str, Any]:
         """Return what a listing shows of it, in JSON's types."""
         described: dict[str, Any] = msgspec.to_builtins(self)
         return described
+
+
+class _Named(msgspec.Struct):
+    function: str = ""
+
+
+def function_of(data: bytes) -> str:
+    """Return the function that the first line of a message names; "" if it names none."""
+    try:
+        return msgspec.json.decode(data.partition(b"\n")[0], type=_Named).function
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return ""
+
+
+def job_id_of(subject: str) -> str:
+    """Return the id of the job that a subject names, as it is written where nobody can read it."""
+    token = subject.rpartition(".")[2]
+    try:
+        return untoken(token)
+    except UnicodeError:
+        return token
 
 
 def key_of(sequence: int, data: bytes) -> str:

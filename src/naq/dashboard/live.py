@@ -39,7 +39,7 @@ _TOPICS: Final = frozenset({"jobs", "queues", "workers", "schedules", "aside"})
 
 
 class Live:
-    """Says what has changed.
+    """Names what has changed, for whoever watches.
 
     Args:
         config: the configuration.
@@ -54,12 +54,13 @@ class Live:
     async def endpoint(self, _request: Request) -> Response:
         """Answer with the stream of changes."""
         return StreamingResponse(
-            self._stream(),
+            self.changes(),
             media_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
 
-    async def _stream(self) -> AsyncGenerator[bytes]:
+    async def changes(self) -> AsyncGenerator[bytes]:
+        """Yield what has changed, as server-sent events, for half a minute."""
         watcher = _Watcher()
         watcher.note(_TOPICS)
         self._watchers.add(watcher)

@@ -16,7 +16,7 @@ from nats.js.errors import APIError
 from naq.exceptions import describe_error
 from naq.names import Names, kv_subject
 from naq.pipeline import PublishPipeline
-from naq.set_aside import SetAsideMessage, key_of
+from naq.set_aside import SetAsideMessage, function_of, job_id_of, key_of
 from naq.worker.delivery import position
 
 logger = logging.getLogger("naq.worker")
@@ -63,7 +63,7 @@ class Unreadable:
                     await msg.nak(TRY_AGAIN_AFTER)
 
     async def _store(self, msg: Msg, reason: str) -> None:
-        sequence, _, _ = position(msg)
+        sequence, deliveries, enqueued = position(msg)
         key = key_of(sequence, msg.data)
         about = SetAsideMessage(
             key=key,
@@ -73,6 +73,10 @@ class Unreadable:
             headers=dict(msg.headers or {}),
             worker=self._worker,
             set_aside_at=time.time(),
+            job_id=job_id_of(msg.subject),
+            function=function_of(msg.data),
+            enqueued_at=enqueued / 1e9,
+            deliveries=deliveries,
         )
         # The payload first: an entry that is listed can be put back.
         await self._put(f"message.{key}", msg.data)

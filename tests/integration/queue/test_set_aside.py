@@ -52,6 +52,24 @@ async def queue(url: str) -> naq.Queue:
 
 
 @pytest.mark.parametrize(
+    ("subject", "data", "job_id", "function"),
+    [
+        ("a=2Fb", b'{"naq":99,"function":"app:f"}', "a/b", "app:f"),
+        ("=FF", b'{"naq":99,"function":5}', "=FF", ""),
+        ("x", b"[[[", "x", ""),
+    ],
+)
+async def test_a_message_keeps_what_names_it_and_its_times(
+    url: str, queue: naq.Queue, subject: str, data: bytes, job_id: str, function: str
+) -> None:
+    await publish(url, data, f"naq.jobs.default.{subject}")
+    await work(url)
+    message = await the_only_one(url)
+    assert (message.job_id, message.function, message.deliveries) == (job_id, function, 1)
+    assert 0 < message.enqueued_at <= message.set_aside_at + 1
+
+
+@pytest.mark.parametrize(
     ("changes", "key"),
     [
         ({"timeout": "5"}, "$.timeout"),

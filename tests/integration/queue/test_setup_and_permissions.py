@@ -7,6 +7,7 @@ import json
 import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import aclosing
 
 import nats.errors
 import pytest
@@ -15,7 +16,9 @@ from nats.js.errors import BucketNotFoundError
 import naq
 from naq.connection import close_all_connections, nats_jetstream, nats_kv_store
 from naq.connection.nats_py.jetstream import stream_settings
+from naq.dashboard.live import Live
 from naq.exceptions import NaqAuthorizationError, NaqConnectionError, describe_error
+from naq.inspection.counts import JobCounts
 from naq.models.job import Job
 from naq.names import Names
 from naq.permissions import Role, permissions
@@ -161,6 +164,10 @@ async def test_each_role_can_do_its_work_with_its_permissions(guarded: NatsServe
     await naq.resume_queue("default", dashboard)
     assert [each.paused for each in await naq.list_queues(dashboard)] == [False, True]
     await naq.run_scheduled_job("often", dashboard)
+    async with aclosing(Live(dashboard).changes()) as changes:
+        for _ in range(3):
+            assert await anext(changes)
+    assert sum((await JobCounts(dashboard).chart("hour")).completed) >= 7
     await close_all_connections()
     assert "Permissions Violation" not in guarded.log.read_text()
 

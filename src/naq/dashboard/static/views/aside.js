@@ -21,8 +21,8 @@ export const aside = {
   draw: (data, page) => [
     h("h1", null, "Messages set aside"),
     data.count > data.messages.length ? h("p", { class: "soft" }, `The oldest ${data.messages.length} of ${data.count}.`) : null,
-    table("Messages set aside", [["key", "code"], ["subject", "code"], ["bytes", "number"], ["reason"], ["set aside", "short"], ["actions", null, ""]],
-      data.messages.map(each => [each.key, each.subject, each.size, each.reason, ago(each.set_aside_at, data.time), actions(each, page)]),
+    table("Messages set aside", [["key", "code"], ["subject", "code"], ["task", "code"], ["bytes", "number"], ["reason"], ["set aside", "short"], ["actions", null, ""]],
+      data.messages.map(each => [each.key, each.subject, each.function, each.size, each.reason, ago(each.set_aside_at, data.time), actions(each, page)]),
       "No message is set aside."),
   ].filter(Boolean),
 };

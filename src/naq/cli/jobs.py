@@ -111,6 +111,13 @@ async def enqueue(
         bool, typer.Option("--again", help="Run it again although it has just ended.")
     ] = False,
     isolated: Annotated[bool, typer.Option(help="Run it in a process of its own.")] = False,
+    unique: Annotated[
+        bool, typer.Option("--unique", help="Not while an equal job is queued or runs.")
+    ] = False,
+    unique_for: Annotated[
+        float | None,
+        typer.Option(min=1e-6, help="Nor for so many seconds, if that one has succeeded."),
+    ] = None,
     result_ttl: Annotated[
         float | None, typer.Option(help="Seconds for which the result is kept.")
     ] = None,
@@ -141,6 +148,7 @@ async def enqueue(
         pass_results=pass_results,
         isolated=isolated,
         result_ttl=result_ttl,
+        unique=unique_for or unique,
         serializer=serializer,
     )
     config = config_of(url)
@@ -153,7 +161,7 @@ async def enqueue(
     elif made.enqueued is Enqueued.DONE:
         warn(
             f"nothing is enqueued: a job {made.job_id!r} ended within the last "
-            f"{DUPLICATE_WINDOW:g} s; --again runs it again"
+            f"{made.unique or DUPLICATE_WINDOW:g} s; --again runs it again"
         )
     if wait or wait_timeout is not None:
         log(verbose=False, json_=json_)  # of a connection that is lost, and back
@@ -289,6 +297,9 @@ async def schedule_add(
     at: Annotated[datetime | None, typer.Option(help="The (first) run, in UTC.")] = None,
     repeat: Annotated[int | None, typer.Option(help="How many runs. By default for ever.")] = None,
     timezone: Annotated[str, typer.Option(help="IANA name of the zone of --cron.")] = "UTC",
+    overlap: Annotated[
+        bool, typer.Option(help="Enqueue a run while the one before is queued or runs.")
+    ] = True,
     queue: QueueName = DEFAULT_QUEUE,
     job_id: Annotated[str | None, typer.Option("--id", help="The job's id.")] = None,
     url: Url = None,
@@ -308,7 +319,13 @@ async def schedule_add(
     else:
         try:
             await where.schedule(
-                made, cron=cron, interval=every, repeat=repeat, run_at=first, timezone=timezone
+                made,
+                cron=cron,
+                interval=every,
+                repeat=repeat,
+                run_at=first,
+                timezone=timezone,
+                overlap=overlap,
             )
         except ScheduleError as error:
             if job_id is not None:

@@ -19,7 +19,7 @@ BATCH: Final = 1000
 
 
 def run_id(schedule: Schedule, due: datetime) -> str:
-    """Return the id of the job that one run of a schedule is.
+    """Return the id of one run of a schedule, and of its job if the runs may overlap.
 
     A job that runs once keeps its id. Other ids end with the time in UTC, so each run has
     its own result and none runs twice.
@@ -28,6 +28,16 @@ def run_id(schedule: Schedule, due: datetime) -> str:
         return schedule.job_id
     precise = "%Y%m%dT%H%M%S.%fZ" if due.microsecond else "%Y%m%dT%H%M%SZ"
     return f"{schedule.job_id}.{due.astimezone(UTC).strftime(precise)}"
+
+
+def id_of_run(schedule: Schedule, due: datetime) -> str:
+    """Return the id of a run's job: one for all runs of a schedule that does not overlap itself.
+
+    The stream of jobs takes one job of an id.
+    """
+    if schedule.is_recurring and not schedule.overlap:
+        return f"{schedule.job_id}.run"
+    return run_id(schedule, due)
 
 
 def first_run(schedule: Schedule, now: datetime) -> datetime | None:

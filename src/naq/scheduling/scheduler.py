@@ -39,7 +39,7 @@ from naq.models import Job, Schedule, ScheduleStatus
 from naq.names import Names
 from naq.scheduling.clock import ServerClock
 from naq.scheduling.leadership import Leadership
-from naq.scheduling.recurrence import first_run, run_id, split_due
+from naq.scheduling.recurrence import first_run, id_of_run, run_id, split_due
 from naq.streams import DUPLICATE_WINDOW
 
 logger = logging.getLogger(__name__)
@@ -278,8 +278,7 @@ class Scheduler:
 def _run_of(job: Job, schedule: Schedule, due: datetime) -> Job:
     """Return the job that one run of a schedule is: the same one, however often it is asked for."""
     repeated = schedule.cron is not None or schedule.interval is not None
-    job_id = run_id(schedule, due) if schedule.overlap else f"{schedule.job_id}.run"
-    return job.under_id(job_id, due.timestamp() if repeated else job.created_at)
+    return job.under_id(id_of_run(schedule, due), due.timestamp() if repeated else job.created_at)
 
 
 async def _has_ended(js: JetStreamContext, names: Names, job: Job) -> bool:

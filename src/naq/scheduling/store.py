@@ -26,8 +26,9 @@ from naq.jobs.patience import with_retries
 from naq.jobs.publish import check_size, enqueue_job
 from naq.models.job import Job
 from naq.models.schedule import MissedRuns, Schedule, ScheduleStatus
+from naq.models.status import Enqueued
 from naq.scheduling.clock import ServerClock
-from naq.scheduling.recurrence import first_run, run_id
+from naq.scheduling.recurrence import first_run, id_of_run
 
 logger = logging.getLogger("naq.scheduling")
 
@@ -238,14 +239,15 @@ async def run_scheduled_job(job_id: str, config: Config | str | None = None) -> 
     """Enqueue a scheduled job now, and return the id of the job that runs.
 
     One that runs once is no longer scheduled. Of a recurring one this is a run more: its times stay
-    as they are, and a paused one stays paused.
+    as they are, and a paused one stays paused. A schedule that does
+    not overlap itself is refused it while a run is not over.
 
     Args:
         job_id: the job's id.
         config: a configuration, a URL, or None for the process's configuration.
 
     Raises:
-        ScheduleError: there is no such scheduled job.
+        ScheduleError: there is no such scheduled job, or a run of it is not over.
         NaqConnectionError: there is no connection.
     """
     settings = as_config(config)
@@ -259,8 +261,10 @@ async def run_scheduled_job(job_id: str, config: Config | str | None = None) -> 
         job = Job.deserialize(schedule.payload)
         now = datetime.now(UTC)
         if schedule.is_recurring:
-            job = job.under_id(run_id(schedule, now), now.timestamp())
-        await enqueue_job(job, settings)
+            job = job.under_id(id_of_run(schedule, now), now.timestamp())
+        enqueued = await enqueue_job(job, settings, again=not schedule.overlap)
+        if not schedule.overlap and enqueued is not Enqueued.NEW:
+            raise ScheduleError(f"the scheduled job {job_id!r} has a run that is not over")
         if not schedule.is_recurring:
             with suppress(KeyWrongLastSequenceError):  # somebody else has scheduled it again
                 await kv.delete(job_id, last=entry.revision)

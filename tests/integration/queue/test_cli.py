@@ -94,6 +94,14 @@ def test_a_job_can_be_cancelled_once(cli: Cli) -> None:
     assert "no scheduled, waiting, queued or running job" in cli.error("job", "cancel", job_id)
 
 
+def test_an_equal_job_is_enqueued_once(cli: Cli) -> None:
+    words = ("enqueue", "math:sqrt", "4", "--unique-for", "3600")
+    first = cli.text(*words).strip()
+    assert first.startswith("unique-")
+    assert cli.text(*words).strip() == first
+    cli.text("schedule", "add", "math:sqrt", "4", "--every", "60", "--id", "s", "--no-overlap")
+
+
 def test_schedules_from_add_to_cancel(cli: Cli) -> None:
     assert "nothing is scheduled" in cli.text("schedule", "list")
     cli.text("schedule", "add", "math:sqrt", "4", "--cron", "0 4 * * *", "--id", "nightly")

@@ -23,6 +23,7 @@ from naq.exceptions import JobError, NaqConnectionError, ScheduleError
 from naq.jobs.patience import with_retries
 from naq.models import Job
 from naq.models.status import JOB_STATUS, Enqueued
+from naq.scheduling.store import run_scheduled_job
 from naq.server import NatsServer
 from naq.worker import slots
 
@@ -203,6 +204,16 @@ async def test_a_schedule_does_not_overlap_itself(url: str) -> None:
     info = await naq.get_job("s.run", url)
     assert info is not None
     assert info.status in (JOB_STATUS.COMPLETED, JOB_STATUS.QUEUED)
+
+
+async def test_such_a_schedule_is_run_now_only_if_no_run_is_queued(url: str) -> None:
+    await naq.schedule(note, "x", interval=3600, job_id="s", overlap=False, config=url)
+    for _ in range(2):  # within the two minutes for which the server remembers an id
+        assert await run_scheduled_job("s", url) == "s.run"
+        with pytest.raises(ScheduleError, match="'s' has a run that is not over"):
+            await run_scheduled_job("s", url)
+        await work(url)
+    assert ran == ["x", "x"]
 
 
 async def test_a_recurring_job_cannot_be_unique(url: str) -> None:

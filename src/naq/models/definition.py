@@ -17,7 +17,7 @@ from naq.models.functions import home_of, import_function, name_of
 from naq.models.job import Job
 from naq.models.outcome import Outcome, value_of
 from naq.models.settings import OF_A_JOB, OF_A_TASK, check_names
-from naq.models.typed import TypedCall, TypedResult, check_supported, json_of
+from naq.models.typed import TypedCall, TypedResult, check_supported, json_of, types_of
 from naq.serializers import JSON, TYPED, Serializer, get_serializer, register_serializer
 
 _JSON: Final = frozenset({JSON.name, TYPED.name})
@@ -97,12 +97,10 @@ class Definition:
         result = hints.pop("return", Any)
         if result in (typing.NoReturn, typing.Never):
             result = None
-        types = {f"parameter {name}": kind for name, kind in hints.items()}
-        check_supported(self.name, {**types, "its result": result})
-        return (
-            TypedCall(self.name, signature, hints),
-            TypedResult(self.name, result),
-        )
+        types = types_of(signature, hints)
+        parameters = {f"parameter {name}": kind for name, kind in types.items()}
+        check_supported(self.name, {**parameters, "its result": result})
+        return TypedCall(self.name, signature, types), TypedResult(self.name, result)
 
     @property
     def is_typed(self) -> bool:

@@ -125,18 +125,15 @@ class TypedCall:
     Args:
         task: the task's name, for messages.
         signature: of the function.
-        annotations: of its parameters, by their names; one that is missing is `Any`.
+        types: of its parameters, by their names; see ``types_of``.
     """
 
     name = TYPED.name
 
-    def __init__(
-        self, task: str, signature: inspect.Signature, annotations: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, task: str, signature: inspect.Signature, types: Mapping[str, Any]) -> None:
         self._task = task
         self._signature = signature
         parameters = signature.parameters.values()
-        types = {each.name: _type_of(each, annotations) for each in parameters}
         self._before = 0
         self._more = next((e.name for e in parameters if e.kind is Parameter.VAR_POSITIONAL), "")
         # All may be missing: others come as results of other jobs, or with `*args`.
@@ -174,10 +171,12 @@ class TypedCall:
         try:
             data = _write(given)
             arrived = read(data)
+            if arrived != given:
+                self._compare(given, arrived)
+        except ArgumentError:
+            raise
         except _UNFIT as error:
             raise ArgumentError(f"{self._task}: {_argument(error, given)}") from error
-        if arrived != given:
-            self._compare(given, arrived)
         return b"%b%b]" % (_START, data)
 
     def loads(self, data: bytes) -> Arguments:
@@ -257,14 +256,25 @@ def _field(field: tuple[str, Any, bool]) -> Any:
     return (name, typing.Union[kind, UnsetType], UNSET) if may_be_missing else (name, kind)  # noqa: UP007 - no `|` on forms such as Literal
 
 
-def _type_of(parameter: Parameter, annotations: Mapping[str, Any]) -> Any:
-    kind = annotations.get(parameter.name, Any)
-    if parameter.kind is Parameter.VAR_POSITIONAL:
-        return tuple.__class_getitem__((kind, ...))
-    if parameter.kind is Parameter.VAR_KEYWORD:
-        is_unpacked = typing.get_origin(kind) is typing.Unpack
-        return typing.get_args(kind)[0] if is_unpacked else dict.__class_getitem__((str, kind))
-    return kind
+def types_of(signature: inspect.Signature, annotations: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the types in which parameters are written, by their names.
+
+    Args:
+        signature: of the function.
+        annotations: of its parameters, by their names; one that is missing is `Any`.
+    """
+    parameters = signature.parameters.values()
+    return {each.name: _type_of(each.kind, annotations.get(each.name, Any)) for each in parameters}
+
+
+def _type_of(kind: Any, annotation: Any) -> Any:
+    if kind is Parameter.VAR_POSITIONAL:
+        return tuple.__class_getitem__((annotation, ...))
+    if kind is not Parameter.VAR_KEYWORD:
+        return annotation
+    if typing.get_origin(annotation) is typing.Unpack:
+        return typing.get_args(annotation)[0]
+    return dict.__class_getitem__((str, annotation))
 
 
 def _given(struct: msgspec.Struct) -> dict[str, Any]:
@@ -312,6 +322,8 @@ def check_supported(task: str, types: Mapping[str, Any]) -> None:
         JobError: there is one; the message names what it is of, and the type.
     """
     for of, annotation in types.items():
+        if of.startswith("parameter __"):
+            raise JobError(f"task {task}: {of}: a name that begins with __ is Python's own")
         try:
             unknown = _unknown_in(msgspec.inspect.type_info(annotation))
             reason = "" if unknown is None else f"JSON has no form for {_shown(unknown)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import datetime as dt
 import enum
@@ -16,7 +17,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypedDict, TypeVar, Unpack
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -294,6 +295,49 @@ def test_parameters_of_every_kind_get_their_arguments() -> None:
 
 
 @naq.task
+def with_a_typed_dict(**options: Unpack[Options]) -> None: ...
+
+
+def test_keywords_may_have_the_types_of_a_typed_dict() -> None:
+    assert through(with_a_typed_dict, size=3) == {"options": {"size": 3}}
+    with pytest.raises(ArgumentError, match=r"argument options\.size: expected int, got str"):
+        with_a_typed_dict.make_job((), {"size": "x"}, {})
+
+
+@pytest.mark.parametrize("depth", [500, 950, 3000])
+def test_a_value_that_is_nested_too_deeply_is_an_argument_error(depth: int) -> None:
+    value: list[Any] = []
+    for _ in range(depth):
+        value = [value]
+    with contextlib.suppress(ArgumentError):
+        anything.job(value)
+
+
+def logged(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def inner(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    return inner
+
+
+@naq.task
+@logged
+def decorated(day: dt.date, *, by: int = 1) -> int:
+    return day.year + by
+
+
+def test_a_decorated_function_has_the_types_of_the_function_inside() -> None:
+    assert decorated(dt.date(2026, 1, 1), by=2) == 2028
+    arrived = decorated.prepare(decorated.job(dt.date(2026, 1, 1), by=2))
+    assert arrived.kwargs == {"day": dt.date(2026, 1, 1), "by": 2}
+
+
+@naq.task
+def mangled(__name: int = 1) -> None: ...
+
+
+@naq.task
 def named_like_settings(
     timeout: float, queue: str = "q", self: int = 0, delay: int = 1
 ) -> None: ...
@@ -355,6 +399,7 @@ def of_a_path(path: Path, function: Callable[[], None]) -> None: ...
         (gives_a_connection, "its result: JSON has no form for .*Connection"),
         (of_two_texts, "parameter when: type unions may not contain more than one str-like"),
         (of_tomorrow, "its annotations cannot be resolved: name 'Later' is not defined"),
+        (mangled, "parameter __name: a name that begins with __"),
         (of_a_path, "parameter path: JSON has no form for pathlib.Path"),
     ],
 )

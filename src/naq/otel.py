@@ -7,10 +7,12 @@ spans and attributes follow the semantic conventions for messaging.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from types import TracebackType
 from typing import Any, Final
 
 from opentelemetry import metrics, propagate, trace
-from opentelemetry.trace import SpanKind
+from opentelemetry.context import Context, attach, detach
+from opentelemetry.trace import Span, SpanKind, StatusCode, set_span_in_context
 
 from naq.middleware import register_enqueue_middleware
 from naq.models.job import Job
@@ -38,11 +40,14 @@ async def trace_enqueue(job: Job, call_next: Callable[[Job], Awaitable[Job]]) ->
 
     Middleware for :func:`naq.register_enqueue_middleware`.
     """
-    attributes = _attributes(job, "publish", "send")
-    name = f"publish {job.queue}"
-    with _tracer.start_as_current_span(name, kind=SpanKind.PRODUCER, attributes=attributes):
+    span = _tracer.start_span(
+        f"publish {job.queue}",
+        kind=SpanKind.PRODUCER,
+        attributes=_attributes(job, "publish", "send"),
+    )
+    with _Current(span, None) as current:
         headers: dict[str, str] = {}
-        propagate.inject(headers)
+        propagate.inject(headers, current)
         job.add_headers(headers)
         return await call_next(job)
 
@@ -62,17 +67,47 @@ async def trace_job(job: JobContext, call_next: Callable[[JobContext], Awaitable
     """
     attributes = _attributes(job.job, "process", "process")
     attributes |= {"messaging.client.id": job.worker, "naq.job.attempt": job.attempt}
-    with _tracer.start_as_current_span(
-        f"process {job.job.queue}",
-        context=propagate.extract(job.job.headers),
-        kind=SpanKind.CONSUMER,
-        attributes=attributes,
-    ) as span:
-        try:
-            return await call_next(job)
-        except BaseException as error:
-            span.set_attribute("error.type", type(error).__qualname__)
-            raise
+    headers = job.job.headers
+    parent = propagate.extract(headers) if headers else None
+    span = _tracer.start_span(
+        f"process {job.job.queue}", parent, kind=SpanKind.CONSUMER, attributes=attributes
+    )
+    with _Current(span, parent):
+        return await call_next(job)
+
+
+class _Current:
+    """Makes a span the current one, and ends it with what was raised.
+
+    The API's own context manager does the same in three generators, for 15 µs more a span.
+
+    Args:
+        span: the span.
+        parent: the context around it; None is the current one.
+    """
+
+    __slots__ = ("_context", "_span", "_token")
+
+    def __init__(self, span: Span, parent: Context | None) -> None:
+        self._span = span
+        self._context = set_span_in_context(span, parent)
+
+    def __enter__(self) -> Context:
+        self._token = attach(self._context)
+        return self._context
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        detach(self._token)
+        if error is not None and self._span.is_recording():
+            self._span.set_attribute("error.type", type(error).__qualname__)
+            self._span.record_exception(error)
+            self._span.set_status(StatusCode.ERROR, f"{type(error).__name__}: {error}")
+        self._span.end()
 
 
 class OtelMetrics:

@@ -7,13 +7,19 @@ import pickle
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
 
 import nats
 from nats.js.api import AckPolicy, ConsumerConfig
+from opentelemetry import trace
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
 import naq
+from naq.otel import trace_job
+from naq.prometheus import prometheus_metrics
 from naq.worker import Worker
 
 CONCURRENCY = 10
@@ -46,6 +52,46 @@ async def naq_worker(url: str) -> None:
     """Run naq's worker, with everything that is on by default."""
 
     await Worker("default", url, concurrency=CONCURRENCY).run()
+
+
+@asynccontextmanager
+async def lifespan(_worker: Worker) -> AsyncIterator[str]:
+    """Yield a state."""
+    yield "state"
+
+
+async def pass_on(subject: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:
+    """Do nothing: middleware of both kinds."""
+    return await call_next(subject)
+
+
+async def surrounded_worker(url: str) -> None:
+    """Run naq's worker with a lifespan and middleware."""
+    settings: dict[str, Any] = {"lifespan": lifespan, "middleware": [pass_on]}
+    await Worker("default", url, concurrency=CONCURRENCY, **settings).run()
+
+
+def export_spans_to_nowhere() -> None:
+    """Set up OpenTelemetry: every span is recorded and handed to an exporter in batches."""
+
+    class Nowhere(SpanExporter):
+        def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+            return SpanExportResult.SUCCESS
+
+    provider = TracerProvider()
+    provider.add_span_processor(BatchSpanProcessor(Nowhere()))
+    trace.set_tracer_provider(provider)
+
+
+async def traced_worker(url: str) -> None:
+    """Run naq's worker with a span around each job."""
+    export_spans_to_nowhere()
+    await Worker("default", url, concurrency=CONCURRENCY, middleware=[trace_job]).run()
+
+
+async def measured_worker(url: str) -> None:
+    """Run naq's worker with metrics for Prometheus."""
+    await Worker("default", url, concurrency=CONCURRENCY, metrics=[prometheus_metrics()]).run()
 
 
 async def bare_worker(url: str) -> None:
@@ -92,5 +138,13 @@ def worker(kind: str, url: str) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
+WORKERS = {
+    "naq": naq_worker,
+    "surrounded": surrounded_worker,
+    "traced": traced_worker,
+    "measured": measured_worker,
+    "bare": bare_worker,
+}
+
 if __name__ == "__main__":
-    asyncio.run({"naq": naq_worker, "bare": bare_worker}[sys.argv[1]](sys.argv[2]))
+    asyncio.run(WORKERS[sys.argv[1]](sys.argv[2]))

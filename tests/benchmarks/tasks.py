@@ -53,12 +53,14 @@ def cpu_of(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICK
 
 
-async def measure(one: Callable[[int], Awaitable[int]], count: int) -> float:
+async def measure(
+    one: Callable[[int], Awaitable[int]], count: int, kind_of_worker: str = "naq"
+) -> float:
     """Return the microseconds of CPU of one job."""
     with run_nats_server() as server:
         naq.configure(naq.Config(servers=(server.url,)))
         await ensure_buckets(server.url)
-        with jobs.worker("naq", server.url) as worker:
+        with jobs.worker(kind_of_worker, server.url) as worker:
             await one(0)  # all is imported and connected
             before = cpu_of(worker.pid) + time.process_time()
 

@@ -129,7 +129,19 @@ async def bare_worker(url: str) -> None:
 @contextmanager
 def worker(kind: str, url: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run a worker process."""
-    command = [sys.executable, __file__, kind, url]
+    with _running([sys.executable, __file__, kind, url]) as process:
+        yield process
+
+
+@contextmanager
+def load(script: str, url: str, rate: float) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a benchmark's own script as a process that enqueues so many jobs a second."""
+    with _running([sys.executable, script, "--load", url, str(rate)]) as process:
+        yield process
+
+
+@contextmanager
+def _running(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(command)
     try:
         yield process

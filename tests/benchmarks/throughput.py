@@ -111,7 +111,7 @@ KINDS = {
     "naq": Kind("naq", prepare_naq, enqueue_naq, enqueue_many_naq, "KV_job_results"),
 }
 STEPS = ("Enqueue one by one", "Drain", "End to end", "Enqueue many")
-SHARE = 0.9
+SHARE = 1.2
 """What naq is to reach of bare nats-py, end to end."""
 
 MANY = 15_000

@@ -100,8 +100,24 @@ BENCHMARKS = (
     Benchmark(
         "latency",
         "From enqueue to start",
-        "A job for an idle worker in a process of its own. Shorter is better.",
+        "A job for a worker in a process of its own: idle, and while half of the jobs a second that it "
+        "drains come in. Shorter is better.",
         "tests/benchmarks/latency.py --json",
+    ),
+    Benchmark(
+        "backlog",
+        "A long queue",
+        "No-op jobs that one worker process takes from a queue of 10,000 and from one of 1,000,000, "
+        "results stored. Longer is better.",
+        "tests/benchmarks/backlog.py --json",
+    ),
+    Benchmark(
+        "start",
+        "What a start costs",
+        "CPU time beyond that of an empty Python program: importing a queue, and the help of its command "
+        "line. Shorter is better.",
+        "tests/benchmarks/start.py --json",
+        ("taskiq-nats", "arq", "saq", "rq", "celery", "dramatiq"),
     ),
     Benchmark(
         "memory",

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, cast
 import typer
 
 from naq.buckets import ensure_buckets
+from naq.cli.groups import group
 from naq.cli.output import (
     AnyQueue,
     AsJson,
@@ -47,11 +48,9 @@ from naq.streams import DUPLICATE_WINDOW
 _ENDS_WITHIN: Final = 1.0
 """Seconds that a cancelled job has to end, before the command reports that it still runs."""
 
-job = typer.Typer(no_args_is_help=True, help="Jobs: list, show, status, result, cancel.")
-schedule = typer.Typer(
-    no_args_is_help=True, help="Scheduled jobs: list, add, run, pause, resume, cancel."
-)
-failed = typer.Typer(no_args_is_help=True, help="Failed jobs: list, show, requeue, purge.")
+job = group("Jobs: list, show, status, result, cancel.")
+schedule = group("Scheduled jobs: list, add, run, pause, resume, cancel.")
+failed = group("Failed jobs: list, show, requeue, purge.")
 
 JobId = Annotated[str, typer.Argument(help="The job's id.")]
 FunctionName = Annotated[str, typer.Argument(help="The function, as package.module:function.")]

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from naq.cli.jobs import JobId
+from naq.cli.jobs import JobId, job
 from naq.cli.output import AnyQueue, AsJson, Url, ago, as_json, command, config_of, say, table, warn
 from naq.exceptions import JobError
 from naq.inspection import JobDetails, job_details, list_jobs
@@ -18,6 +18,7 @@ _WIDEST: Final = 60
 """Characters of the arguments in a row."""
 
 
+@job.command("list")
 @command
 async def job_list(
     states: Annotated[
@@ -85,6 +86,7 @@ def _row(info: JobInfo) -> tuple[Any, ...]:
     )
 
 
+@job.command("show")
 @command
 async def job_show(job_id: JobId, url: Url = None, json_: AsJson = False) -> None:
     """Show a job: arguments, result, attempts, times, worker, traceback, events. Unpickles nothing."""

@@ -6,22 +6,18 @@ from typing import Annotated
 
 import typer
 
-from naq.cli import jobs, lists, run
-from naq.cli.dashboard import dashboard
-from naq.cli.health import health
-from naq.cli.queues import queue
-from naq.cli.set_aside import set_aside
-from naq.cli.setup import permissions, setup
-from naq.cli.waiting import waiting
-from naq.cli.worker import worker
+from naq.cli.commands import Commands
 from naq.version import __version__
 
+# Plain help: drawing it with rich takes three times as long as all the rest.
 app = typer.Typer(
     name="naq",
+    cls=Commands,
     help="A job queue on NATS JetStream.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -39,26 +35,6 @@ def _naq(
     ] = False,
 ) -> None:
     """A job queue on NATS JetStream."""
-
-
-app.command("worker")(worker)
-app.command("scheduler")(run.scheduler)
-app.command("server")(run.server)
-app.command("setup")(setup)
-app.command("permissions")(permissions)
-app.command("enqueue")(jobs.enqueue)
-jobs.job.command("list")(lists.job_list)
-jobs.job.command("show")(lists.job_show)
-app.add_typer(jobs.job, name="job")
-app.add_typer(queue, name="queue")
-app.add_typer(jobs.schedule, name="schedule")
-app.add_typer(jobs.failed, name="failed")
-app.add_typer(set_aside, name="set-aside")
-app.command("waiting")(waiting)
-app.command("workers")(run.workers)
-app.command("health")(health)
-app.add_typer(run.events, name="events")
-app.command("dashboard")(dashboard)
 
 
 def main() -> None:

@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
+from naq.cli.groups import group
 from naq.cli.output import AsJson, Url, as_json, command, config_of, say, table
 from naq.plural import counted
 from naq.queue import pausing
 from naq.queue.core import Queue
 from naq.queue.overview import list_queues
 
-queue = typer.Typer(no_args_is_help=True, help="Queues: list, pause, resume, purge.")
+queue = group("Queues: list, pause, resume, purge.")
 
 Name = Annotated[str, typer.Argument(help="Name of the queue.")]
 

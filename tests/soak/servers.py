@@ -83,12 +83,14 @@ class Cluster:
                 await js.account_info()
                 return "n0"
             answer = await nc.request("$JS.API.STREAM.NAMES", timeout=2)
-            names = json.loads(answer.data)["streams"]
+            names = json.loads(answer.data)["streams"] or ()  # null in an election
             infos = await asyncio.gather(*map(js.stream_info, names))
             consumers = await js.consumers_info(self.stream)
         finally:
             await nc.close()  # also after a connect that failed, which keeps its socket
         groups = {info.config.name: info.cluster for info in infos}
+        if self.stream not in groups:
+            return None
         if not all(map(_is_whole, [*groups.values(), *(each.cluster for each in consumers)])):
             return None
         own = groups[self.stream]

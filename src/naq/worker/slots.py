@@ -8,6 +8,7 @@ delivered again, takes its own slot at once. A limit of ``per_second`` is the ti
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import time
 from collections.abc import Collection
@@ -29,6 +30,9 @@ LEASE: Final = 30.0
 
 RENEW: Final = 8.0
 """Seconds between two renewals of a slot."""
+
+_FARTHEST: Final = 2 * 3600.0
+"""Seconds from now for which a turn may be taken."""
 
 _CONFLICT: Final = 10071
 """nats-server's code for "wrong last sequence"."""
@@ -57,6 +61,19 @@ class _Stored:
     value: bytes = b""
     stored_at: float = 0.0
 
+    @property
+    def job_id(self) -> str:
+        """The id of the job that holds the slot; "" if none does."""
+        return self.value.partition(b" ")[0].decode(errors="replace")
+
+    def turn(self, now: float) -> float:
+        """Return the time of the next turn; 0 for what makes no sense, which must not block."""
+        try:
+            turn = float(self.value or 0)
+        except ValueError:
+            return 0.0
+        return turn if turn < now + _FARTHEST else 0.0
+
 
 class SlotStore:
     """Takes and frees slots, and takes turns.
@@ -73,6 +90,7 @@ class SlotStore:
         self._js = js
         self._clock = ServerClock(self._bucket)
         self._connected_at = time.monotonic()
+        self._owner = os.urandom(4).hex()
 
     async def reconnected(self) -> None:
         """Note that the servers are there again: holders of slots have to have time to renew them.
@@ -106,13 +124,13 @@ class SlotStore:
         """
         keys = [f"slot.{token(limit.key)}.{number}" for number in range(limit.at_once or 0)]
         stored = dict(zip(keys, await asyncio.gather(*map(self._read, keys)), strict=True))
-        holders = {key: stored[key].value.decode() for key in keys}
+        holders = {key: stored[key].job_id for key in keys}
         takers = {key: holder for key, holder in holders.items() if holder in job_ids}
         free = [key for key in keys if key not in takers and self._is_free(stored[key])]
         random.shuffle(free)
         takers |= dict.fromkeys(free, next(iter(job_ids)))
         for key, job_id in takers.items():
-            revision = await self._write(key, job_id.encode(), stored[key].revision)
+            revision = await self._write(key, self._held_by(job_id), stored[key].revision)
             if revision is not None:
                 return Slot(key, job_id, revision, time.monotonic())
         return None
@@ -124,12 +142,9 @@ class SlotStore:
             nats.errors.Error: the server does not answer.
             nats.js.errors.APIError: the server refuses.
         """
-        revision = await self._write(slot.key, slot.job_id.encode(), slot.revision)
+        revision = await self._change(slot, self._held_by(slot.job_id))
         if revision is None:
-            found = await self._read(slot.key)
-            if found.value != slot.job_id.encode():
-                return False
-            revision = found.revision
+            return False
         slot.revision, slot.renewed_at = revision, time.monotonic()
         return True
 
@@ -140,7 +155,7 @@ class SlotStore:
             nats.errors.Error: the server does not answer.
             nats.js.errors.APIError: the server refuses.
         """
-        await self._write(slot.key, b"", slot.revision)
+        await self._change(slot, b"")
 
     async def take_turn(self, limit: Limit) -> float:
         """Take the next turn, and return the seconds until it comes.
@@ -154,7 +169,7 @@ class SlotStore:
         while True:
             stored = await self._read(key)
             now = self._clock.now().timestamp()
-            turn = max(float(stored.value or 0), now)
+            turn = max(stored.turn(now), now)
             after = repr(turn + 1 / limit.per_second).encode()
             if await self._write(key, after, stored.revision) is not None:
                 return turn - now
@@ -165,6 +180,19 @@ class SlotStore:
         expired = stored.stored_at + LEASE < self._clock.now().timestamp()
         # After an outage every slot looks expired until its worker has renewed it.
         return expired and time.monotonic() - self._connected_at > 2 * RENEW
+
+    def _held_by(self, job_id: str) -> bytes:
+        return f"{job_id} {self._owner}".encode()
+
+    async def _change(self, slot: Slot, value: bytes) -> int | None:
+        """Write a slot that is this one's, also if a write of its own came in between."""
+        revision = await self._write(slot.key, value, slot.revision)
+        if revision is not None:
+            return revision
+        found = await self._read(slot.key)
+        if found.value != self._held_by(slot.job_id):
+            return None
+        return await self._write(slot.key, value, found.revision)
 
     async def _read(self, key: str) -> _Stored:
         subject = kv_subject(self._bucket, key)

@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -346,6 +347,42 @@ async def test_a_slot_of_a_job_that_nobody_has_any_more_ends_with_its_lease(
     await work(url)
     assert ran == ["x"]
     assert time.monotonic() - began > 0.5
+
+
+async def test_a_slot_is_freed_although_it_is_renewed_at_the_same_moment(url: str) -> None:
+    await ensure_buckets(url)
+    limit = naq.Limit("k", at_once=1)
+    async with nats_jetstream(url) as (conn, js):
+        store = slots.SlotStore(naq.Config().names, conn, js)
+        slot = await store.take(limit, ["a"])
+        assert slot is not None
+        before = replace(slot)
+        assert await store.renew(slot)
+        await store.free(before)
+        assert await store.take(limit, ["b"]) is not None
+        assert not await store.renew(slot)
+
+
+async def test_the_slot_of_a_job_that_another_worker_has_taken_over_is_not_freed(url: str) -> None:
+    await ensure_buckets(url)
+    limit = naq.Limit("k", at_once=1)
+    async with nats_jetstream(url) as (conn, js):
+        first, second = (slots.SlotStore(naq.Config().names, conn, js) for _ in range(2))
+        slot = await first.take(limit, ["a"])
+        assert slot is not None
+        assert await second.take(limit, ["other", "a"]) is not None
+        await first.free(slot)
+        assert await first.take(limit, ["b"]) is None
+
+
+@pytest.mark.parametrize("value", [b"nonsense", b"\xff", b"1e300", b"nan"])
+async def test_a_bad_entry_does_not_stop_the_jobs_of_a_limit(url: str, value: bytes) -> None:
+    await ensure_buckets(url)
+    async with naq.nats_kv_store("job_limits", url) as kv:
+        await kv.put("turn.k", value)
+    await naq.enqueue(note, "x", limit=naq.Limit("k", per_second=10), config=url)
+    await work(url)
+    assert ran == ["x"]
 
 
 async def test_the_limit_holds_when_the_server_is_killed(tmp_path: Path, folder: Path) -> None:

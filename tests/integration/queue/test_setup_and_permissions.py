@@ -130,6 +130,9 @@ async def test_each_role_can_do_its_work_with_its_permissions(guarded: NatsServe
     await naq.enqueue(math.sqrt, 9, job_id="leaf", depends_on=root, config=enqueuer)
     await naq.enqueue(math.sqrt, -1, job_id="bad", config=enqueuer)
     await naq.enqueue_many([Job(math.sqrt, (n,)) for n in range(5)], config=enqueuer)
+    limit = naq.Limit("k", at_once=1, per_second=100)
+    for number in range(3):
+        await naq.enqueue(math.sqrt, number, limit=limit, unique=60, config=enqueuer)
     await naq.enqueue_in(0, math.sqrt, 16, job_id="later", config=enqueuer)
     await naq.schedule(math.sqrt, 16, job_id="often", interval=60, config=enqueuer)
     assert len(await naq.list_schedules(enqueuer)) == 2

@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
-from recorder import benchmarks, demo, history_chart, record, sessions, terminal
+from recorder import benchmarks, demo, history_chart, publish, record, sessions, terminal
 from recorder.field import report, survey
 from recorder.field.projects import PROJECTS
 from recorder.field.projects import load as load_projects
@@ -98,6 +98,17 @@ def _playground(arguments: argparse.Namespace, console: Console) -> int:
     return 0
 
 
+def _publish(arguments: argparse.Namespace, console: Console) -> int:
+    try:
+        with console.status("publishing"):
+            version = publish.publish()
+    except publish.PublishError as error:
+        console.print(str(error), highlight=False, markup=False, soft_wrap=True)
+        return 1
+    console.print(f"committed to the branch gh-pages: {version}", highlight=False)
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     names = [phase.name for phase in all_phases()]
     parser = argparse.ArgumentParser(prog="python -m recorder", description=__doc__)
@@ -158,6 +169,10 @@ def _parser() -> argparse.ArgumentParser:
         help="JSON with the outcome of the projects' own tests; by default those kept already",
     )
     field.set_defaults(run=_field)
+    published = commands.add_parser(
+        "publish", help="commit this version of the site to the branch gh-pages"
+    )
+    published.set_defaults(run=_publish)
     show = commands.add_parser("demo", help="one phase from finding to measured effect")
     show.add_argument("phase", nargs="?", default="scheduler", choices=names)
     show.set_defaults(run=_demo)

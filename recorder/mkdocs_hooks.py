@@ -79,7 +79,7 @@ MADE: dict[str, Callable[[], str]] = {
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Link to the hosted site and sources, where the repository has a host."""
     hosted = hosting.hosting()
-    config.site_url = hosted.site or None
+    config.site_url = hosted.latest or None
     if hosted.site:
         config.extra["version"] = {"provider": "mike"}
     if hosted.repository:

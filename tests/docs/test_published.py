@@ -12,11 +12,12 @@ import pytest
 from mkdocs.commands.build import build
 from mkdocs.config import load_config
 
-from recorder import hosting, published
+from recorder import hosting, publish, published
 from recorder.phases import ROOT
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("site")]
 SITE = "https://owner.example/naq/"
+LATEST = f"{SITE}latest/"
 
 
 def pages(folder: Path) -> dict[str, str]:
@@ -118,24 +119,30 @@ def hosted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_with_an_address_each_page_has_its_canonical_link(hosted: Path) -> None:
     for page, html in pages(hosted).items():
-        address = SITE if page == "." else f"{SITE}{page}/"
+        address = LATEST if page == "." else f"{LATEST}{page}/"
         assert f'<link rel="canonical" href="{address}">' in html
         assert meta(html, "og:url") == address
 
 
 def test_with_an_address_the_sitemap_lists_the_pages(hosted: Path) -> None:
     listed = re.findall(r"<loc>(.*?)</loc>", (hosted / "sitemap.xml").read_text(encoding="utf-8"))
-    assert SITE in listed
-    assert f"{SITE}rules/NAQ03/" in listed
+    assert LATEST in listed
+    assert f"{LATEST}rules/NAQ03/" in listed
 
 
 def test_with_an_address_the_list_for_language_models_has_it(hosted: Path) -> None:
-    assert f"]({SITE}rules/NAQ03/index.md)" in (hosted / "llms.txt").read_text(encoding="utf-8")
+    assert f"]({LATEST}rules/NAQ03/index.md)" in (hosted / "llms.txt").read_text(encoding="utf-8")
 
 
 def test_with_an_address_a_reader_can_choose_a_version(hosted: Path) -> None:
     html = (hosted / "index.html").read_text(encoding="utf-8")
     assert '"version": {"provider": "mike"}' in html
+
+
+def test_without_an_address_nothing_is_published(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hosting, "hosting", hosting.Hosting)
+    with pytest.raises(publish.PublishError, match="the site has no address"):
+        publish.publish()
 
 
 def test_the_addresses_are_those_of_the_project() -> None:

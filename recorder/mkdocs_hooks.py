@@ -22,7 +22,7 @@ from recorder.pages import PARTS
 from recorder.phases import ROOT, all_phases, load
 from recorder.playground import build as playground_build
 from recorder.playground import page as playground
-from recorder.reference import commands, configuration, errors, pairs, rules
+from recorder.reference import cheats, commands, configuration, errors, pairs, rules
 from recorder.source import source_markdown, source_page, successors
 
 if TYPE_CHECKING:
@@ -57,11 +57,12 @@ MADE: dict[str, Callable[[], str]] = {
     "architecture": architecture.page,
     "benchmarks": benchmarks.page,
     "changelog": lambda: (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"),
+    "cheats": cheats.page,
     "naq": commands.naq,
     "naq-migrate": commands.naq_migrate,
     "nats-errors": errors.page,
     "options": configuration.options,
-    "pairs": pairs.page,
+    **pairs.MADE,
     "playground": playground.page,
     "phases-chart": overview.chart,
     "phases-glance": overview.glance_of_all,

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from flake8_naq.migrate.proposal import Proposals
 from flake8_naq.report.github import annotation
 from flake8_naq.report.summary import counted
 
@@ -97,6 +98,7 @@ class _Text(Output):
         from rich.console import Console
 
         self._console: Console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+        self._proposals = Proposals()
 
     def progress(self, outcomes: Iterator[FileOutcome], number: int) -> Iterable[FileOutcome]:
         if number < _WORTH_A_BAR or not self._console.is_terminal:
@@ -106,6 +108,7 @@ class _Text(Output):
         return track(outcomes, "Fixing", total=number, console=self._console, transient=True)
 
     def file(self, outcome: FileOutcome) -> None:
+        self._proposals.add(outcome)
         for report in reports_of(outcome):
             self._console.print(describe(outcome.path, report))
 
@@ -124,6 +127,8 @@ class _Text(Output):
                 if tally.left > 1
                 else "1 place left as it is"
             )
+        for line in self._proposals.lines():
+            self._console.print(line)
 
 
 class _Json(Output):

@@ -80,6 +80,20 @@ def glance() -> str:
     )
 
 
+def largest() -> str:
+    """The figures without the project that has most of the connections."""
+    found = counted()
+    if not found:
+        return ""
+    most, survey = max(found, key=lambda entry: len(entry[1]["sites"]))
+    others = _outcomes(_sites(entry for entry in found if entry[0] != most))
+    parts = ", ".join(f"{others[name]} {text}" for name, text in OUTCOMES.items())
+    return (
+        f"{len(survey['sites'])} of the connections by hand are in {most.name}, most of them in its tests. "
+        f"Without it, {others.total()} are left: {parts}.\n"
+    )
+
+
 def by_closing() -> str:
     """A bar for each closing habit: its sites, by outcome."""
     return _chart(
@@ -231,6 +245,7 @@ def made() -> str:
 
 PARTS = {
     "field-glance": glance,
+    "field-largest": largest,
     "field-closing": by_closing,
     "field-shapes": by_shape,
     "field-projects": projects,

@@ -1,4 +1,4 @@
-"""The next step that no rewrite can take: one connection for a class or module, in place of one a call."""
+"""The next step that no rewrite can take: one connection for a class, in place of one a call."""
 
 from __future__ import annotations
 
@@ -15,28 +15,27 @@ _HANDSHAKE = "async with await "
 
 @dataclass(slots=True)
 class Proposals:
-    """Finds owners of several functions that each open a connection after their rewrite."""
+    """Finds classes whose methods still open a connection each after their rewrite."""
 
-    _owners: defaultdict[tuple[str, str], set[str]] = field(
+    _methods: defaultdict[tuple[str, str], set[str]] = field(
         default_factory=lambda: defaultdict(set)
     )
 
     def add(self, outcome: FileOutcome) -> None:
-        """Note the rewritten functions of one file; tests open a connection each on purpose."""
+        """Note the rewritten methods of one file; tests open a connection each on purpose."""
         if _HANDSHAKE not in outcome.text:
             return
         for report in outcome.rewritten:
             owner, _, name = report.qualname.rpartition(".")
-            if name and not name.startswith("test"):
-                self._owners[outcome.path, owner].add(name)
+            # A class, and no function around a function.
+            if owner.rpartition(".")[2][:1].isupper() and not name.startswith("test"):
+                self._methods[outcome.path, owner].add(name)
 
     def lines(self) -> Iterator[str]:
-        """A line for each class or module with several such functions."""
-        for (path, owner), names in self._owners.items():
+        """A line for each class with several such methods."""
+        for (path, owner), names in self._methods.items():
             if len(names) > 1:
-                place = f"`{owner}`" if owner else "the module"
                 yield (
-                    f"{path}: {place} opens a connection in each of "
-                    f"{counted(len(names), 'function')}: open one where the program starts, and pass "
-                    f"it on"
+                    f"{path}: `{owner}` opens a connection in each of {counted(len(names), 'method')}: "
+                    "open one where the program starts, and pass it on"
                 )

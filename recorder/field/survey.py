@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import re
 import subprocess
-import tarfile
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -49,27 +47,35 @@ def checkout(project: Project, clone: Path) -> Iterator[Path]:
     """The Python files of the pinned commit, in a temporary folder.
 
     Raises:
-        CloneError: the clone does not have the commit.
+        CloneError: the clone does not have the commit, or not all of its Python files.
     """
-    done = subprocess.run(
-        ["git", "-C", str(clone), "archive", project.commit], capture_output=True, check=False
-    )
-    if done.returncode:
-        raise CloneError(f"{project.name}: {done.stderr.decode(errors='replace').strip()}")
     with tempfile.TemporaryDirectory(prefix="naq-field-") as name:
         # One name for all: a folder's name is one of the words that decide a tier.
         place = Path(name) / "project"
         # Imports are resolved up to the folder of the repository.
         (place / ".git").mkdir(parents=True)
-        with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
-            archive.extractall(place, filter=_python_alone)
+        for path, content in _python_files(project, clone):
+            file = place / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
         yield place
 
 
-def _python_alone(member: tarfile.TarInfo, place: str) -> tarfile.TarInfo | None:
+def _python_files(project: Project, clone: Path) -> Iterator[tuple[str, bytes]]:
     """Python files, and the files that mark the root of a package."""
-    wanted = member.name.endswith(".py") or PurePath(member.name).name in ROOT_MARKS
-    return tarfile.data_filter(member, place) if member.isfile() and wanted else None
+    listing = _git(project, clone, "ls-tree", "-rz", project.commit).split(b"\0")
+    for entry in filter(None, listing):
+        about, _, path = entry.decode("utf-8", "surrogateescape").partition("\t")
+        mode, _, blob = about.split()
+        if mode.startswith("100") and (path.endswith(".py") or PurePath(path).name in ROOT_MARKS):
+            yield path, _git(project, clone, "cat-file", "blob", blob)
+
+
+def _git(project: Project, clone: Path, *arguments: str) -> bytes:
+    done = subprocess.run(["git", "-C", str(clone), *arguments], capture_output=True, check=False)
+    if done.returncode:
+        raise CloneError(f"{project.name}: {done.stderr.decode(errors='replace').strip()}")
+    return done.stdout
 
 
 def survey(project: Project, clone: Path) -> dict[str, Any]:

@@ -19,8 +19,8 @@ LONGEST_DESCRIPTION = 160
 LINK = '<p class="as-markdown"><a href="index.md">This page as Markdown</a></p>\n'
 """The link from a page to its Markdown. As a `<link>` the theme takes it for another language."""
 
-# What is nothing to read: controls, pictures without words, and the phases' modules side by side,
-# which the page has as a diff, too.
+# What is nothing to read: controls, pictures without words, and the phases' modules side by side:
+# the page has the command that prints their diff.
 _NOT_READ = (
     "a.headerlink, a.try, button, input, nav, script, style, link, noscript, "
     "#workbench, .tabbed-labels, .side-by-side"

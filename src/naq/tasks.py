@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from inspect import iscoroutinefunction
 from typing import Any, Concatenate, Final, Generic, ParamSpec, Protocol, TypeVar, Unpack, overload
 
+from naq.config import Config
 from naq.exceptions import JobError
 from naq.flow import Group
 from naq.handles import JobHandle
@@ -229,7 +230,7 @@ class Task(Definition, TaskOptions[P, R]):
         Definition.__init__(self, function, settings)
         TaskOptions.__init__(self, self, {})
 
-    def handle(self, job_id: str, *, config: Any = None) -> JobHandle[R]:
+    def handle(self, job_id: str, *, config: Config | str | None = None) -> JobHandle[R]:
         """Return the handle of a job of the task, by an id that was kept.
 
         Args:

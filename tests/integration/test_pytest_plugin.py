@@ -105,6 +105,11 @@ def test_the_server_is_one_and_its_names_are_the_test_s(naq_server, naq_config):
     assert naq_config.servers == (naq_server.url,)
     assert naq_config.prefix
 
+def test_the_configuration_is_that_of_the_environment_again(monkeypatch):
+    monkeypatch.setenv("NAQ_SERVERS", "nats://elsewhere:4222")
+    assert naq.get_config().servers == ("nats://elsewhere:4222",)
+    naq.config._current = None
+
 async def test_inline(naq_inline):
     handle = await shop.confirm.enqueue(1, day=dt.date(2027, 1, 1))
     assert await handle.result() == dt.date(2027, 1, 1)
@@ -185,7 +190,7 @@ async def test_inline_has_state_and_middleware(naq_inline):
 def test_the_fixtures_run_jobs(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(shop=SHOP, test_shop=TESTS)
     done = pytester.runpytest_subprocess("-q", "-o", "asyncio_mode=auto", "-p", "no:cacheprovider")
-    done.assert_outcomes(passed=14)
+    done.assert_outcomes(passed=15)
 
 
 def test_the_examples_of_the_page_pass(pytester: pytest.Pytester) -> None:

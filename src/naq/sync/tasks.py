@@ -17,6 +17,7 @@ from typing import (
 )
 
 from naq import flow, handles, tasks
+from naq.config import Config
 from naq.exceptions import NaqError
 from naq.models.definition import Definition
 from naq.models.info import JobInfo
@@ -233,7 +234,7 @@ class Task(Definition, TaskOptions[P, R]):
         Definition.__init__(self, function, settings)
         TaskOptions.__init__(self, tasks.TaskOptions[P, R](self, {}))
 
-    def handle(self, job_id: str, *, config: Any = None) -> JobHandle[R]:
+    def handle(self, job_id: str, *, config: Config | str | None = None) -> JobHandle[R]:
         """Return the handle of a job of the task, by an id that was kept."""
         return JobHandle(handles.JobHandle(self, job_id, config))
 

@@ -36,13 +36,14 @@ def naq_config(naq_server: NatsServer) -> Iterator[Config]:
     from naq import config
     from naq.testing.workers import remove_streams
 
-    before = config.get_config()
+    before = config._current  # None until the program needs it, and again after the test
     own = config.Config(servers=(naq_server.url,), prefix=f"test{next(_numbers)}")
     config.configure(own)
     try:
         yield own
     finally:
-        config.configure(before)
+        config._current = before
+        config._parts.clear()
         remove_streams(own)
 
 

@@ -21,6 +21,7 @@ from nats.js import JetStreamContext
 from nats.js.api import Header
 from nats.js.errors import NotFoundError
 
+from naq.connection.nats_py.subscription import open_inbox
 from naq.exceptions import NaqError
 
 SINCE: Final = (2, 11)
@@ -28,6 +29,9 @@ SINCE: Final = (2, 11)
 
 CHUNK: Final = 500
 """Messages of one request."""
+
+_LARGEST: Final = 1000
+"""Messages of a chunk, about."""
 
 _TIMEOUT: Final = 5.0
 _OVERHEAD: Final = 4
@@ -88,7 +92,7 @@ class StreamReader:
 
         Args:
             before: only those of a lower number; None begins at the end.
-            chunk: how many of a chunk, about.
+            chunk: how many of the first chunk, about; the next ones are larger.
 
         Raises:
             nats.errors.Error: the server does not answer.
@@ -103,6 +107,7 @@ class StreamReader:
             if found:
                 yield found[::-1]
             end = start
+            chunk = min(2 * chunk, _LARGEST)  # who goes on looks for something rare
 
     async def since(self, start: datetime) -> AsyncGenerator[list[StoredMessage]]:
         """Yield the messages from a time on in chunks, the oldest first.
@@ -195,19 +200,18 @@ class StreamReader:
         messages: list[Msg] = []
         ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-        async def received(msg: Msg) -> None:
+        def received(msg: Msg) -> None:
             if (msg.headers or {}).get(Header.STATUS) is None:
                 messages.append(msg)
             elif not ended.done():
                 ended.set_result(None)
 
-        inbox = self._conn.new_inbox()
-        subscription = await self._conn.subscribe(inbox, cb=received)
+        inbox, subscription = await open_inbox(self._conn, received)
         try:
             await self._conn.publish(
                 f"$JS.API.DIRECT.GET.{self._stream}",
                 orjson.dumps(request),
-                inbox,
+                f"{inbox}.get",
             )
             async with asyncio.timeout(_TIMEOUT):
                 await ended

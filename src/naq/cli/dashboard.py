@@ -31,9 +31,8 @@ def dashboard(
     if not is_loopback(host) and not token:
         fail(f"{host} can be reached from other machines: give a --token, or listen on 127.0.0.1")
     try:
-        import uvicorn
-
         from naq.dashboard.app import create_app
+        from naq.dashboard.serve import serve
     except ModuleNotFoundError as error:
         fail(f"the dashboard needs {error.name}: install naq with its extra `dashboard`")
     # A name that another page made point here is not one of these.
@@ -51,11 +50,8 @@ def dashboard(
         shown = f"[{host}]" if ":" in host else host
         address = f"http://{shown}:{listening.getsockname()[1]}/"
         as_json({"url": address}) if json_ else say(f"Dashboard at {address}. Ctrl-C ends it.")
-        config = uvicorn.Config(
-            app, log_level="warning", access_log=False, timeout_graceful_shutdown=1
-        )
         with suppress(KeyboardInterrupt):
-            uvicorn.Server(config).run(sockets=[listening])
+            serve(app, listening)
 
 
 def is_loopback(host: str) -> bool:

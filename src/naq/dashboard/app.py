@@ -55,7 +55,7 @@ def create_app(
     guards = [Middleware(OriginGuard, hosts=hosts), Middleware(TokenGuard, token=token)]
     if authorize is not None:
         guards.append(Middleware(LoginGuard, authorize=authorize))
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/", _page),
             Route("/static/{path:path}", _asset),
@@ -75,6 +75,8 @@ def create_app(
         ],
         middleware=guards,
     )
+    app.state.live = live
+    return app
 
 
 async def _page(request: Request) -> Response:

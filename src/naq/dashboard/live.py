@@ -50,6 +50,12 @@ class Live:
         self._watchers: set[_Watcher] = set()
         self._task: asyncio.Task[None] | None = None
         self._error = ""
+        self._ended = asyncio.Event()
+
+    def end(self) -> None:
+        """End all streams, because the process ends."""
+        self._ended.set()
+        self._note(*_TOPICS)
 
     async def endpoint(self, _request: Request) -> Response:
         """Answer with the stream of changes."""
@@ -69,11 +75,13 @@ class Live:
         end = time.monotonic() + LONGEST
         try:
             yield b"retry: 1000\n\n"
-            while (left := end - time.monotonic()) > 0:
+            while (left := end - time.monotonic()) > 0 and not self._ended.is_set():
                 topics = await watcher.wait(left)
                 message = {"topics": sorted(topics), "error": self._error}
                 yield b"data: " + orjson.dumps(message) + b"\n\n"
-                await asyncio.sleep(PAUSE)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(PAUSE):
+                        await self._ended.wait()
         finally:
             self._watchers.discard(watcher)
             if not self._watchers and self._task is not None:

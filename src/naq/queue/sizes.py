@@ -31,8 +31,8 @@ _ALL_READ: Final = 10_000
 async def queue_sizes(config: Config | str | None = None) -> dict[str, int]:
     """Return how many jobs are in each queue that is not empty, by its name.
 
-    With more than 10,000 jobs, a queue that has never had a worker is found by the oldest 200 and
-    the newest 200 jobs; one with none of these is missing. :meth:`naq.Queue.size` counts any queue.
+    With more than 10,000 jobs, a queue that has never had a worker is found by the oldest 500 and
+    the newest 500 jobs; one with none of these is missing. :meth:`naq.Queue.size` counts any queue.
 
     Args:
         config: a configuration, a URL, or None for the process's configuration.

@@ -171,7 +171,8 @@ async def test_a_search_stops_and_shows_how_far_it_has_looked(
     while page.next is not None and not page.jobs:
         page = await list_jobs(url, task="rare:*", limit=10, page=page.next)
         pages += 1
-    assert (ids(page), pages) == (["old"], 6)
+    assert ids(page) == ["old"]
+    assert 1 < pages <= 6
 
 
 async def test_details_of_a_failed_job(url: str) -> None:

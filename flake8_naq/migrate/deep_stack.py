@@ -45,14 +45,16 @@ def _on_a_deep_stack(work: Callable[[], T]) -> T:
         except Exception as error:  # noqa: BLE001 - the caller raises it
             errors.append(error)
 
-    limit, size = sys.getrecursionlimit(), threading.stack_size(_STACK)
+    limit, size = sys.getrecursionlimit(), threading.stack_size()
     try:
+        threading.stack_size(_STACK)
         # An interrupt ends the run without waiting for it.
         thread = threading.Thread(target=run, daemon=True)
         sys.setrecursionlimit(_LIMIT)
         thread.start()
         thread.join()
-    except RuntimeError as error:
+    except (RuntimeError, ValueError) as error:
+        # No threads here, or none with such a stack.
         raise RecursionError from error
     finally:
         sys.setrecursionlimit(limit)

@@ -111,6 +111,8 @@ class Meaning:
         return name not in self._parameters and name not in self.scope.declared
 
     def _options_of(self, function: ast.expr) -> Called | None:
+        if not isinstance(function, ast.Name) and not self.is_module(function):
+            return None  # another class may override a method
         found = self.called(function)
         if found is None or isinstance(found[1], ast.AsyncFunctionDef):
             return None

@@ -108,9 +108,16 @@ def stepped(spot: Spot, edge: str) -> tuple[Node, PathState]:
         if connection and state.status(connection) == MADE:
             # Code that gets the client may connect it.
             state = state.set(connection, DIALED)
+    if state.unbound and edge == "true" and _catches(node):
+        state = state._replace(unbound=False)
     if node.op == "asks" and edge == "true":
         state = state.set(spot.connection, CLOSED)
     result, reads = state.result
     if reads.intersection(node.detail) and node.op == "atom":
         state = state._replace(result=(("an earlier value", result), frozenset()))
     return node.edges[edge], state
+
+
+def _catches(node: Node) -> bool:
+    """Whether a test is that of a clause, or of a `suppress`, for the exception on the path."""
+    return isinstance(node.key, tuple) and node.key[:1] in (("match",), ("suppress",))

@@ -24,6 +24,7 @@ from flake8_naq.migrate.prove.path_state import (
     ENDED,
     OPEN,
     UNCONNECTED,
+    UNDRAINED,
     UNSET,
     PathState,
     Spot,
@@ -141,9 +142,10 @@ class Closes:
         # A drain that fails leaves the connection open; a close then has something to do.
         left = DRAINED if self._of(a).quiet else OPEN
         status = a.state.status(a.connection)
-        if status in (CLOSED, ENDED, DIALED):
-            # Before nats-py 2.15, the close of a client that failed to connect raises.
+        if status in (CLOSED, ENDED):
             left = status
+        elif status in (DIALED, UNDRAINED):
+            left = UNDRAINED
         yield from _paired(a, b, pair, (CANCEL, ERROR), left)
 
     def early(self, a: Spot, b: Spot, pair: Pair) -> Iterator[Next]:
@@ -151,6 +153,10 @@ class Closes:
         if self._will_close(a, b.connection):
             yield from self.owe(a, b, 0, pair)
             return
+        status = b.state.status(b.connection)
+        if status == DIALED or (status == UNDRAINED and a.op != "end"):
+            # Before nats-py 2.15, the close of a client that failed to connect raises.
+            raise UnequalError("the client may not be connected there")
         leaving = b.node.detail[2]
         if leaving not in RAISING and not (a.op == "end" and a.node.key in RAISING):
             raise UnequalError("it was left open there")
@@ -190,8 +196,9 @@ class Closes:
 
 
 def _failed(spot: Spot) -> PathState:
-    """The state after a close that raises: nats-py marks the client as closed all the same."""
-    return spot.state.set(spot.connection, CLOSED) if spot.connection else spot.state
+    """The state after a close that raises: unlike a drain, it marks the client as closed."""
+    left = UNDRAINED if spot.node.detail[1] == "drain" else CLOSED
+    return spot.state.set(spot.connection, left) if spot.connection else spot.state
 
 
 def _paired(

@@ -108,8 +108,8 @@ def stepped(spot: Spot, edge: str) -> tuple[Node, PathState]:
         if connection and state.status(connection) == MADE:
             # Code that gets the client may connect it.
             state = state.set(connection, DIALED)
-    if state.unbound and edge == "true" and _catches(node):
-        state = state._replace(unbound=False)
+    if edge == "swallowed" or (edge == "true" and _catches(node)):
+        state = state.caught()
     if node.op == "asks" and edge == "true":
         state = state.set(spot.connection, CLOSED)
     result, reads = state.result

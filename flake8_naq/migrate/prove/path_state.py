@@ -13,6 +13,8 @@ from flake8_naq.migrate.prove.nodes import CANCEL, ERROR, Node, forced
 OPEN, CLOSED = "open", "closed"
 # A client that never called `connect`, and one that did, which may have failed.
 MADE, DIALED = "made", "dialed"
+# A client that never connected, or failed to, and then failed to drain.
+UNDRAINED = "undrained"
 # The kind of a close of a client that never called `connect`: it raises.
 UNCONNECTED = "unconnected"
 # A drain failed: a close may have something to do.
@@ -69,6 +71,13 @@ class PathState(NamedTuple):
         if value is not None:
             rest.append((name, value))
         return self._replace(names=tuple(sorted(rest, key=_first)))
+
+    def caught(self) -> PathState:
+        """The state once the exception on the path is caught."""
+        connections = tuple(
+            (known, DIALED if status == UNDRAINED else status) for known, status in self.connections
+        )
+        return self._replace(connections=connections, unbound=False)
 
     def set(self, connection: str, status: str) -> PathState:
         """The state after a connection is opened or closed."""

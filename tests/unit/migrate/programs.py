@@ -139,7 +139,7 @@ def _managed(draw: st.DrawFn, name: str) -> str:
     steps = CLIENT_STEPS + (NAQ_STEPS if naq else [])
     body = draw(_body(name, closing, steps))
     connect = f"{name} = await {opener}(url{options})"
-    if not naq and draw(st.integers(0, 4)) == 0:
+    if not naq and draw(st.integers(0, 2)) == 0:
         between = draw(st.sampled_from(["", "", "", "await step('made')\n", "note('made')\n"]))
         connect = f"{name} = NATS()\n{between}await {name}.connect(url{options})"
     return draw(_shaped(name, connect, body, closing))

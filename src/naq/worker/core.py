@@ -23,18 +23,13 @@ from typing import Any, Final, Literal
 
 import nats.errors
 from nats.aio.msg import Msg
-from nats.js.errors import APIError
 
 from naq.config import Config, as_config
 from naq.connection import nats_jetstream, nats_kv_store
-from naq.connection.nats_py.client import PermissionDeniedError
 from naq.exceptions import (
     JobError,
-    NaqAuthorizationError,
     NaqConnectionError,
-    NaqJetStreamError,
     WorkerMemoryError,
-    describe_error,
 )
 from naq.models.finished import COMPLETED, finished
 from naq.models.job import Job
@@ -49,15 +44,13 @@ from naq.worker.execute import Executor, JobMiddleware, checked_middleware
 from naq.worker.lifespan import Lifespan
 from naq.worker.metrics import Metrics
 from naq.worker.order import QueueOrder, order_of
+from naq.worker.outage import raise_unless_passing
 from naq.worker.probe import Answer, Exposed, ProbeServer, as_answer
 from naq.worker.session import Session
 from naq.worker.settings import Counters, WorkerSettings
 from naq.worker.stopping import StopRequest
 
 logger = logging.getLogger("naq.worker")
-
-_ELECTIONS: Final = {10004, 10005, 10008, 10009}
-"""nats-server's codes for a cluster that has no leader, or too few members, for the moment."""
 
 MAX_CRASHES: Final = 3
 """How many workers may die while they run a job alone, before it fails."""
@@ -288,7 +281,7 @@ class Worker:
                     return
             except (NaqConnectionError, nats.errors.Error, ExceptionGroup) as raised:
                 has_begun = has_begun or (session is not None and session.has_begun)
-                _raise_unless_passing(raised, is_connected=session is not None, has_begun=has_begun)
+                raise_unless_passing(raised, is_connected=session is not None, has_begun=has_begun)
             self._session = None
             with suppress(TimeoutError):
                 async with asyncio.timeout(RETRY_CONNECT_AFTER):
@@ -433,36 +426,3 @@ def _forget(_progress: bytes) -> None:
 def _host() -> str:
     """Return the machine's name as a part of a key."""
     return re.sub(r"[^-_A-Za-z0-9.]+|\.+$|^\.+|\.(?=\.)", "-", socket.gethostname())[:100]
-
-
-def _raise_unless_passing(raised: Exception, *, is_connected: bool, has_begun: bool) -> None:
-    """Log the errors of a lost connection; raise one that does not pass by itself."""
-    errors = _leaves(raised)
-    passing = _is_about_the_server if has_begun else _may_pass
-    if not is_connected or not all(map(passing, errors)):
-        if isinstance(errors[0], PermissionDeniedError):
-            raise NaqAuthorizationError(f"cannot work: {errors[0]}") from errors[0]
-        raise errors[0] from errors[0].__cause__
-    reasons = "; ".join(dict.fromkeys(map(describe_error, errors)))
-    logger.warning("the connection is lost, connecting again: %s", reasons)
-
-
-def _leaves(error: Exception) -> list[Exception]:
-    """Return the exceptions that a task group has collected, or the one that is none of it."""
-    if isinstance(error, ExceptionGroup):
-        return [leaf for inner in error.exceptions for leaf in _leaves(inner)]
-    return [error]
-
-
-def _may_pass(error: Exception) -> bool:
-    """Whether an error at the start may be over soon: an outage, and no refusal."""
-    if isinstance(error, PermissionDeniedError):
-        return False
-    cause = error.__cause__ if isinstance(error, NaqJetStreamError) else error
-    if isinstance(cause, APIError):
-        return cause.err_code in _ELECTIONS
-    return _is_about_the_server(error)
-
-
-def _is_about_the_server(error: Exception) -> bool:
-    return isinstance(error, (NaqConnectionError, nats.errors.Error))

@@ -71,9 +71,9 @@ class TokenGuard:
 class OriginGuard:
     """Refuses what a foreign page could send to the dashboard.
 
-    A page elsewhere can have its own name point here (DNS rebinding), and can post forms here. Both
-    show in the request: in the host, in the origin, and in what the browser says of the site. A
-    form cannot send JSON, so whatever changes something has to be JSON.
+    A page elsewhere can have its own name point here (DNS rebinding), and can post forms here. The
+    request's host, its origin and ``Sec-Fetch-Site`` give both away. A form cannot send JSON, so
+    whatever changes something has to be JSON.
 
     Args:
         app: the application.

@@ -185,7 +185,7 @@ class _Queued:
 
 @dataclass(frozen=True)
 class _InHand:
-    """Reads the jobs of records that say that they run, or wait for their next attempt."""
+    """Reads the jobs that run, or wait for their next attempt, by their records."""
 
     names: Names
 

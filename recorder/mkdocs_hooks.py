@@ -77,6 +77,10 @@ MADE: dict[str, Callable[[], str]] = {
 """Parts that any page may request with ``<!-- made: NAME -->``."""
 
 
+RULE_FRONT = "---\nsearch:\n  boost: 2\n---\n\n"
+"""A code leads to its rule, whichever page prints it."""
+
+
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Link to the hosted site and sources, where the repository has a host."""
     hosted = hosting.hosting()
@@ -93,7 +97,9 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages that are made from code, and name all made pages in the navigation."""
     for rule in all_rules():
-        file = File.generated(config, f"rules/NAQ{rule.number}.md", content=rules.page(rule))
+        file = File.generated(
+            config, f"rules/NAQ{rule.number}.md", content=RULE_FRONT + rules.page(rule)
+        )
         file.edit_uri = f"../{rules.source(rule)}"
         files.append(file)
     for asset in playground_build.files():

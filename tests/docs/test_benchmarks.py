@@ -43,6 +43,18 @@ def test_all_stands_out_where_there_is_no_peer() -> None:
     assert shown(rows=rows).count('class="ours"') == 2
 
 
+def test_a_long_flat_series_is_drawn_as_its_first_and_its_last_bar() -> None:
+    rows = [{"name": f"{number} jobs", "value": 42 + number / 10} for number in range(10)]
+    text = shown(title="Memory", rows=rows)
+    assert text.count("<tr") == 2
+    assert "Memory (8 measurements between these are within 5 % of them)" in text
+
+
+def test_a_series_that_grows_is_drawn_whole() -> None:
+    rows = [{"name": f"{number} jobs", "value": 40 + number} for number in range(10)]
+    assert shown(rows=rows).count("<tr") == 10
+
+
 def test_a_name_is_no_markup() -> None:
     assert "fresh &amp; slow</th>" in shown()
 

@@ -50,3 +50,16 @@ def test_a_rule_shows_itself_in_its_bad_examples(rule: Rule) -> None:
     assert rule.good
     for example in rule.bad:
         assert any(rule.number in numbers.split() for numbers in example.findings.values())
+
+
+@pytest.mark.parametrize("example", [*cases("good"), *cases("bad"), *cases("misses")])
+def test_the_source_saves_work_and_changes_no_finding(example: Example) -> None:
+    tree = ast.parse(example.code)
+    with_source, without = (
+        [(finding.line, finding.code, finding.message) for finding in found]
+        for found in (
+            lint(tree, "example.py", Settings(), example.code),
+            lint(tree, "example.py", Settings()),
+        )
+    )
+    assert with_source == without

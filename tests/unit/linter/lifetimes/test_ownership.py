@@ -93,3 +93,21 @@ def test_the_closing_habit(closing: str, body: str) -> None:
     assert site_of(
         f"async def f(url):\n    nc = await nats.connect(url)\n    {body}\n"
     ).closing == (closing)
+
+
+def test_a_partial_that_the_connection_gets_as_a_callback_is_no_new_owner() -> None:
+    site = site_of("""
+        async def f(url):
+            nc = await nats.connect(url)
+            kv = await nc.jetstream().key_value("b")
+            await nc.subscribe("s", cb=functools.partial(handle, kv))
+        """)
+    assert site.manual
+
+
+def test_a_partial_that_somebody_else_gets_is_a_new_owner() -> None:
+    assert_owned("""
+        async def f(url, app):
+            nc = await nats.connect(url)
+            app.on_close(functools.partial(finish, nc))
+        """)

@@ -81,8 +81,8 @@ async def measure(
 async def main() -> int:
     """Measure, report, judge."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--jobs", type=int, default=5000)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--jobs", type=int, default=2000)
+    parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--json", action="store_true", help="print what the site's page shows")
     options = parser.parse_args()
     costs: dict[str, list[float]] = {name: [] for name in KINDS}

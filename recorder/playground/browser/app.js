@@ -22,7 +22,8 @@ export async function run(root) {
   root.classList.add("started");
   tabs(root);
 
-  const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+  let worker;
+  let broken = null; // the text that Python did not survive
   const { bytes } = await (await fetch(new URL("./sizes.json", import.meta.url))).json();
   let loaded = 0;
 
@@ -33,20 +34,39 @@ export async function run(root) {
     if (!ready) status.textContent = share < 95 ? `Loading: ${share} %` : "Starting Python";
   }
 
-  worker.onmessage = ({ data }) => {
+  function start() {
+    loaded = 0;
+    ready = false;
+    worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+    worker.onmessage = ({ data }) => receive(data);
+  }
+
+  function receive(data) {
     if ("loaded" in data) progress(data.loaded);
     if (data.step) status.textContent = data.step;
     if (data.broken) status.textContent = `The playground cannot start: ${data.broken}`;
     if (data.ready) {
       ready = true;
       root.classList.add("ready");
-      ask();
+      if (view.state.doc.toString() === broken) status.textContent = "Ready again";
+      else ask();
     }
-    if (data.part && data.number === number) {
-      show(data.part, data.failure ? { error: data.failure } : data.answer);
+    if (data.failure) restart(data.failure, data.text);
+    else if (data.part && data.number === number) {
+      show(data.part, data.answer);
       if (data.part === "unsafe") answers.setAttribute("aria-busy", "false");
     }
-  };
+  }
+
+  // Python in the browser has a small stack: what it does not survive ends the worker, and a new one starts.
+  function restart(failure, text) {
+    worker.terminate();
+    broken = text;
+    const error = `Python in the browser fails on this code, and starts again: ${failure}`;
+    for (const part of Object.keys(panels)) panels[part].replaceChildren(element("p", {}, error));
+    answers.setAttribute("aria-busy", "false");
+    start();
+  }
 
   // Let the worker answer the text as it is now; an older text that it has not begun is dropped.
   async function ask() {
@@ -123,6 +143,7 @@ export async function run(root) {
     panels[part].replaceChildren(...content);
   }
 
+  start();
   file.addEventListener("change", () => ask());
   root.querySelector("button[name=share]").addEventListener("click", async (event) => {
     history.replaceState(null, "", await write(view.state.doc.toString(), validName()));

@@ -85,7 +85,7 @@ async function work() {
       try {
         self.postMessage({ number, part, answer: JSON.parse(answer(text, file)) });
       } catch (error) {
-        self.postMessage({ number, part, failure: String(error.message ?? error) });
+        self.postMessage({ number, part, failure: String(error.message ?? error), text });
       }
       await new Promise((resolve) => setTimeout(resolve));
       if (newest) break;

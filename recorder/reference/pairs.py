@@ -9,6 +9,7 @@ from pathlib import Path
 
 from recorder.markdown import fence
 from recorder.phases import ROOT
+from recorder.playground import page as playground
 
 DATA = ROOT / "tests" / "unit" / "migrate" / "data"
 """Where the pairs are: each a folder with ``before.py`` and the codemod's output."""
@@ -111,6 +112,7 @@ def _pair(folder: Path, sentence: str) -> str:
     messages = (folder / "messages.txt").read_text(encoding="utf-8")
     if messages:
         parts.append(fence("text", messages, title="messages"))
+    parts.append(playground.link(before.read_text(encoding="utf-8"), "before.py"))
     return "\n".join(parts)
 
 

@@ -63,9 +63,10 @@ def test_a_phase_s_page_opens_each_of_its_modules(phase: Any) -> None:
     assert linked(pages.code(phase)) == modules
 
 
-def test_the_page_of_pairs_opens_each_of_them() -> None:
-    before = {file.read_text("utf-8") for file in pairs.DATA.glob("*/before.py")}
-    assert set(linked(pairs.page())) <= before
+@pytest.mark.parametrize("name", pairs.PAGES)
+def test_a_page_of_pairs_opens_each_of_them(name: str) -> None:
+    before = [(folder / "before.py").read_text("utf-8") for folder, _ in pairs.pairs(name)]
+    assert linked(pairs.page(name)) == before
 
 
 def test_a_link_leads_to_the_playground_from_where_it_stands() -> None:

@@ -294,10 +294,12 @@ def _inside(module: ParsedModule, node: ast.stmt, guard: ast.Try) -> bool:
 
 
 def _waits(statement: ast.stmt) -> bool:
-    """Whether a statement may take long: a loop, or a statement that is one await."""
+    """Whether a statement may take long: a loop, one await, or a block that ends in such."""
     match statement:
-        case ast.While():
+        case ast.While() | ast.AsyncFor():
             return True
+        case ast.Try(body=[*_, last]) | ast.With(body=[*_, last]) | ast.AsyncWith(body=[*_, last]):
+            return _waits(last)
         case ast.Expr(value=ast.Await(value=ast.Call(func=ast.Attribute(attr=method)))):
             return method not in ("subscribe", "publish", "flush")
     return False

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import flake8_naq.migrate.prove as prove_package
+from flake8_naq.migrate.fixer import Options, fix_text
 from flake8_naq.migrate.match.rule_files import built_in, helpers_of
 from flake8_naq.migrate.prove import Function, Verdict, prove_function
 from flake8_naq.migrate.prove.axioms import NEVER_BOUND, NEVER_CONNECTED
@@ -408,3 +409,25 @@ def test_a_function_has_to_give_the_client_itself_on_every_branch(body: str, pro
     before = "    nc = await dial(url)\n    try:\n        await nc.flush()\n    finally:\n        await nc.close()\n"
     after = "    async with await dial(url) as nc:\n        await nc.flush()\n"
     assert (verdict(head + before, head + after).difference is None) == proven
+
+
+@pytest.mark.parametrize(
+    ("end", "rewritten"),
+    [
+        ("await g.wait()", True),
+        (
+            "try:\n        await g.wait()\n    except KeyboardInterrupt:\n        await nc.drain()",
+            True,
+        ),
+        ("async with g:\n        while True:\n            await g.wait()", True),
+        ("async for item in g:\n        print(item)", True),
+        ("try:\n        await nc.flush()\n    except ValueError:\n        await nc.drain()", False),
+    ],
+)
+def test_callbacks_of_a_client_that_nothing_closes_need_a_wait(end: str, rewritten: bool) -> None:
+    text = (
+        "import nats\n\n\nasync def f(url, g):\n    nc = await nats.connect(url)\n"
+        f"    await nc.subscribe('a', cb=g.hear)\n    {end}\n"
+    )
+    result = fix_text(text, "work.py", Options(unsafe=True))
+    assert bool(result.rewritten) == rewritten

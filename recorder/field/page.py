@@ -221,15 +221,21 @@ def suites() -> str:
         return ""
     rows = [
         [
-            f"[{one['project']}](https://github.com/{one['project']})",
+            f"[{one['project']}](https://github.com/{one['project']}): {one['suite']}",
             f"`{one['commit'][:7]}`",
             one["licence"],
-            *(_tests(one[state]) for state in ("before", "safe", "unsafe")),
+            *(_tests(one["tests"][state]) for state in ("before", "safe", "unsafe")),
+            _differing(one),
         ]
         for one in kept
     ]
     head = ["Project", "Commit", "Licence", "Before", "Safe fixes", "Unsafe fixes"]
-    return table(head, rows, numbers=3)
+    return table([*head, "Tests that differ"], rows)
+
+
+def _differing(suite: dict[str, Any]) -> str:
+    alone = f": {suite['differ_alone']}" if suite.get("differ_alone") else ""
+    return f"{suite.get('differ', 0)}{alone}"
 
 
 def _tests(outcome: dict[str, int]) -> str:

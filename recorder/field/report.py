@@ -25,7 +25,7 @@ def read_suites(file: Path | None) -> list[dict[str, Any]]:
     """Read the outcome of the projects' own tests; the kept one without a file."""
     if file is None:
         return list(read()["suites"])
-    suites: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
+    suites: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))["suites"]
     return suites
 
 

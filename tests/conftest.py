@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
@@ -13,6 +14,11 @@ from naq.server import NatsServer, run_nats_server
 # A busy machine is not a slow law.
 settings.register_profile("naq", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("naq")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Use half as many processes again as there are cores: many tests wait for servers."""
+    return max(2, 3 * (os.cpu_count() or 1) // 2)
 
 
 @pytest.fixture

@@ -60,7 +60,7 @@ RUNS_AFTER_CLOSE = Axiom(
     "before, or the other way round; if the close itself is cancelled, it may not run.",
     "Neither can observe the other: the connection has no callback, and the code gets neither the "
     "connection nor anything derived from it. While a task or a subscription is at work, the code may "
-    "only print, log or raise what the function alone holds.",
+    "only print or raise what the function alone holds.",
 )
 CLOSE_FAILS = Axiom(
     "close-fails",

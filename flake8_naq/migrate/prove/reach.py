@@ -163,11 +163,7 @@ class Reach:
 
     def _holds_alone(self, node: Node) -> bool:
         """Whether a callback or a task cannot change what an atom reads."""
-        if node.reads & self._closures:
-            return False
-        if isinstance(node.syntax, ast.Attribute) and _logs(_dotted(node.syntax)):
-            return True
-        if _of_self(node.syntax):
+        if node.reads & self._closures or _of_self(node.syntax):
             return False
         match node.syntax:
             case ast.Call(args=args, keywords=words):

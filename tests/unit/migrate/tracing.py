@@ -235,7 +235,9 @@ class Client:
         while self.state == "open" and self.waiting and self.handlers:
             self.waiting -= 1
             for handler in self.handlers:
-                await handler("message")
+                # nats-py gives the error of a callback to `error_cb`: nothing else sees it.
+                with suppress(Exception, asyncio.CancelledError):
+                    await handler("message")
 
     async def publish(self, subject: str, data: bytes = b"") -> None:
         """Publish; a subscription hears it at the next await."""

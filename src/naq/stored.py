@@ -95,10 +95,17 @@ class StreamReader:
             chunk: how many of the first chunk, about; the next ones are larger.
 
         Raises:
+            NaqError: the stream allows no direct gets.
             nats.errors.Error: the server does not answer.
             nats.js.errors.NotFoundError: there is no such stream.
         """
-        state = (await self._js.stream_info(self._stream)).state
+        info = await self._js.stream_info(self._stream)
+        if not info.config.allow_direct:
+            raise NaqError(
+                f"stream {self._stream} allows no direct gets, which a list needs: update it with "
+                "allow_direct, as naq sets it in the streams that it creates"
+            )
+        state = info.state
         first = max(state.first_seq, 1)
         end = state.last_seq + 1 if before is None else min(before, state.last_seq + 1)
         while end > first:

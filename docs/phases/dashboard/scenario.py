@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from recorder.variants import Journal, Variant
 
+Answer = tuple[int, Any]
+"""A status and what the body holds."""
+
 BUCKETS = ["failed_jobs", "worker_status"]
 STREAMS = ["naq_jobs"]
 
@@ -29,7 +32,7 @@ async def prepare(js: JetStreamContext) -> None:
     await js.add_stream(job_stream(Config()))
     await js.add_stream(event_stream(Config()))
     for bucket in Names().buckets:
-        await js.create_key_value(bucket=bucket)
+        await js.create_key_value(bucket=bucket, direct=True)
     for queue, job_id in (("default", "a"), ("default", "b"), ("mail", "c")):
         await js.publish(f"naq.jobs.{queue}.{job_id}", _job(job_id, queue).serialize())
     await (await js.key_value("worker_status")).put("w1", b"idle")
@@ -42,17 +45,81 @@ async def prepare(js: JetStreamContext) -> None:
 async def play(variant: Variant, url: str, journal: Journal) -> None:
     """Look at the page, purge a queue, requeue a job; then what goes wrong."""
     app = variant.load("dashboard.app").create_app(url)
+    page = Page(app) if variant.state == "now" else OldPage(app)
     call = journal.call
-    await call("GET /api/overview", _shown(app))
-    await call("POST /api/queues/default/purge", _ask(app, "POST", "/api/queues/default/purge"))
-    await call("POST it again", _ask(app, "POST", "/api/queues/default/purge"))
-    await call("POST /api/failed/f1/requeue", _ask(app, "POST", "/api/failed/f1/requeue"))
-    await call("POST it again", _ask(app, "POST", "/api/failed/f1/requeue"))
-    await call("GET /api/overview after that", _shown(app))
-    await call("POST a purge at last", _ask(app, "POST", "/api/queues/default/purge"))
+    await call("look at the overview", page.overview())
+    await call("purge a queue", page.purge("default"))
+    await call("purge it again", page.purge("default"))
+    await call("requeue a failed job", page.requeue("f1"))
+    await call("requeue it again", page.requeue("f1"))
+    await call("look at the overview after that", page.overview())
+    await call("purge the queue at last", page.purge("default"))
 
 
-async def _ask(app: Any, method: str, path: str) -> tuple[int, Any]:
+class OldPage:
+    """The requests of the dashboard of the plan.
+
+    Args:
+        app: the dashboard.
+    """
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def overview(self) -> Answer:
+        """Return what is in the queues, the workers, and the failed jobs."""
+        status, page = await _ask(self._app, "GET", "/api/overview")
+        return status, {
+            "queues": {queue["name"]: queue["jobs"] for queue in page["queues"]},
+            "workers": {worker["worker_id"]: worker["status"] for worker in page["workers"]},
+            "failed": [failed["job_id"] for failed in page["failed"]],
+        }
+
+    async def purge(self, queue: str) -> Answer:
+        """Remove every job from a queue."""
+        return await _ask(self._app, "POST", f"/api/queues/{queue}/purge")
+
+    async def requeue(self, job_id: str) -> Answer:
+        """Put a failed job back into its queue."""
+        return await _ask(self._app, "POST", f"/api/failed/{job_id}/requeue")
+
+
+class Page:
+    """The requests of today's dashboard, which has other paths, and their answers as they were.
+
+    Args:
+        app: the dashboard.
+    """
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def overview(self) -> Answer:
+        """Return what is in the queues, the workers, and the failed jobs."""
+        _, listed = await _ask(self._app, "GET", "/api/jobs", query=b"state=failed")
+        status, page = await _ask(self._app, "GET", "/api/overview")
+        return status, {
+            "queues": {queue["name"]: queue["jobs"] for queue in page["queues"]},
+            "workers": {worker["worker_id"]: worker["status"] for worker in page["workers"]},
+            "failed": [job["job_id"] for job in listed["jobs"]],
+        }
+
+    async def purge(self, queue: str) -> Answer:
+        """Remove every job from a queue."""
+        status, page = await _ask(self._app, "POST", "/api/queues/purge", {"name": queue})
+        return status, {"purged": page["done"]}
+
+    async def requeue(self, job_id: str) -> Answer:
+        """Put a failed job back into its queue."""
+        status, page = await _ask(self._app, "POST", "/api/jobs/requeue", {"ids": [job_id]})
+        if job_id in page["errors"]:
+            return 404, {"error": page["errors"][job_id]}
+        return status, {"requeued": job_id}
+
+
+async def _ask(
+    app: Any, method: str, path: str, body: dict[str, Any] | None = None, query: bytes = b""
+) -> Answer:
     """Make one request as an ASGI server would."""
     scope = {
         "type": "http",
@@ -61,30 +128,20 @@ async def _ask(app: Any, method: str, path: str) -> tuple[int, Any]:
         "scheme": "http",
         "path": path,
         "raw_path": path.encode(),
-        "query_string": b"",
-        "headers": [(b"host", b"localhost")],
+        "query_string": query,
+        "headers": [(b"host", b"localhost"), (b"content-type", b"application/json")],
     }
     sent: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b"", "more_body": False}
+        return {"type": "http.request", "body": json.dumps(body or {}).encode(), "more_body": False}
 
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
 
     await app(scope, receive, send)
-    start, *body = sent
-    return start["status"], json.loads(b"".join(message.get("body", b"") for message in body))
-
-
-async def _shown(app: Any) -> tuple[int, dict[str, Any]]:
-    """The overview by what both have in it; the page shows more by now."""
-    status, page = await _ask(app, "GET", "/api/overview")
-    return status, {
-        "queues": {queue["name"]: queue["jobs"] for queue in page["queues"]},
-        "workers": {worker["worker_id"]: worker["status"] for worker in page["workers"]},
-        "failed": [failed["job_id"] for failed in page["failed"]],
-    }
+    start, *parts = sent
+    return start["status"], json.loads(b"".join(message.get("body", b"") for message in parts))
 
 
 async def play_unprepared(variant: Variant, url: str, journal: Journal) -> None:
@@ -94,5 +151,6 @@ async def play_unprepared(variant: Variant, url: str, journal: Journal) -> None:
 async def repeat(variant: Variant, url: str, calls: int) -> None:
     """One request, again and again: what the phase is timed on."""
     app = variant.load("dashboard.app").create_app(url)
+    page = Page(app) if variant.state == "now" else OldPage(app)
     for _ in range(calls):
-        await _ask(app, "POST", "/api/failed/unknown/requeue")
+        await page.requeue("unknown")

@@ -183,7 +183,7 @@ def test_without_an_annotation_every_value_of_json_arrives(value: Any) -> None:
         Order(1),
         [math.nan],
         math.inf,
-        object(),
+        pytest.param(object(), id="object"),
     ],
     ids=repr,
 )

@@ -6,14 +6,16 @@ import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 
+import nats
 import pytest
 
 import naq
 from naq.connection import nats_jetstream
-from naq.exceptions import JobError
+from naq.exceptions import JobError, NaqError
 from naq.inspection import JobPage, job_details, list_jobs
 from naq.models.status import JOB_STATUS
 from naq.names import Names, kv_subject
+from naq.server import NatsServer
 
 
 async def work(url: str, *queues: str) -> None:
@@ -211,3 +213,10 @@ async def test_a_result_that_may_run_code_is_not_read(url: str) -> None:
 
 async def test_nothing_is_known_of_an_unknown_job(url: str) -> None:
     assert await job_details("none", url) is None
+
+
+async def test_a_bucket_that_allows_no_direct_gets_is_named(nats_server: NatsServer) -> None:
+    async with await nats.connect(nats_server.url) as nc:
+        await nc.jetstream().create_key_value(bucket="failed_jobs", direct=False)
+    with pytest.raises(NaqError, match="KV_failed_jobs allows no direct gets"):
+        await list_jobs(nats_server.url, states=["failed"])

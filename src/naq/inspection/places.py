@@ -164,12 +164,7 @@ class _Queued:
     names: Names
 
     async def read(self, reader: StreamReader, messages: Sequence[StoredMessage]) -> Found:
-        jobs = []
-        for message in messages:
-            try:
-                jobs.append((message, Job.deserialize(message.data)))
-            except SerializationError as error:
-                logger.debug("%s is left out: %s", message.subject, describe_error(error))
+        jobs = [(message, job) for message in messages if (job := _job(message)) is not None]
         bucket = self.names.job_status
         records = await reader.of(f"KV_{bucket}").last(
             [kv_subject(bucket, job.job_id) for _, job in jobs]
@@ -199,10 +194,19 @@ class _InHand:
         jobs = await reader.of(self.names.job_stream).last([subject for *_, subject in found])
         result: Found = []
         for message, record, subject in found:
-            if subject in jobs:  # else it has ended since
-                job = Job.deserialize(jobs[subject].data)
+            # It is not there if it has ended since.
+            job = _job(jobs[subject]) if subject in jobs else None
+            if job is not None:
                 result.append((message.sequence, _in_queue(job, message, record)))
         return result
+
+
+def _job(message: StoredMessage) -> Job | None:
+    try:
+        return Job.deserialize(message.data)
+    except SerializationError as error:
+        logger.debug("%s is left out: %s", message.subject, describe_error(error))
+        return None
 
 
 def _in_queue(job: Job, message: StoredMessage, record: JobRecord | None) -> JobInfo:

@@ -50,7 +50,7 @@ class FailedJob:
         head, _, job = (data or b"").partition(b"\n")
         try:
             return cls(Job.deserialize(job), JobFailure.from_json(json.loads(head)["failure"]))
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise SerializationError(f"no failed job: {(data or b'')[:40]!r}") from error
 
     def describe(self) -> dict[str, Any]:

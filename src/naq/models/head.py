@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from naq.exceptions import NewerFormatError, SerializationError
+from naq.exceptions import JobError, NewerFormatError, SerializationError
 from naq.models.limit import Limit
 from naq.names import KEY_PATTERN, LONGEST_KEY
 
@@ -61,7 +61,7 @@ class _Version(msgspec.Struct):
     naq: int
 
 
-_UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
+_UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError, JobError)
 
 _read = msgspec.json.Decoder(Head).decode
 _read_version = msgspec.json.Decoder(_Version).decode

@@ -135,5 +135,12 @@ class Schedule:
             values["status"] = ScheduleStatus(values.get("status", ScheduleStatus.ACTIVE))
             values["missed_runs"] = MissedRuns(values.get("missed_runs", MissedRuns.ONCE))
             return cls(**values)
-        except (ValueError, TypeError, AttributeError, ScheduleError) as error:
+        except (
+            ValueError,
+            TypeError,
+            AttributeError,
+            OverflowError,
+            RecursionError,
+            ScheduleError,
+        ) as error:
             raise SerializationError(f"these bytes are no schedule: {error}") from error

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from naq.exceptions import SerializationError
+from naq.exceptions import JobError, SerializationError
 from naq.models.functions import import_function, is_importable, name_of
 from naq.models.head import Head, read_head, write_head
 from naq.models.retry import (
@@ -86,8 +86,8 @@ def read_call(head: Head, body: bytes) -> Call:
         retry = by_value.get("retry", NO_RETRY) if head.retry is None else _named(head.retry)
         function = by_value.get("function", head.function)
         return Call(function, tuple(args), dict(kwargs), retry)
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
-        raise SerializationError(f"the call of job {head.id} is malformed") from error
+    except (TypeError, ValueError, KeyError, AttributeError, JobError) as error:
+        raise SerializationError(f"the call of job {head.id} is malformed: {error}") from error
 
 
 def with_settings(data: bytes, settings: Mapping[str, Any]) -> bytes:

@@ -13,6 +13,7 @@ import naq
 from naq.connection import nats_jetstream
 from naq.exceptions import JobError, NaqError
 from naq.inspection import JobPage, job_details, list_jobs
+from naq.models.record import JobRecord
 from naq.models.status import JOB_STATUS
 from naq.names import Names, kv_subject
 from naq.server import NatsServer
@@ -132,6 +133,18 @@ async def test_a_bad_entry_hides_no_other(url: str) -> None:
             await js.publish(kv_subject(bucket, "bad"), b"\xff")
         await js.publish(f"{names.job_subjects}.default.bad", b"\xff")
     assert len({"bad", *ids(await list_jobs(url))}) == 7
+
+
+@pytest.mark.parametrize("state", [None, "queued", "running"])
+async def test_a_job_of_a_newer_worker_hides_no_other(url: str, state: str | None) -> None:
+    await each_state(url)
+    names = Names()
+    async with nats_jetstream(url) as (_, js):
+        await js.publish(names.job_subject("default", "newer"), b'{"naq":2,"limit":{"key":"x"}}\n')
+        record = JobRecord(status=JOB_STATUS.RUNNING, queue="default")
+        await js.publish(kv_subject(names.job_status, "newer"), record.serialize())
+    shown = ids(await list_jobs(url, states=[state] if state else ()))
+    assert len(shown) == {None: 6, "queued": 1, "running": 0}[state]
 
 
 async def test_an_empty_server_has_no_jobs(url: str) -> None:

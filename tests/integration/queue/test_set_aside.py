@@ -86,6 +86,9 @@ async def test_a_message_keeps_what_names_it_and_its_times(
         ({"queue": ""}, "$.queue"),
         ({"function": "print"}, "$.function"),
         ({"created": "now"}, "$.created"),
+        ({"limit": {"key": "x"}}, "limit 'x'"),
+        ({"limit": {"key": "x" * 1000, "at_once": 1}}, "limit 'xxx"),
+        ({"naq": 2, "limit": {"key": "x", "per_day": 5}}, "format 2"),
     ],
 )
 async def test_a_malformed_head_is_set_aside_with_the_key_that_is_wrong(

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from naq.exceptions import JobError, SerializationError
+from naq.exceptions import JobError, NewerFormatError, SerializationError
 from naq.models import JOB_STATUS, Exponential, Fixed, Job, JobFailure, Linear, Outcome
 from naq.models.failed import FailedJob
 from naq.models.record import JobRecord
 from naq.models.retry import exception_names, is_one_of, strategy_from_json, strategy_to_json
+from naq.models.schedule import Schedule
 
 
 def own_delay(attempt: int) -> float:
@@ -176,6 +177,30 @@ def test_a_job_of_a_newer_naq_is_refused_by_its_format() -> None:
     data = Job(math.sqrt).serialize().replace(b'"naq":1', b'"naq":2')
     with pytest.raises(SerializationError, match="reads up to format 1"):
         Job.deserialize(data)
+
+
+@pytest.mark.parametrize("limit", [b'{"key":"x"}', b'{"key":"x","per_day":5}', b'{"key":""}'])
+def test_a_limit_that_makes_no_sense_makes_no_job(limit: bytes) -> None:
+    data = Job(math.sqrt).serialize().replace(b"{", b'{"limit":' + limit + b",", 1)
+    with pytest.raises(SerializationError, match="no job"):
+        Job.deserialize(data)
+    with pytest.raises(NewerFormatError, match="reads up to format 1"):
+        Job.deserialize(data.replace(b'"naq":1', b'"naq":2'))
+
+
+@pytest.mark.parametrize("retry", [b'{"kind":"fixed","delay":-1}', b'{"kind":"none"}'])
+def test_a_strategy_that_makes_no_sense_makes_no_call(retry: bytes) -> None:
+    data = Job(math.sqrt).serialize().replace(b"{", b'{"retry":' + retry + b",", 1)
+    with pytest.raises(SerializationError, match="malformed"):
+        _ = Job.deserialize(data).call
+
+
+@pytest.mark.parametrize("data", [
+    b'{"job_id":"x","run_at":"0001-01-01T00:00:00+14:00"}', b"[" * 200_000,
+])  # fmt: skip
+def test_bytes_made_to_break_their_reader_are_no_schedule(data: bytes) -> None:
+    with pytest.raises(SerializationError, match="no schedule"):
+        Schedule.deserialize(data)
 
 
 @given(st.integers(1, 10_000))

@@ -97,7 +97,9 @@ class _Text(Output):
     def __init__(self) -> None:
         from rich.console import Console
 
-        self._console: Console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+        self._console: Console = Console(
+            stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True
+        )
         self._proposals = Proposals()
 
     def progress(self, outcomes: Iterator[FileOutcome], number: int) -> Iterable[FileOutcome]:

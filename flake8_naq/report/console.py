@@ -31,7 +31,7 @@ def console(command: str) -> Console:
         raise missing_extra(command, "rich") from None
     # Output to a file or a pipe must not wrap at 80 columns.
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120
-    return Console(highlight=False, width=width)
+    return Console(highlight=False, width=width, emoji=False)
 
 
 def progress(files: Sequence[str]) -> Iterable[str]:
@@ -48,4 +48,4 @@ def track(items: Iterable[Item], text: str, total: int) -> Iterable[Item]:
         from rich.progress import track
     except ModuleNotFoundError:
         return items
-    return track(items, text, total=total, console=Console(stderr=True), transient=True)
+    return track(items, text, total=total, console=Console(stderr=True, emoji=False), transient=True)

@@ -81,6 +81,11 @@ def test_nothing_to_do_is_silence_and_zero(file: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
+def test_a_line_number_between_colons_is_no_emoji(tmp_path: Path) -> None:
+    (tmp_path / "left.py").write_text("\n" * 95 + LEFT, encoding="utf-8")
+    assert b"left.py:100: NAQ301 left in `keep`" in fix(tmp_path).stderr
+
+
 def test_a_diff_goes_to_standard_output_and_exits_with_one(file: Path) -> None:
     done = fix(file.parent, "--diff", ".")
     assert (done.returncode, file.read_text()) == (1, OLD)

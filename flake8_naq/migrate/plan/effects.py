@@ -245,7 +245,7 @@ class Effects:
             notes.append(
                 Message(
                     f"a failed connect raised an UnboundLocalError for `{region.handle}`; "
-                    "it now raises its own error"
+                    "its own error is no longer hidden"
                 )
             )
         guard = region.guard

@@ -42,8 +42,8 @@ T = TypeVar("T")
 # Commands print what matters themselves.
 logging.getLogger("naq").addHandler(logging.NullHandler())
 
-console = Console()
-errors = Console(stderr=True)
+console = Console(emoji=False)
+errors = Console(stderr=True, emoji=False)
 
 Url = Annotated[
     str | None,
@@ -135,7 +135,7 @@ def table(
         lines.add_row(*(escape("" if cell is None else visible(str(cell))) for cell in row))
     if lines.row_count:
         # What another program reads keeps each row on a line, however long.
-        out = console if console.is_terminal else Console(width=UNLIMITED)
+        out = console if console.is_terminal else Console(width=UNLIMITED, emoji=False)
         out.print(lines)
     else:
         say(empty)

@@ -576,3 +576,8 @@ def test_every_command_speaks_json() -> None:
 def test_the_command_starts_in_the_folder_of_scripts() -> None:
     shown = subprocess.run([NAQ, "--version"], capture_output=True, text=True, check=True).stdout
     assert shown.startswith("naq ")
+
+
+def test_a_name_between_colons_is_no_emoji(cli: Cli) -> None:
+    cli.run("queue", "pause", "a:smile:b")
+    assert "a:smile:b" in cli.text("queue", "list")

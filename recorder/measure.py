@@ -17,6 +17,7 @@ from nats.js import JetStreamContext
 from nats.js.errors import KeyNotFoundError, NotFoundError
 
 from naq.connection import close_all_connections
+from naq.models.trail import split_trail
 from naq.server import NatsServer, run_nats_server
 from recorder.phases import Phase
 from recorder.variants import Journal, Variant, load_scenario
@@ -91,7 +92,9 @@ async def _entries(js: JetStreamContext, bucket: str) -> dict[str, str]:
     entries: dict[str, str] = {}
     for key in sorted(subject.removeprefix(prefix) for subject in subjects or ()):
         try:
-            entries[key] = _text((await kv.get(key)).value)
+            # The trail of a run, its times and its worker, is another one each time.
+            outcome, _ = split_trail((await kv.get(key)).value or b"")
+            entries[key] = _text(outcome)
         except KeyNotFoundError:  # a deleted key leaves its mark
             continue
     return entries

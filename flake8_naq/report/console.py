@@ -48,4 +48,6 @@ def track(items: Iterable[Item], text: str, total: int) -> Iterable[Item]:
         from rich.progress import track
     except ModuleNotFoundError:
         return items
-    return track(items, text, total=total, console=Console(stderr=True, emoji=False), transient=True)
+    return track(
+        items, text, total=total, console=Console(stderr=True, emoji=False), transient=True
+    )

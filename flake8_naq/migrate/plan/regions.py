@@ -327,7 +327,7 @@ def _bound_name(site: Site) -> str:
             return name
         case ast.Expr():
             match site.call.func:
-                case ast.Attribute(value=ast.Name(id=name), attr="connect"):
+                case ast.Attribute(value=ast.Name(id=name), attr="connect") if name == site.handle:
                     return name
         case ast.Assign(targets=[ast.Tuple(elts=elements)], value=ast.Await()):
             names = [element.id for element in elements if isinstance(element, ast.Name)]

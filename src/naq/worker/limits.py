@@ -31,7 +31,7 @@ BACK_AFTER: Final = 30.0
 """Seconds after which those come again."""
 
 LOOK_AGAIN: Final = 2.0
-"""Seconds after which a worker looks for a slot that it has not heard of: its holder died."""
+"""Seconds after which a worker looks again at the latest: the holder of a slot may have died."""
 
 _TICK: Final = 0.5
 _PAUSE: Final = 0.02
@@ -140,11 +140,19 @@ class Limits:
         self._freed[kv_subject(self._names.job_limits, f"slot.{token(key)}")] = freed
         await self._is_ready.wait()
         try:
+            pause = _PAUSE
             while held:
                 freed.clear()
-                if self._in_hand.closing or not await self._let_one_go(held):
-                    with suppress(TimeoutError):
-                        await asyncio.wait_for(freed.wait(), LOOK_AGAIN)
+                if not self._in_hand.closing and await self._let_one_go(held):
+                    pause = _PAUSE
+                    continue
+                # The server sends on what it has not stored yet, so the slot that a worker hears
+                # of may still look taken: it looks again soon, and then less and less often.
+                try:
+                    await asyncio.wait_for(freed.wait(), pause)
+                    pause = _PAUSE
+                except TimeoutError:
+                    pause = min(2 * pause, LOOK_AGAIN)
         finally:
             del self._freed[kv_subject(self._names.job_limits, f"slot.{token(key)}")]
             if self._in_hand.held.get(key) is held:

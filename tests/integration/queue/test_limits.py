@@ -9,6 +9,7 @@ import time
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,11 @@ async def note(what: Any = None, seconds: float = 0.0) -> Any:
     ran.append(what)
     await asyncio.sleep(seconds)
     return what
+
+
+async def begin() -> None:
+    ran.append(time.monotonic())
+    await asyncio.sleep(0.2)
 
 
 async def fail() -> None:
@@ -298,6 +304,15 @@ async def test_no_more_jobs_of_a_key_run_at_once_over_all_workers(url: str, fold
     assert len(began) == 20
     assert max(count for count, _ in began) == 2
     assert began[-1][1] - began[0][1] < 15  # and they need not wait for long
+
+
+async def test_the_next_job_of_a_key_starts_as_soon_as_one_has_ended(url: str) -> None:
+    limit = naq.Limit("k", at_once=1)
+    for _ in range(12):
+        await naq.enqueue(begin, limit=limit, config=url)
+    await work(url)
+    assert len(ran) == 12
+    assert max(after - before for before, after in pairwise(ran)) < 1
 
 
 async def test_jobs_without_the_limit_go_past_those_that_wait(url: str) -> None:

@@ -68,6 +68,7 @@ class TaskOptions(Generic[P, R]):
         Raises:
             ArgumentError: the arguments do not fit the function's parameters.
             JobError: a setting makes no sense, the job is too large, or the server refuses it.
+            ScheduleError: ``delay`` or ``at`` makes no sense.
             NaqConnectionError: there is no connection, or the server did not answer in time.
         """
         self._refuse(OF_A_SCHEDULE, "enqueue")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import reprlib
 from collections import deque
 from collections.abc import Iterable
 from typing import Final
@@ -251,6 +252,7 @@ async def publish_jobs(jobs: Iterable[Job], config: Config) -> int:
 
         for job in jobs:
             try:
+                _check_is_job(job)
                 await around_enqueue(put)(job)
             except (JobError, SerializationError) as error:
                 await batch.settle(0)  # the jobs before it count
@@ -259,6 +261,11 @@ async def publish_jobs(jobs: Iterable[Job], config: Config) -> int:
                 await batch.settle(WINDOW // 2)
         await batch.settle(0)
     return batch.new
+
+
+def _check_is_job(job: object) -> None:
+    if not isinstance(job, Job):
+        raise JobError(f"expected a job, got {reprlib.repr(job)}")
 
 
 def _check_independent(job: Job) -> None:

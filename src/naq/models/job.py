@@ -10,17 +10,29 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from operator import attrgetter
 from types import MappingProxyType
-from typing import Any, Final, Protocol, TypeVar, get_args
+from typing import Any, Final, Protocol, TypeVar
 
 from naq.exceptions import JobError, SerializationError
+from naq.models.checks import (
+    check_choices,
+    check_numbers,
+    check_queue_name,
+    checked_id,
+    ids_of,
+    lists_of,
+    moment_of,
+    names_of,
+    seconds_of,
+    strategy_of,
+)
 from naq.models.functions import import_function, name_of
 from naq.models.head import FORMAT, Head, ParentPolicy
 from naq.models.limit import Limit
-from naq.models.retry import NO_RETRY, Fixed, RetryStrategy, exception_names
+from naq.models.retry import NO_RETRY, RetryStrategy
 from naq.models.status import Enqueued
 from naq.models.unique import id_of_call, window_of
 from naq.models.wire import Call, read_call, read_job, with_settings, write_job
-from naq.names import DEFAULT_QUEUE, LONGEST_KEY, is_key, is_queue_name, is_subject_of
+from naq.names import DEFAULT_QUEUE, is_subject_of
 from naq.serializers import CLOUDPICKLE, JSON, TYPED, Serializer, get_serializer
 
 T = TypeVar("T")
@@ -35,24 +47,8 @@ class HasJobId(Protocol):
         ...
 
 
-_POLICIES: Final = get_args(ParentPolicy)
 _BY_NAME: Final = frozenset({JSON.name, TYPED.name})
 """Serializers that hold a function's name only."""
-
-_NUMBERS: Final = (int, float)  # a constant: the expression would create the union at each call
-
-
-def _check_numbers(
-    timeout: float | None, result_ttl: float | None, retries: int, max_crashes: int | None
-) -> None:
-    if timeout is not None and not timeout > 0:
-        raise JobError(f"timeout must be a positive number of seconds, not {timeout!r}")
-    if result_ttl is not None and not 1 <= result_ttl <= 1e9:
-        raise JobError(f"result_ttl must be from 1 to 1e9 seconds, not {result_ttl!r}")
-    if retries < 0:
-        raise JobError(f"retries must be 0 or more, not {retries!r}")
-    if max_crashes is not None and max_crashes < 1:
-        raise JobError(f"max_crashes must be 1 or more, not {max_crashes!r}")
 
 
 def _checked_name(function: Callable[..., Any] | str) -> str:
@@ -170,13 +166,16 @@ class Job:
         created_at: float | None = None,
     ) -> None:
         # Most of these are not given: a call for each would be a third of the time.
-        timeout = None if timeout is None else _seconds(timeout)
-        result_ttl = None if result_ttl is None else _seconds(result_ttl)
-        _check_numbers(timeout, result_ttl, retries, max_crashes)
-        if on_parent_failure not in _POLICIES:
-            raise JobError(
-                f"on_parent_failure must be fail, cancel or run, not {on_parent_failure!r}"
-            )
+        timeout = None if timeout is None else seconds_of("timeout", timeout)
+        result_ttl = None if result_ttl is None else seconds_of("result_ttl", result_ttl)
+        check_numbers(timeout, result_ttl, retries, max_crashes)
+        check_choices(
+            on_parent_failure,
+            limit,
+            isolated=isolated,
+            keep_result=keep_result,
+            keep_arguments=keep_arguments,
+        )
         check_queue_name(queue)
         self._serializer = get_serializer(serializer) if isinstance(serializer, str) else serializer
         window = None if unique is False else window_of(unique)
@@ -191,19 +190,19 @@ class Job:
             queue=queue,
             function=name,
             serializer=self._serializer.name,
-            created=time.time() if created_at is None else float(created_at),
+            created=time.time() if created_at is None else moment_of(created_at),
             timeout=timeout,
             retries=retries,
-            retry_on=exception_names(retry_on) if retry_on else (),
-            ignore_on=exception_names(ignore_on) if ignore_on else (),
-            depends_on=_ids(depends_on) if depends_on else (),
+            retry_on=names_of("retry_on", retry_on) if retry_on else (),
+            ignore_on=names_of("ignore_on", ignore_on) if ignore_on else (),
+            depends_on=ids_of(depends_on) if depends_on else (),
             isolated=isolated,
             result_ttl=None if result_ttl is None else math.ceil(result_ttl),
             keep_result=keep_result,
             keep_arguments=keep_arguments,
             on_parent_failure=on_parent_failure,
             pass_results=pass_results is not False,
-            results=_lists(pass_results),
+            results=() if pass_results is False else lists_of(pass_results),
             max_crashes=max_crashes,
             unique=window,
             limit=limit,
@@ -212,10 +211,10 @@ class Job:
             _check_lists(self.result_lists, len(self.depends_on))
         if depends_on and self.job_id in self.depends_on:
             raise JobError(f"job {job_id!r} depends on itself")
-        if isinstance(retry, _NUMBERS):
-            retry = Fixed(retry)
         self.enqueued: Enqueued | None = None
-        self._call: Call | None = Call(function, tuple(args), dict(kwargs or {}), retry)
+        self._call: Call | None = Call(
+            function, tuple(args), dict(kwargs or {}), strategy_of(retry)
+        )
         self._body: bytes = b""
         self._wire: bytes | None = None
 
@@ -408,52 +407,6 @@ class Job:
         return hash(self.job_id)
 
 
-def _lists(pass_results: bool | Sequence[int | None]) -> tuple[int, ...]:
-    if isinstance(pass_results, bool):
-        return ()
-    return tuple(-1 if size is None else size for size in pass_results)
-
-
 def _check_lists(sizes: tuple[int, ...], parents: int) -> None:
     if sum(1 if size < 0 else size for size in sizes) != parents:
         raise JobError(f"pass_results and depends_on differ: {sizes} of {parents} different jobs")
-
-
-def check_queue_name(name: str) -> None:
-    """Refuse what can't be the name of a queue.
-
-    Raises:
-        JobError: it is empty, too long, or no text.
-    """
-    if not name:
-        raise JobError("a queue needs a name")
-    if not is_queue_name(name):
-        raise JobError(
-            f"queue {name[:40]!r}: the name is too long, or no text that UTF-8 can write"
-        )
-
-
-def _seconds(duration: float | timedelta) -> float:
-    return duration.total_seconds() if isinstance(duration, timedelta) else duration
-
-
-def checked_id(job_id: str) -> str:
-    """Return the id of a job.
-
-    Raises:
-        JobError: it is none.
-    """
-    if not is_key(job_id):
-        raise JobError(
-            f"job id {job_id[:40]!r}: use letters, digits and -/_=. with no dot at an end, "
-            f"{LONGEST_KEY} of them at most"
-        )
-    return job_id
-
-
-def _ids(jobs: HasJobId | str | Iterable[HasJobId | str]) -> tuple[str, ...]:
-    if not jobs:
-        return ()
-    several = jobs if isinstance(jobs, Iterable) and not isinstance(jobs, str) else (jobs,)
-    ids = (each if isinstance(each, str) else each.job_id for each in several)
-    return tuple(map(checked_id, dict.fromkeys(ids)))

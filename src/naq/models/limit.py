@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from typing import Annotated
 
 import msgspec
@@ -33,17 +34,26 @@ class Limit(msgspec.Struct, frozen=True, omit_defaults=True):
     per_second: Annotated[float, msgspec.Meta(ge=SLOWEST)] | None = None
 
     def __post_init__(self) -> None:
-        if not is_queue_name(self.key):
+        if not isinstance(self.key, str) or not is_queue_name(self.key):
             raise JobError(
-                f"limit {self.key[:40]!r}: a key is text of up to {LONGEST_TOKEN} characters"
+                f"limit {reprlib.repr(self.key)}: a key is text of up to {LONGEST_TOKEN} characters"
             )
         if self.at_once is None and self.per_second is None:
             raise JobError(f"limit {self.key!r}: give it at_once, per_second, or both")
-        if self.at_once is not None and not 1 <= self.at_once <= MOST_AT_ONCE:
+        if self.at_once is not None and not _is_count(self.at_once):
             raise JobError(
-                f"limit {self.key!r}: at_once must be from 1 to {MOST_AT_ONCE}, not {self.at_once!r}"
+                f"limit {self.key!r}: at_once must be a whole number from 1 to {MOST_AT_ONCE}, not {self.at_once!r}"
             )
-        if self.per_second is not None and not SLOWEST <= self.per_second < float("inf"):
+        if self.per_second is not None and not _is_rate(self.per_second):
             raise JobError(
                 f"limit {self.key!r}: per_second must be 1/1800 or more, not {self.per_second!r}"
             )
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 1 <= value <= MOST_AT_ONCE
+
+
+def _is_rate(value: float) -> bool:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_number and SLOWEST <= value < float("inf")

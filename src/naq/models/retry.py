@@ -19,7 +19,7 @@ MAX_DELAY: Final = 24 * 3600.0
 
 
 def _check(name: str, value: float) -> None:
-    if not 0 <= value < float("inf"):
+    if not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
         raise JobError(f"{name} must be a number of seconds from 0 up, not {value!r}")
 
 

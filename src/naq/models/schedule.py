@@ -80,6 +80,10 @@ class Schedule:
     def __post_init__(self) -> None:
         if self.cron is not None and self.interval is not None:
             raise ScheduleError(f"schedule {self.job_id!r}: give a cron or an interval, not both")
+        if self.run_at is not None and not isinstance(self.run_at, datetime):
+            raise ScheduleError(
+                f"schedule {self.job_id!r}: its time must be a datetime, not {self.run_at!r}"
+            )
         if self.interval is not None and not self.interval > 0:
             raise ScheduleError(f"schedule {self.job_id!r}: the interval must be above 0 seconds")
         if self.repeat is not None and self.repeat < 1:

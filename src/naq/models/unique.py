@@ -26,10 +26,10 @@ def window_of(unique: bool | float | timedelta) -> float | None:
     """
     if isinstance(unique, bool):
         return 0.0 if unique else None
-    seconds = unique.total_seconds() if isinstance(unique, timedelta) else float(unique)
-    if not 0 < seconds < float("inf"):
+    seconds = unique.total_seconds() if isinstance(unique, timedelta) else unique
+    if not isinstance(seconds, (int, float)) or not 0 < seconds < float("inf"):
         raise JobError(f"unique must be True or a positive number of seconds, not {unique!r}")
-    return seconds
+    return float(seconds)
 
 
 def id_of_call(queue: str, function: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:

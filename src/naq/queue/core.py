@@ -16,7 +16,8 @@ from naq.connection.nats_py.jetstream import purge_subject
 from naq.exceptions import ScheduleError
 from naq.jobs.publish import enqueue_job, publish_jobs
 from naq.middleware import around_enqueue
-from naq.models.job import Job, check_queue_name
+from naq.models.checks import check_queue_name
+from naq.models.job import Job
 from naq.models.schedule import MissedRuns
 from naq.models.status import Enqueued
 from naq.names import DEFAULT_QUEUE, consumer_name
@@ -122,6 +123,7 @@ class Queue:
 
         Raises:
             JobError: a setting makes no sense.
+            ScheduleError: the time is no datetime.
             SerializationError: the call cannot be written.
             NaqConnectionError: there is no connection.
         """

@@ -15,7 +15,7 @@ from naq.config import Config, as_config
 from naq.connection import nats_jetstream
 from naq.connection.nats_py.jetstream import consumer_info, pause_consumer
 from naq.exceptions import JobError
-from naq.models.job import check_queue_name
+from naq.models.checks import check_queue_name
 from naq.names import consumer_name
 from naq.streams import ACK_WAIT, ensure_consumer, ensure_stream, job_stream
 

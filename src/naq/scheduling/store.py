@@ -46,6 +46,10 @@ def span(seconds: float | timedelta) -> timedelta:
         datetime.now(UTC) + wait
     except (ValueError, OverflowError):
         raise ScheduleError(f"{seconds!r} seconds make no sense") from None
+    except TypeError:
+        raise ScheduleError(
+            f"a delay or an interval must be a number of seconds or a timedelta, not {seconds!r}"
+        ) from None
     return wait
 
 

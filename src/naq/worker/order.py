@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 
 from naq.exceptions import JobError
-from naq.models.job import check_queue_name
+from naq.models.checks import check_queue_name
 from naq.worker.delivery import Delivery
 
 

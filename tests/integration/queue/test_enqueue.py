@@ -13,7 +13,7 @@ import pytest
 
 import naq
 from naq.connection import close_all_connections, nats_connection
-from naq.exceptions import JobError, NaqConnectionError, NaqNoServersError
+from naq.exceptions import JobError, NaqConnectionError, NaqNoServersError, ScheduleError
 from naq.jobs.patience import FIRST_WAIT
 from naq.models.job import Job
 from naq.models.status import Enqueued
@@ -86,6 +86,22 @@ async def test_a_publish_whose_headers_do_not_fit_is_refused_before_it_is_sent(
             await conn.publish("news", b"x" * (MAX_PAYLOAD - 50), headers=headers)
         await conn.flush()
         assert conn.stats["reconnects"] == 0
+
+
+async def test_enqueue_many_takes_jobs_alone(url: str) -> None:
+    with pytest.raises(JobError, match="expected a job, got 5; 1 jobs before it are enqueued"):
+        await naq.enqueue_many([Job(math.sqrt, (4,)), 5], config=url)  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize("delay", ["5", [5]])
+async def test_a_delay_is_a_number_of_seconds(url: str, delay: float) -> None:
+    with pytest.raises(ScheduleError, match="a number of seconds or a timedelta, not "):
+        await naq.enqueue_in(delay, math.sqrt, 4, config=url)
+
+
+async def test_a_job_is_enqueued_at_a_datetime(url: str) -> None:
+    with pytest.raises(ScheduleError, match="must be a datetime, not '2030-01-01'"):
+        await naq.enqueue_at("2030-01-01", math.sqrt, 4, config=url)  # type: ignore[arg-type]
 
 
 async def test_enqueue_many_names_the_job_that_does_not_fit(small: str) -> None:

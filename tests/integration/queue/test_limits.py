@@ -479,7 +479,7 @@ async def test_a_rate_outlasts_a_worker_and_a_server(tmp_path: Path) -> None:
     ("settings", "message"),
     [
         ({}, "give it at_once, per_second, or both"),
-        ({"at_once": 0}, "at_once must be from 1 to 1000, not 0"),
+        ({"at_once": 0}, "at_once must be a whole number from 1 to 1000, not 0"),
         ({"per_second": 0}, "per_second must be 1/1800 or more, not 0"),
     ],
 )

@@ -262,5 +262,5 @@ async def test_jobs_that_a_stopping_worker_gave_back_are_no_suspects(url: str) -
 
 @pytest.mark.parametrize("make", [naq.Worker, lambda **settings: Job("os:getpid", **settings)])
 def test_a_limit_below_one_is_refused(make: Any) -> None:
-    with pytest.raises(JobError, match="max_crashes must be 1 or more, not 0"):
+    with pytest.raises(JobError, match=r"max_crashes must be .*1 or more, not 0"):
         make(max_crashes=0)

@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,9 +15,11 @@ from hypothesis import strategies as st
 from naq.exceptions import JobError, NewerFormatError, SerializationError
 from naq.models import JOB_STATUS, Exponential, Fixed, Job, JobFailure, Linear, Outcome
 from naq.models.failed import FailedJob
+from naq.models.limit import Limit
 from naq.models.record import JobRecord
 from naq.models.retry import exception_names, is_one_of, strategy_from_json, strategy_to_json
 from naq.models.schedule import Schedule
+from naq.models.settings import OF_A_JOB
 
 
 def own_delay(attempt: int) -> float:
@@ -153,6 +156,39 @@ def test_a_number_is_a_fixed_delay() -> None:
         ({"timeout": 0}, "timeout must be"),
         ({"retries": -1}, "retries must be"),
         ({"retry": -1}, "delay must be"),
+        ({"retries": 1.5}, r"retries must be a whole number, 0 or more, not 1\.5"),
+        ({"retries": True}, "retries must be a whole number, 0 or more, not True"),
+        ({"retries": "3"}, "retries must be a whole number, 0 or more, not '3'"),
+        ({"retries": None}, "retries must be"),
+        ({"max_crashes": 1.5}, "max_crashes must be a whole number, 1 or more"),
+        ({"max_crashes": "x"}, "max_crashes must be"),
+        ({"timeout": "5"}, "timeout must be a number of seconds or a timedelta, not '5'"),
+        ({"timeout": True}, "timeout must be"),
+        ({"result_ttl": "60"}, "result_ttl must be a number of seconds or a timedelta"),
+        ({"keep_result": "no"}, "keep_result must be True or False, not 'no'"),
+        ({"keep_arguments": "no"}, "keep_arguments must be True or False"),
+        ({"isolated": "yes"}, "isolated must be True or False"),
+        ({"isolated": 1}, "isolated must be True or False, not 1"),
+        ({"limit": "x"}, r"limit must be a naq\.Limit, not 'x'"),
+        ({"limit": 5}, "limit must be"),
+        ({"limit": {"key": "x"}}, "limit must be"),
+        ({"on_parent_failure": ["fail"]}, "on_parent_failure must be fail, cancel or run"),
+        ({"job_id": 5}, "job_id must be text, not 5"),
+        ({"queue": 5}, "queue must be a name, not 5"),
+        ({"queue": None}, "queue must be a name"),
+        ({"unique": "yes"}, "unique must be True or a positive number of seconds, not 'yes'"),
+        ({"unique": "5"}, "unique must be"),
+        ({"depends_on": 5}, "depends_on must be a job, a handle, an id, or a list of them"),
+        ({"depends_on": [5]}, "depends_on must be"),
+        ({"retry": "5"}, "retry must be a strategy, a function or a number of seconds"),
+        ({"retry": [1, 2]}, "retry must be"),
+        ({"retry_on": "app:Error"}, "retry_on must be a list of exception classes"),
+        ({"retry_on": ValueError}, "retry_on must be"),
+        ({"ignore_on": [int]}, "ignore_on must be"),
+        ({"pass_results": "x"}, "pass_results must be"),
+        ({"pass_results": 1}, "pass_results must be"),
+        ({"created_at": "now"}, "created_at must be"),
+        ({"created_at": math.nan}, "created_at must be"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_refused(
@@ -160,6 +196,34 @@ def test_a_setting_that_makes_no_sense_is_refused(
 ) -> None:
     with pytest.raises(JobError, match=message):
         Job(math.sqrt, **settings)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("limit", [
+    {"key": 5, "at_once": 1}, {"key": "x", "at_once": 1.5}, {"key": "x", "at_once": True},
+    {"key": "x", "at_once": "1"}, {"key": "x", "per_second": "1"}, {"key": "x", "per_second": True},
+])  # fmt: skip
+def test_a_limit_of_values_of_other_types_is_refused(limit: dict[str, Any]) -> None:
+    with pytest.raises(JobError, match="limit"):
+        Limit(**limit)
+
+
+_ANYTHING = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=3), st.binary(max_size=3),
+    st.lists(st.one_of(st.integers(), st.text(max_size=3), st.none()), max_size=2),
+    st.dictionaries(st.text(max_size=3), st.integers(), max_size=1), st.timedeltas(),
+)  # fmt: skip
+
+
+@given(st.sampled_from(sorted(OF_A_JOB)), _ANYTHING)
+def test_whatever_a_setting_is_the_worker_can_read_the_job_or_there_is_none(
+    setting: str, value: object
+) -> None:
+    try:
+        job = Job(math.sqrt, (4,), **{setting: value})  # type: ignore[arg-type]
+    except JobError:
+        return
+    read = Job.deserialize(job.serialize())
+    assert read.describe() == job.describe()
 
 
 def test_a_function_given_by_name_needs_a_module() -> None:

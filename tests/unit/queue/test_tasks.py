@@ -417,7 +417,7 @@ def test_an_annotation_that_json_cannot_carry_is_named(task: Definition, message
         ({"time_out": 3}, "there is no setting time_out: do you mean timeout"),
         ({"colour": 3}, "there is no setting colour: the settings are ignore_on, isolated"),
         ({"job_id": "a"}, "there is no setting job_id"),
-        ({"retries": -1}, "retries must be 0 or more"),
+        ({"retries": -1}, "retries must be a whole number, 0 or more"),
         ({"serializer": "yaml"}, "no serializer 'yaml' is registered"),
     ],
 )

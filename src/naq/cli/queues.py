@@ -9,10 +9,14 @@ import typer
 
 from naq.cli.groups import group
 from naq.cli.output import AsJson, Url, as_json, command, config_of, say, table
+from naq.config import Config
+from naq.exceptions import JobError
+from naq.models.checks import check_queue_name
 from naq.plural import counted
 from naq.queue import pausing
 from naq.queue.core import Queue
 from naq.queue.overview import list_queues
+from naq.queue.sizes import queue_size
 
 queue = group("Queues: list, pause, resume, purge.")
 
@@ -38,7 +42,9 @@ async def queue_list(url: Url = None, json_: AsJson = False) -> None:
 @command
 async def queue_pause(name: Name, url: Url = None, json_: AsJson = False) -> None:
     """Let a queue give no jobs until it is resumed. Jobs in hand are finished."""
-    await pausing.pause_queue(name, config_of(url))
+    config = config_of(url)
+    await _refuse_unknown(name, config)
+    await pausing.pause_queue(name, config)
     as_json({"queue": name, "paused": True}) if json_ else say("paused")
 
 
@@ -46,7 +52,9 @@ async def queue_pause(name: Name, url: Url = None, json_: AsJson = False) -> Non
 @command
 async def queue_resume(name: Name, url: Url = None, json_: AsJson = False) -> None:
     """Let a paused queue give jobs again."""
-    await pausing.resume_queue(name, config_of(url))
+    config = config_of(url)
+    await _refuse_unknown(name, config)
+    await pausing.resume_queue(name, config)
     as_json({"queue": name, "paused": False}) if json_ else say("resumed")
 
 
@@ -56,3 +64,14 @@ async def queue_purge(name: Name, url: Url = None, json_: AsJson = False) -> Non
     """Remove every job from a queue."""
     count = await Queue(name, config_of(url)).purge()
     as_json({"queue": name, "purged": count}) if json_ else say(f"{counted(count, 'job')} removed")
+
+
+async def _refuse_unknown(name: str, config: Config) -> None:
+    """Refuse a queue without a job that never had a worker: its name is most likely misspelt."""
+    check_queue_name(name)
+    if name in {each.name for each in await list_queues(config)}:
+        return
+    if not await queue_size(name, config):  # the list may lack one that has had no worker
+        raise JobError(
+            f"nothing is known of a queue {name!r}: it has no job, and had no worker yet"
+        )

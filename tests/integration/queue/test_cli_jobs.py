@@ -106,6 +106,15 @@ def test_a_queue_is_paused_and_resumed(url: str) -> None:
     assert run("queue", "resume", "a.b", "--url", url).out == "resumed\n"
 
 
+@pytest.mark.parametrize("command", ["pause", "resume"])
+def test_a_queue_that_nobody_has_used_is_unknown(url: str, command: str) -> None:
+    done = run("queue", command, "nosuch", "--url", url)
+    assert (done.code, done.out) == (1, "")
+    assert "naq: nothing is known of a queue 'nosuch'" in done.err
+    names = [each["name"] for each in as_json("queue", "list", "--url", url)]
+    assert names == ["a.b", "default"]
+
+
 def test_a_schedule_runs_now(url: str) -> None:
     naq.sync.schedule("math:sqrt", 4, interval=3600, job_id="often", config=url)
     naq.sync.close()

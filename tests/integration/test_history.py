@@ -455,9 +455,9 @@ def test_one_content_is_analysed_once(
     analysed = []
     real = versions.analyse
 
-    def counting(tree: Any, settings: Any) -> Any:
+    def counting(tree: Any, *arguments: Any, **options: Any) -> Any:
         analysed.append(tree)
-        return real(tree, settings)
+        return real(tree, *arguments, **options)
 
     monkeypatch.setattr(versions, "analyse", counting)
     history(capsys)

@@ -143,9 +143,12 @@ class _Soak:
             watching.cancel()
         self._keep_kills()
         on_servers = await queue.on_servers() if queue.account.missing() else set()
-        leaked = await self._leaked_by_the_steady()
+        ports = self._site.cluster.ports
+        leaked = await _leaked(
+            lambda: sum(max(0, sockets(pid, ports) - 1) for pid in self._steady.pids)
+        )
         await queue.close()
-        leaked += sockets(os.getpid(), self._site.cluster.ports)
+        leaked += await _leaked(lambda: sockets(os.getpid(), ports))
         exits = [*self._workers.exits, *self._steady.exits]
         verdicts = queue.account.judge(
             on_servers, ledger.read(self._site.ledger), self._faults.done, exits
@@ -160,16 +163,6 @@ class _Soak:
             growth(self._memory),
             settled_after,
         )
-
-    async def _leaked_by_the_steady(self) -> int:
-        """Return how many sockets the steady worker keeps beside the one that it has to have."""
-        deadline = time.monotonic() + LEAKED_AFTER
-        while True:
-            counts = [sockets(pid, self._site.cluster.ports) for pid in self._steady.pids]
-            leaked = sum(max(0, count - 1) for count in counts)
-            if not leaked or time.monotonic() >= deadline:
-                return leaked
-            await asyncio.sleep(0.5)
 
     def _keep_kills(self) -> None:
         """Write the kills beside the ledger, to explain a finding."""
@@ -207,3 +200,16 @@ class _Soak:
                 with suppress(OSError):
                     self._memory.append(resident(pid))
             await asyncio.sleep(SAMPLE)
+
+
+async def _leaked(count: Callable[[], int]) -> int:
+    """Return how many sockets are still there when there was time to close them.
+
+    Args:
+        count: counts them: those of a steady worker beside the one that it needs, and all of this
+            process, which closes its last one a turn of the loop after the end of its connection.
+    """
+    deadline = time.monotonic() + LEAKED_AFTER
+    while (leaked := count()) and time.monotonic() < deadline:  # noqa: ASYNC110
+        await asyncio.sleep(0.5)
+    return leaked

@@ -6,9 +6,9 @@ import asyncio
 import functools
 import inspect
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import nats.errors
 from nats.aio.client import Client
@@ -24,7 +24,7 @@ logger = logging.getLogger("naq.connection")
 
 P = ParamSpec("P")
 R = TypeVar("R")
-H = TypeVar("H")
+H = TypeVar("H", covariant=True)
 
 CONNECTION_FAILURES = (
     NaqConnectionError,
@@ -38,13 +38,18 @@ CONNECTION_FAILURES = (
 """Errors that mean a lost connection. A request without an answer is not among them: the server may
 have executed it."""
 
-Given = Callable[
-    [Callable[Concatenate[H, P], Awaitable[R]]],
-    Callable[P, Awaitable[R]],
-]
+
+class Given(Protocol[H]):
+    """A decorator that hands a function something before its own arguments."""
+
+    def __call__(
+        self, function: Callable[Concatenate[H, P], Awaitable[R]], /
+    ) -> Callable[P, Coroutine[Any, Any, R]]:
+        """Return the function without its first parameter."""
+        ...
 
 
-def with_nats_connection(config_key: str | None = None) -> Given[Client, P, R]:
+def with_nats_connection(config_key: str | None = None) -> Given[Client]:
     """Call a coroutine function with a connection before its own arguments.
 
     Args:
@@ -56,7 +61,7 @@ def with_nats_connection(config_key: str | None = None) -> Given[Client, P, R]:
     return _giving(lambda: nats_connection(get_config(config_key)))
 
 
-def with_jetstream_context(config_key: str | None = None) -> Given[JetStreamContext, P, R]:
+def with_jetstream_context(config_key: str | None = None) -> Given[JetStreamContext]:
     """Call a coroutine function with a JetStream context before its own arguments.
 
     Args:
@@ -68,7 +73,7 @@ def with_jetstream_context(config_key: str | None = None) -> Given[JetStreamCont
     return _giving(lambda: nats_jetstream(get_config(config_key)), pick=lambda both: both[1])
 
 
-def with_kv_store(bucket_name: str, config_key: str | None = None) -> Given[KeyValue, P, R]:
+def with_kv_store(bucket_name: str, config_key: str | None = None) -> Given[KeyValue]:
     """Call a coroutine function with a key-value bucket before its own arguments.
 
     Args:
@@ -84,8 +89,8 @@ def with_kv_store(bucket_name: str, config_key: str | None = None) -> Given[KeyV
 def _giving(
     lend: Callable[[], AbstractAsyncContextManager[Any]],
     pick: Callable[[Any], Any] = lambda handle: handle,
-) -> Given[Any, P, R]:
-    def decorate(function: Callable[..., Awaitable[R]]) -> Callable[P, Awaitable[R]]:
+) -> Given[Any]:
+    def decorate(function: Callable[..., Awaitable[R]]) -> Callable[..., Coroutine[Any, Any, R]]:
         # A method's `self` stays the first argument.
         first = next(iter(inspect.signature(function).parameters), "")
         place = int(first in ("self", "cls"))

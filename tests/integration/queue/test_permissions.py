@@ -19,6 +19,7 @@ import naq
 from naq.connection import nats_jetstream, nats_kv_store
 from naq.exceptions import JobError, JobFailedError, SerializationError
 from naq.models import Job
+from naq.models.trail import split_trail
 from naq.serializers import CLOUDPICKLE
 
 ME = __name__
@@ -202,7 +203,8 @@ async def test_the_command_line_allows_what_it_imports(url: str, tmp_path: Path)
         )
         assert await asyncio.wait_for(process.wait(), 60) == 0
     async with nats_kv_store("job_results", url) as kv:
-        assert ((await kv.get("good")).value or b"").endswith(b"\n8")
+        outcome, _ = split_trail((await kv.get("good")).value or b"")
+        assert outcome.endswith(b"\n8")
     with pytest.raises(JobFailedError, match="may not run os:getpid: allowed are own"):
         await naq.fetch_job_result("bad", config=url, timeout=0)
     with pytest.raises(JobFailedError, match="reads no cloudpickle jobs, only own ones"):

@@ -43,7 +43,11 @@ async def test_a_result_that_does_not_fit_fails_its_job_and_nobody_else(
     assert (worker.completed, worker.failed) == (5, 1)
 
 
+BESIDE = 500
+"""Bytes that a result leaves to the name of its job, its times, and the frames of its pickle."""
+
+
 async def test_the_largest_result_that_fits_is_stored(url: str) -> None:
-    job = await naq.enqueue(bytes_of, MAX - 100, config=url)
+    job = await naq.enqueue(bytes_of, MAX - BESIDE, config=url)
     await naq.Worker(config=url, burst=True).run()
-    assert len(await naq.fetch_job_result(job, config=url, timeout=0)) == MAX - 100
+    assert len(await naq.fetch_job_result(job, config=url, timeout=0)) == MAX - BESIDE

@@ -645,7 +645,7 @@ async def test_a_cancelled_worker_gives_back_what_runs(url: str) -> None:
 async def test_a_worker_may_refuse_to_unpickle(url: str) -> None:
     pickled = await Queue(config=url).enqueue(remember, 1)
     plain = await Queue(config=url).enqueue(add, 1, 2, serializer="json")
-    await work(url, serializers=["json"], allow=[add])
+    await work(url, serializers=["json"], allow=[add, remember])
     assert "reads no cloudpickle jobs, only json" in await failure_of(url, pickled)
     assert await result_of(url, plain) == 3
     assert calls == []

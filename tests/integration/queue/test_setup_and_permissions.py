@@ -193,7 +193,7 @@ FORBIDDEN: list[tuple[Role, str, Action]] = [
     (Role.DASHBOARD, "STREAM.INFO.", lambda c: Worker(config=c).run()),
     (Role.SETUP, "naq.jobs.default.j", lambda c: naq.enqueue(math.sqrt, 4, job_id="j", config=c)),
     (Role.SETUP, "naq.jobs.default", some_jobs),
-    (Role.SETUP, "scheduled_jobs", lambda c: naq.list_schedules(c)),
+    (Role.SETUP, "(scheduled_jobs|STREAM.NAMES)", lambda c: naq.list_schedules(c)),
 ]
 
 

@@ -17,8 +17,8 @@ settings.load_profile("naq")
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Use half as many processes again as there are cores: many tests wait for servers."""
-    return max(2, 3 * (os.cpu_count() or 1) // 2)
+    """Use twice as many processes as there are cores: many tests wait for servers."""
+    return 2 * (os.cpu_count() or 1)
 
 
 @pytest.fixture

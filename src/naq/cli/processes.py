@@ -38,6 +38,9 @@ logger = logging.getLogger("naq.processes")
 REPORT_PERIOD: Final = 1.0
 """Seconds between two reports of a process."""
 
+_REFUSALS: Final = frozenset({1, 2, 3})
+"""Exit codes of a command that refuses, is called in a wrong way, or finds no server."""
+
 LOOK_PERIOD: Final = 0.1
 """Seconds between two looks of the supervisor at its processes."""
 
@@ -267,8 +270,9 @@ class Supervisor:
                 self._code = self._code or REFUSED
         elif code == 0 and self.order.settings["burst"]:
             slot.is_done = True
-        elif code > 0 and not self._has_been_ready:
-            # Nothing has worked yet, so a second try would fail as well.
+        elif code in _REFUSALS and not self._has_been_ready:
+            # Nothing has worked yet, so a second try would fail as well. Any other code is a crash:
+            # a job may end its process before that has reported to be ready.
             logger.error("%s could not begin: %s", slot, _described(code))
             slot.is_done = True
             self._code = code
